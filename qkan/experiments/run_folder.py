@@ -1,0 +1,95 @@
+"""The folder of one run: written atomically, file by file, and continued where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from circuits.errors import UsageError
+from qkan.experiments.config import differences, from_toml, to_toml
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["RunFolder"]
+
+C = TypeVar("C", bound="DataclassInstance")
+
+
+class RunFolder:
+    """Where a run keeps its configuration, finished stages, results, figures and report."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, experiment: str, config: DataclassInstance, out: Path | None) -> RunFolder:
+        """Make the folder of a new run, by default ``runs/EXPERIMENT-DATE-TIME``.
+
+        Raises:
+            UsageError: If ``out`` is a file or holds something already.
+            OSError: If it cannot be written.
+        """
+        path = out or Path("runs") / f"{experiment}-{datetime.now():%Y%m%d-%H%M%S}"
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(
+                f"{path} is not an empty folder. Choose another folder with --out, or continue the "
+                f"run that is there with --resume {path}"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        folder = cls(path)
+        folder.write("config.toml", to_toml(config))
+        return folder
+
+    @classmethod
+    def config_of(cls, path: Path, kind: type[C]) -> C:
+        """Read the configuration that the run in ``path`` was started with.
+
+        Raises:
+            UsageError: If there is no run.
+        """
+        try:
+            return from_toml(kind, (path / "config.toml").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UsageError(f"there is no run to resume in {path}: no config.toml") from error
+
+    @classmethod
+    def resume(cls, path: Path, config: DataclassInstance) -> RunFolder:
+        """Open the folder of a run that was started with the same configuration.
+
+        Raises:
+            UsageError: If there is no run, or one with other settings (they are named).
+        """
+        changed = differences(cls.config_of(path, type(config)), config)
+        if changed:
+            raise UsageError(
+                f"the run in {path} was started with other settings ({'; '.join(changed)}). Resume "
+                "it without them, or start a new run with --out"
+            )
+        return cls(path)
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file whole or not at all: first beside its place, then moved there."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        data = content.encode() if isinstance(content, str) else content
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return target
+
+    def write_json(self, name: str, content: Any) -> Path:
+        """Write JSON that is strict: a NaN is an error, not an extension of the format."""
+        return self.write(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
