@@ -20,7 +20,7 @@ __all__ = ["as_mapping", "differences", "from_mapping", "from_toml", "setting", 
 C = TypeVar("C", bound="DataclassInstance")
 
 
-def setting(default: Any, help: str) -> Any:  # noqa: A002
+def setting(default: Any, help: str) -> Any:
     """Return a dataclass field with a default and the sentence that explains it."""
     return dataclasses.field(default=default, metadata={"help": help})
 

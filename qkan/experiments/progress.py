@@ -1,4 +1,4 @@
-"""Progress on the standard error: bars in a terminal, plain lines in a log, nothing in a library."""
+"""Progress on standard error: bars in a terminal, lines in a log, nothing in a library."""
 
 from __future__ import annotations
 

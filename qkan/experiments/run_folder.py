@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from numpy.typing import NDArray
+
 from circuits.errors import UsageError
+from qkan.cache import Store, key
 from qkan.experiments.config import differences, from_toml, to_toml
 
 if TYPE_CHECKING:
@@ -71,6 +75,25 @@ class RunFolder:
                 "it without them, or start a new run with --out"
             )
         return cls(path)
+
+    def stage(
+        self,
+        name: str,
+        fields: Mapping[str, object],
+        compute: Callable[[], Mapping[str, NDArray[Any]]],
+    ) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a finished stage, or compute and keep them.
+
+        A damaged file counts as missing (with a warning), so its stage is computed again.
+
+        Args:
+            name: What the stage is called.
+            fields: All that changes its numbers.
+            compute: Returns them.
+        """
+        meta = {"what": name, "fields": fields}
+        entry = key(stage=name, **fields)
+        return dict(Store(self.path / "stages").get_or_compute(entry, compute, meta))
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file whole or not at all: first beside its place, then moved there."""
