@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from circuits.errors import UsageError, unknown_name
 from qkan.experiments.config import setting
@@ -53,7 +54,7 @@ class Config:
             (2, 30)
         """
         defaults = _FULL if self.full else _PROTOCOL
-        missing = {k: v for k, v in defaults.items() if getattr(self, k) is None}
+        missing: dict[str, Any] = {k: v for k, v in defaults.items() if getattr(self, k) is None}
         return replace(self, **missing)
 
     @property

@@ -13,10 +13,11 @@ __all__ = ["RandomCosines"]
 class RandomCosines(nn.Module):
     r"""Frozen random cosine features of every patch, as many channels as the filter has.
 
-    .. math:: z_c = \cos(w_c \cdot x + b_c), \qquad w_c \sim \mathcal N(0, \pi^2 I),
+    .. math:: z_c = \cos(w_c \cdot x + b_c), \qquad w_c \sim \mathcal N(0, \tfrac{\pi^2}{n} I),
               \quad b_c \sim \mathcal U[0, 2 \pi)
 
-    The frequencies have the size that the filter's :math:`R_Y(\pi x)` gives it.
+    With n pixels a patch, a frequency has the mean square :math:`\pi^2` that the encoding
+    :math:`R_Y(\pi x)` gives to a one-pixel sinusoid.
 
     Args:
         channels: The number of cosines.
@@ -41,7 +42,7 @@ class RandomCosines(nn.Module):
         self.stride = kernel_size
         generator = torch.Generator().manual_seed(seed)
         shape = (channels, 1, kernel_size, kernel_size)
-        weight = math.pi * torch.randn(shape, generator=generator, dtype=torch.float64)
+        weight = math.pi / kernel_size * torch.randn(shape, generator=generator, dtype=torch.float64)
         bias = 2 * math.pi * torch.rand(channels, generator=generator, dtype=torch.float64)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
