@@ -4,7 +4,7 @@ A backend is passed down as an argument; there is no current backend. To add a k
 write one module with a subclass of ``Backend`` and name it in ``catalogue.KINDS``.
 """
 
-from circuits.backends.backend import Backend, BackendInfo
+from circuits.backends.base import Backend, BackendInfo
 from circuits.backends.catalogue import backend, backend_names, backend_table
 from circuits.backends.noise import NOISE_CHANNELS, Noise
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from circuits.backends.auto import choose
-from circuits.backends.backend import Backend, BackendInfo, check_integer
+from circuits.backends.base import Backend, BackendInfo, check_integer
 from circuits.backends.devices import PennyLaneBackend
 from circuits.backends.noise import Noise
 from circuits.backends.probe import installed_devices

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pennylane as qml
 
-from circuits.backends.backend import Backend, BackendInfo
+from circuits.backends.base import Backend, BackendInfo
 from circuits.backends.probe import probe, require_usable
 from circuits.backends.transforms import expand_trainable_batch, return_float64
 from circuits.errors import UsageError
@@ -73,6 +73,10 @@ class PennyLaneBackend(Backend):
     def native_batching(self) -> bool:  # noqa: D102
         return probe(self.name).native_batching
 
+    @property
+    def density_matrix(self) -> bool:  # noqa: D102
+        return probe(self.name).noise
+
     def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
         """Return a QNode of the circuit on a new device, differentiable in inputs and weights.
 
@@ -95,7 +99,7 @@ class PennyLaneBackend(Backend):
             device = return_float64(device)
         qnode = qml.QNode(qfunc, device, diff_method=gradient)
         if self.shots is not None:
-            qnode = qml.set_shots(qnode, shots=int(self.shots))
+            qnode = qml.set_shots(qnode, shots=self.shots)
         if self.noise is not None:
             qnode = self.noise.apply(qnode)
         return expand_trainable_batch(qnode) if gradient == "parameter-shift" else qnode

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pennylane as qml
 
-from circuits.backends.backend import BackendInfo
+from circuits.backends.base import BackendInfo
 from circuits.errors import MissingExtraError, UsageError, unknown_name
 
 __all__ = ["EXTRAS", "installed_devices", "probe", "require_usable"]

@@ -82,8 +82,11 @@ class Backend(ABC):
     reason: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_integer("shots", self.shots, least=1)
-        check_integer("seed", self.seed, least=0)
+        for what, least in (("shots", 1), ("seed", 0)):
+            value = getattr(self, what)
+            check_integer(what, value, least=least)
+            if value is not None:  # NumPy's integers do not belong in a cache key
+                object.__setattr__(self, what, int(value))
 
     @property
     def analytic(self) -> bool:
@@ -109,6 +112,11 @@ class Backend(ABC):
     @abstractmethod
     def native_batching(self) -> bool:
         """Whether a batch of inputs is one execution; else each sample is one."""
+
+    @property
+    @abstractmethod
+    def density_matrix(self) -> bool:
+        """Whether a state takes 4**wires numbers, not 2**wires."""
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -204,7 +212,7 @@ class Backend(ABC):
 
     def _chunk_size(self, circuit: Circuit) -> int:
         """Return how many samples are run together; with shots, a part of what is sampled."""
-        amplitudes: int = 2 ** (circuit.num_wires * (1 if self.noise is None else 2))
+        amplitudes: int = 2 ** (circuit.num_wires * (2 if self.density_matrix else 1))
         sampled = (self.shots or 0) * circuit.num_wires
         size = max(1, _CHUNK_BYTES // (16 * amplitudes + 8 * sampled))
         return size if self.native_batching else min(size, _MAX_TAPES)
