@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from circuits import Circuit, FourierSeries, UsageError, series_from_values
-from circuits.backends import Backend, backend as resolve_backend
+from circuits.backends import Backend
+from circuits.backends import backend as resolve_backend
 from circuits.errors import unknown_name
 from qkan.layers.checks import inside_transform, require_finite, require_floating
 from qkan.layers.torch_layer import CircuitTorchLayer

@@ -100,7 +100,9 @@ class Quanvolution2d(nn.Module):
         self.channels = channels
         pixels = self.kernel_size[0] * self.kernel_size[1]
         pixels *= self.in_channels if channels == "joint" else 1
-        given = [weights] * len(several) if weights is None or isinstance(weights, Mapping) else weights
+        given = (
+            [weights] * len(several) if weights is None or isinstance(weights, Mapping) else weights
+        )
         if len(given) != len(several):
             raise UsageError(f"{len(several)} circuits need as many weights; {len(given)} arrived")
         for circuit in several:
@@ -144,7 +146,12 @@ class Quanvolution2d(nn.Module):
         sizes = [
             (size + 2 * p - d * (k - 1) - 1) // s + 1
             for size, k, s, p, d in zip(
-                (height, width), self.kernel_size, self.stride, self.padding, self.dilation, strict=True
+                (height, width),
+                self.kernel_size,
+                self.stride,
+                self.padding,
+                self.dilation,
+                strict=True,
             )
         ]
         if min(sizes) < 1:
@@ -222,7 +229,12 @@ class Quanvolution2d(nn.Module):
         if ph or pw:
             image = pad(image, (pw, pw, ph, ph))
         views = [
-            image[:, :, i * dh : i * dh + sh * (size[0] - 1) + 1 : sh, j * dw : j * dw + sw * (size[1] - 1) + 1 : sw]
+            image[
+                :,
+                :,
+                i * dh : i * dh + sh * (size[0] - 1) + 1 : sh,
+                j * dw : j * dw + sw * (size[1] - 1) + 1 : sw,
+            ]
             for i in range(self.kernel_size[0])
             for j in range(self.kernel_size[1])
         ]
@@ -249,7 +261,9 @@ class Quanvolution2d(nn.Module):
         ]
         groups = self.in_channels if self.channels == "separate" else 1
         observables = sum(layer.out_features for layer in self.quantum_layers)
-        maps = torch.empty((len(image), groups, observables, *size), dtype=dtype, device=image.device)
+        maps = torch.empty(
+            (len(image), groups, observables, *size), dtype=dtype, device=image.device
+        )
         step = max(1, _CHUNK_PIXELS // image[0].numel())
         for start in range(0, len(image), step):
             views = self._patches(self._scaled(image[start : start + step]), size)
