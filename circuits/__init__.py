@@ -5,7 +5,49 @@ The public names are imported when they are first used: ``import circuits`` is q
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from circuits._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from circuits.decorator import circuit
+    from circuits.definition import Circuit
+    from circuits.errors import CircuitError, MissingExtraError, UsageError
+    from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
+    from circuits.series import FourierSeries, series_from_values
+
+__all__ = [
+    "FILTERS",
+    "Circuit",
+    "CircuitError",
+    "FourierSeries",
+    "MissingExtraError",
+    "UsageError",
+    "circuit",
+    "quanvolutional_filter",
+    "series_from_values",
+    "without_entanglement",
+]
 
 __distribution__ = "hybrid-qkan"
 """Tells this package from the event framework of the same name (see ``qkan._guard``)."""
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "FILTERS": "circuits.filters",
+        "Circuit": "circuits.definition",
+        "CircuitError": "circuits.errors",
+        "FourierSeries": "circuits.series",
+        "MissingExtraError": "circuits.errors",
+        "UsageError": "circuits.errors",
+        "circuit": "circuits.decorator",
+        "quanvolutional_filter": "circuits.filters",
+        "series_from_values": "circuits.series",
+        "without_entanglement": "circuits.filters",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -27,7 +27,9 @@ def require_own_circuits() -> None:
     try:
         module = importlib.import_module("circuits")
     except ModuleNotFoundError as error:
-        raise ImportError(f"the package 'circuits' of {_DISTRIBUTION} is missing. {advice}") from error
+        raise ImportError(
+            f"the package 'circuits' of {_DISTRIBUTION} is missing. {advice}"
+        ) from error
     if getattr(module, "__distribution__", None) != _DISTRIBUTION:
         raise ImportError(
             f"{getattr(module, '__file__', None) or 'circuits'} is not the 'circuits' package of "

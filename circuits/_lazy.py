@@ -1,0 +1,25 @@
+"""Public names that are imported when they are first used, so that ``import`` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["lazy_exports"]
+
+
+def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a module-level ``__getattr__`` (PEP 562) for names that live in other modules.
+
+    Args:
+        package: The importing package's ``__name__``.
+        homes: For each public name the module that defines it.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(homes[name]), name)
+
+    return get

@@ -1,0 +1,230 @@
+"""What every backend is: an immutable value that runs a circuit on many inputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from circuits.backends.noise import Noise
+from circuits.errors import UsageError
+
+if TYPE_CHECKING:
+    import pennylane as qml
+
+    from circuits.definition import Circuit
+
+__all__ = ["Backend", "BackendInfo"]
+
+_CHUNK_BYTES = 2**23
+"""What a chunk's states and samples may take. Simulating needs about five times as much, and on
+four wires larger chunks are slower too: they fall out of the processor's cache."""
+
+_MAX_TAPES = 1024
+"""The longest chunk where a sample is a tape: so many tapes take about as much memory."""
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What is known of a backend name on this machine: a row of ``backend_table()``.
+
+    Args:
+        name: The name to ask for.
+        installed: Whether the package that brings it is there.
+        usable: Whether it can be made and runs circuits of qubits.
+        why_not: The reason where it is not usable, and what to do; else empty.
+        gradient: How analytic values are differentiated; with shots it is parameter-shift always.
+        native_batching: Whether a batch of inputs is one execution; else one for each sample.
+        shots: Whether it samples.
+        seed: Whether its samples can be seeded.
+        noise: Whether it takes a noise channel.
+    """
+
+    name: str
+    installed: bool
+    usable: bool
+    why_not: str = ""
+    gradient: str = ""
+    native_batching: bool = False
+    shots: bool = False
+    seed: bool = False
+    noise: bool = False
+
+
+@dataclass(frozen=True)
+class Backend(ABC):
+    """A place to run circuits, with its shots, seed and noise; made by ``backend(name)``.
+
+    A value: compared, hashed and pickled by content, and changed by ``dataclasses.replace``. Every
+    run starts from the seed again, so the same value gives the same numbers twice. A backend with
+    shots and no seed draws fresh entropy from the operating system in each run.
+
+    Args:
+        name: The resolved name; never ``"auto"``.
+        shots: Samples for each expectation value; ``None`` for exact values.
+        seed: Where the samples start; ``None`` for fresh entropy.
+        noise: A channel after each gate, on backends that have channels.
+        reason: Why this one was chosen, when ``auto`` chose it. Takes no part in comparisons.
+
+    Raises:
+        UsageError: If shots are not a positive integer or the seed is not a natural number.
+    """
+
+    name: str
+    shots: int | None = None
+    seed: int | None = None
+    noise: Noise | None = None
+    reason: str = field(default="", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for what, least in (("shots", 1), ("seed", 0)):
+            value = getattr(self, what)
+            check_integer(what, value, least=least)
+            if value is not None:  # NumPy's integers do not belong in a cache key
+                object.__setattr__(self, what, int(value))
+
+    @property
+    def analytic(self) -> bool:
+        """Whether the values are exact, not sampled."""
+        return self.shots is None
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether a second run gives the same numbers."""
+        return self.analytic or self.seed is not None
+
+    @property
+    @abstractmethod
+    def device_name(self) -> str:
+        """The name of the device that executes."""
+
+    @property
+    @abstractmethod
+    def gradient(self) -> str:
+        """How values are differentiated: backprop, adjoint, device or parameter-shift."""
+
+    @property
+    @abstractmethod
+    def native_batching(self) -> bool:
+        """Whether a batch of inputs is one execution; else each sample is one."""
+
+    @property
+    @abstractmethod
+    def density_matrix(self) -> bool:
+        """Whether a state takes 4**wires numbers, not 2**wires."""
+
+    @property
+    def key(self) -> dict[str, str | int | None]:
+        """Exactly the facts that change the numbers, for a cache key.
+
+        Example:
+            >>> from circuits.backends import backend
+            >>> backend("default.qubit", shots=100, seed=7).key
+            {'device': 'default.qubit', 'shots': 100, 'seed': 7, 'noise': None}
+        """
+        return {
+            "device": self.name,
+            "shots": self.shots,
+            "seed": None if self.analytic else self.seed,
+            "noise": None if self.noise is None else str(self.noise),
+        }
+
+    @classmethod
+    @abstractmethod
+    def info(cls, name: str) -> BackendInfo:
+        """Return what is known on this machine of a name of this kind."""
+
+    @abstractmethod
+    def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
+        """Return a QNode of the circuit on this backend, differentiable in inputs and weights.
+
+        Call it with ``inputs`` (N, num_inputs) and the weights by name. It returns a list with an
+        (N,) array for each observable; ``qml.qnn.TorchLayer`` makes (N, num_observables) of it.
+
+        Args:
+            circuit: What to run.
+            stream: Number of an independent sequence of samples under the same seed.
+        """
+
+    @abstractmethod
+    def _execute(
+        self,
+        circuit: Circuit,
+        inputs: npt.NDArray[np.float64],
+        weights: Mapping[str, npt.NDArray[np.float64]],
+        stream: tuple[int, ...],
+    ) -> npt.NDArray[np.float64]:
+        """Run checked inputs (N, num_inputs) that fit into memory: (N, num_observables)."""
+
+    def run(
+        self,
+        circuit: Circuit,
+        inputs: npt.ArrayLike,
+        weights: Mapping[str, npt.ArrayLike] | None = None,
+        *,
+        stream: int = 0,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """Evaluate the circuit's observables on every input, in bounded memory.
+
+        Shape: inputs (N, num_inputs), N >= 1; result (N, num_observables) in float64.
+
+        Args:
+            circuit: What to run.
+            inputs: One row for each sample.
+            weights: The weights by name; those left out take the circuit's defaults.
+            stream: Number of an independent sequence of samples under the same seed, for callers
+                who split their inputs: part k of a run that was killed is sampled again, alike, by
+                ``stream=k``.
+            progress: Called with (samples done, samples in all) after each chunk.
+
+        Raises:
+            UsageError: If inputs or weights have a wrong shape or name, or are not finite.
+
+        Example:
+            >>> from circuits import quanvolutional_filter
+            >>> from circuits.backends import backend
+            >>> black = [[0.0, 0.0, 0.0, 0.0]]
+            >>> backend("default.qubit").run(quanvolutional_filter("demo"), black).round(6)
+            array([[ 1.      , -0.953334,  0.42538 , -0.953334]])
+        """
+        x = circuit.check_inputs(inputs)
+        if x.ndim != 2 or len(x) == 0:
+            raise UsageError(
+                f"a run of circuit {circuit.name!r} takes inputs of shape "
+                f"(N, {circuit.num_inputs}) with N >= 1, got shape {x.shape}."
+            )
+        w = circuit.check_weights(weights)
+        check_integer("stream", stream, least=0)
+        size = self.chunk_size(circuit)
+        out = np.empty((len(x), circuit.num_observables))
+        for index, start in enumerate(range(0, len(x), size)):
+            stop = min(start + size, len(x))
+            out[start:stop] = self._execute(circuit, x[start:stop], w, (stream, index))
+            if progress is not None:
+                progress(stop, len(x))
+        return out
+
+    def chunk_size(self, circuit: Circuit) -> int:
+        """Return how many samples are run together; with shots, a part of what is sampled."""
+        amplitudes: int = 2 ** (circuit.num_wires * (2 if self.density_matrix else 1))
+        sampled = (self.shots or 0) * circuit.num_wires
+        size = max(1, _CHUNK_BYTES // (16 * amplitudes + 8 * sampled))
+        return size if self.native_batching else min(size, _MAX_TAPES)
+
+
+def check_integer(what: str, value: Any, *, least: int) -> None:
+    """Refuse what is neither ``None`` (not given) nor an integer of at least ``least``.
+
+    Raises:
+        UsageError: If it is anything else; booleans are.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise UsageError(f"{what} must be an integer of at least {least}, got {value!r}.")

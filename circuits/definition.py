@@ -1,0 +1,194 @@
+"""A circuit, defined once: a PennyLane quantum function and the few facts that everything derives from."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from pennylane.operation import Operator
+
+from circuits.errors import CircuitError, UsageError
+from circuits.plan import NodePlan, count_nodes, plan_nodes
+from circuits.tape import CONVENTIONS, QuantumFunction, elementary, record
+
+__all__ = ["Circuit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """A quantum function of inputs and weights, its observables, and its Fourier spectrum.
+
+    Make one with :func:`circuits.circuit`, which finds or verifies the spectrum; the fields are facts, not
+    wishes. Values are compared by :attr:`fingerprint`.
+
+    Attributes:
+        name: What it is called in tables and files.
+        function: The quantum function ``(inputs, **weights)``.
+        num_wires: The number of wires, labelled 0, 1, ...
+        num_inputs: The number of inputs; they have shape ``(..., num_inputs)``.
+        observables: The observables, one output each.
+        weight_shapes: The shape of each weight.
+        degrees: The Fourier degree of each input.
+        scales: The scale of each input, in 1/input: frequencies are its multiples.
+        cones: For each observable, the degree of each input that it sees.
+        defaults: Values of weights that belong to the circuit, such as the demo filter's angles.
+        direct_only: Why there is no Fourier series, or None if there is one.
+        convention: How a batch of inputs is handed to the function (see ``circuits.tape``).
+        reference: Where the circuit comes from.
+    """
+
+    name: str
+    function: QuantumFunction
+    num_wires: int
+    num_inputs: int
+    observables: tuple[Operator, ...]
+    weight_shapes: Mapping[str, tuple[int, ...]]
+    degrees: tuple[int, ...]
+    scales: tuple[float, ...]
+    cones: tuple[Mapping[int, int], ...]
+    defaults: Mapping[str, np.ndarray] = field(default_factory=dict)
+    direct_only: str | None = None
+    convention: str = "last"
+    reference: str = ""
+
+    @property
+    def num_observables(self) -> int:
+        """The number of outputs."""
+        return len(self.observables)
+
+    @property
+    def num_nodes(self) -> int:
+        """The number of circuits that fix every observable's series.
+
+        Raises:
+            CircuitError: If the circuit has no Fourier series.
+        """
+        self.require_series()
+        return count_nodes(self.cones)
+
+    @cached_property
+    def plan(self) -> NodePlan:
+        """The nodes to run, and the observables that each of them serves."""
+        self.require_series()
+        return plan_nodes(self.cones, self.scales)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of what the circuit computes: gates, observables, spectrum; not of its name or its text."""
+        from circuits.fingerprint import fingerprint
+
+        return fingerprint(self)
+
+    def require_series(self) -> None:
+        """Raise a :class:`CircuitError` if the circuit has no Fourier series."""
+        if self.direct_only is not None:
+            raise CircuitError(
+                f"circuit {self.name!r} has no Fourier series: {self.direct_only}. "
+                "Evaluate it with evaluate='direct'."
+            )
+
+    def apply(self, inputs: Any, **weights: Any) -> list[Operator]:
+        """Queue the gates for inputs of shape ``(..., num_inputs)`` and return them."""
+        operations, _ = record(self.function, CONVENTIONS[self.convention](inputs), weights)
+        if qml.QueuingManager.recording():
+            for operation in operations:
+                qml.apply(operation)
+        return operations
+
+    def gates(self, inputs: Any, **weights: Any) -> list[Operator]:
+        """Return the elementary gates: templates decomposed until each angle stands alone."""
+        with qml.QueuingManager.stop_recording():
+            return elementary(self.apply(inputs, **weights))
+
+    @cached_property
+    def qfunc(self) -> Callable[..., tuple[Any, ...]]:
+        """The quantum function ``(inputs, <weights>)`` with its expectation values, for a QNode."""
+
+        def qfunc(inputs: Any, **weights: Any) -> tuple[Any, ...]:
+            self.apply(inputs, **weights)
+            return tuple(qml.expval(observable) for observable in self.observables)
+
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        names = ["inputs", *self.weight_shapes]
+        qfunc.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, kind) for name in names]
+        )
+        qfunc.__name__ = self.name
+        return qfunc
+
+    def check_weights(self, weights: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
+        """Return every weight as a float64 array; those not given take their defaults.
+
+        Raises:
+            UsageError: If a weight is missing, unknown, of another shape, or not finite.
+        """
+        given = dict(weights or {})
+        unknown = sorted(given.keys() - self.weight_shapes.keys())
+        missing = sorted(self.weight_shapes.keys() - given.keys() - self.defaults.keys())
+        if unknown or missing:
+            raise UsageError(
+                f"circuit {self.name!r} takes the weights {dict(self.weight_shapes)}; "
+                + (f"unknown: {unknown}. " if unknown else "")
+                + (f"missing: {missing}." if missing else "")
+            )
+        result = {}
+        for name, shape in self.weight_shapes.items():
+            value = np.asarray(given.get(name, self.defaults.get(name)), dtype=np.float64)
+            if value.shape != shape:
+                raise UsageError(
+                    f"weight {name!r} of circuit {self.name!r} has shape {shape}; "
+                    f"a value of shape {value.shape} arrived"
+                )
+            if not np.isfinite(value).all():
+                raise UsageError(f"weight {name!r} of circuit {self.name!r} holds NaN or infinity")
+            result[name] = value
+        return result
+
+    def check_inputs(self, inputs: Any) -> np.ndarray:
+        """Return inputs as a float64 array of shape ``(..., num_inputs)``.
+
+        Raises:
+            UsageError: If the last axis has another length, or a value is NaN or infinite.
+        """
+        values = np.asarray(inputs, dtype=np.float64)
+        if values.ndim == 0 or values.shape[-1] != self.num_inputs:
+            raise UsageError(
+                f"circuit {self.name!r} takes inputs of shape (..., {self.num_inputs}); "
+                f"shape {values.shape} arrived"
+            )
+        if not np.isfinite(values).all():
+            raise UsageError(f"inputs of circuit {self.name!r} hold NaN or infinity")
+        return values
+
+    def random_weights(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw every weight uniformly from [0, 2 pi)."""
+        return {n: rng.uniform(0, 2 * np.pi, shape) for n, shape in self.weight_shapes.items()}
+
+    def __call__(self, inputs: Any, **weights: Any) -> list[Operator]:
+        """Use the circuit as the quantum function it was made from."""
+        return self.apply(inputs, **weights)
+
+    def __repr__(self) -> str:
+        spectrum = "direct only" if self.direct_only else f"degrees={self.degrees}"
+        return (
+            f"Circuit({self.name!r}, wires={self.num_wires}, inputs={self.num_inputs}, {spectrum}, "
+            f"weights={dict(self.weight_shapes)}, observables={self.num_observables})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        derived = {"qfunc", "plan", "fingerprint"}
+        return {key: value for key, value in self.__dict__.items() if key not in derived}
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A decorated function's own name leads to the circuit, so pickle must go by that name.
+        module = sys.modules.get(getattr(self.function, "__module__", ""))
+        path = getattr(self.function, "__qualname__", "")
+        if getattr(module, path, None) is self:
+            return path
+        return super().__reduce_ex__(protocol)

@@ -1,0 +1,176 @@
+"""Names, probing, and what auto chooses."""
+
+import pennylane as qml
+import pytest
+
+from circuits.backends import backend, backend_names, backend_table
+from circuits.errors import MissingExtraError, UsageError
+
+
+class Plugin:
+    """An entry point as installed plugins have them."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def load(self):
+        return self.make
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Install, or with None uninstall, a PennyLane plugin."""
+
+    def change(name, make):
+        if make is None:
+            monkeypatch.delitem(qml.plugin_devices, name, raising=False)
+            monkeypatch.setattr("pennylane.devices.device_constructor.refresh_devices", lambda: None)
+        else:
+            monkeypatch.setitem(qml.plugin_devices, name, Plugin(make))
+
+    return change
+
+
+class Sampler(qml.devices.DefaultQubit):
+    """A device that takes no seed."""
+
+    def __init__(self, wires=None):
+        super().__init__(wires=wires)
+
+
+def no_driver(*_, **__):
+    raise RuntimeError("CUDA driver version is\n    insufficient.")
+
+
+def row(name):
+    return next(row for row in backend_table() if row.name == name)
+
+
+@pytest.mark.parametrize(("name", "extra"), [("lightning.gpu", "gpu"), ("lightning.kokkos", "kokkos")])
+def test_a_missing_extra_is_named(name, extra, install):
+    install(name, None)
+    with pytest.raises(MissingExtraError, match=rf'pip install "hybrid-qkan\[{extra}\]"'):
+        backend(name)
+    assert not row(name).installed
+    assert f"hybrid-qkan[{extra}]" in row(name).why_not
+
+
+def test_an_installed_gpu_plugin_without_driver_tells_why(install):
+    install("lightning.gpu", no_driver)
+    with pytest.raises(UsageError, match="not usable: CUDA driver version is insufficient"):
+        backend("lightning.gpu")
+    found = row("lightning.gpu")
+    assert (found.installed, found.usable) == (True, False)
+    assert "CUDA driver version is insufficient" in found.why_not
+    chosen = backend("auto")
+    assert chosen.name == "default.qubit"
+    assert "CUDA driver version is insufficient" in chosen.reason
+
+
+def test_auto_takes_a_gpu_that_works(install):
+    install("lightning.gpu", qml.plugin_devices["lightning.qubit"].load())
+    assert backend("auto", wires=4, batch=100).name == "lightning.gpu"
+    assert "GPU" in backend("auto").reason
+    assert backend("auto", noise="bit-flip:0.1").name == "default.mixed"
+
+
+@pytest.mark.parametrize(
+    ("wires", "batch", "name"),
+    [
+        (None, None, "default.qubit"),
+        (4, None, "default.qubit"),
+        (4, 200, "default.qubit"),
+        (12, 20, "default.qubit"),
+        (4, 1, "lightning.qubit"),
+        (13, None, "lightning.qubit"),
+        (20, 200, "lightning.qubit"),
+    ],
+)
+def test_auto_takes_the_fastest_cpu_device(wires, batch, name, install):
+    install("lightning.gpu", None)
+    for options in ({}, {"shots": 10, "seed": 1}):
+        chosen = backend("auto", wires=wires, batch=batch, **options)
+        assert chosen.name == name
+        assert "lightning.gpu" in chosen.reason
+        assert chosen.shots == options.get("shots")
+
+
+def test_auto_says_so_when_lightning_is_broken(install):
+    install("lightning.qubit", no_driver)
+    chosen = backend("auto", wires=20)
+    assert chosen.name == "default.qubit"
+    assert "lightning.qubit, faster here, is not usable" in chosen.reason
+
+
+def test_names_that_were_asked_for_have_no_reason():
+    assert backend("default.qubit").reason == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("default.qbit", "did you mean 'default.qubit'"),
+        ("ligthning.gpu", "did you mean 'lightning.gpu'"),
+        ("", "unknown backend"),
+        ("aer", "Known: auto, default"),
+        ("Default.Qubit", "unknown backend"),
+    ],
+)
+def test_unknown_names(name, message):
+    with pytest.raises(UsageError, match=message):
+        backend(name)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["default.qubit"]])
+def test_a_name_is_text(name):
+    with pytest.raises(UsageError, match="by name"):
+        backend(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["default.gaussian", "default.qutrit", "default.qutrit.mixed", "null.qubit"]
+)
+def test_devices_that_give_no_qubit_expectation_values_are_refused(name):
+    with pytest.raises(UsageError, match="installed but not usable"):
+        backend(name)
+    assert not row(name).usable
+    assert row(name).why_not
+
+
+def test_any_other_device_goes_by_its_own_name(install, one_wire):
+    install("my.device", Sampler)
+    assert "my.device" in backend_names()
+    chosen = backend("my.device", shots=1000)
+    assert chosen.gradient == "parameter-shift"
+    assert chosen.run(one_wire, [[1.0]], {"phi": 0.0}).shape == (1, 1)
+    with pytest.raises(UsageError, match="cannot be seeded"):
+        backend("my.device", shots=10, seed=1)
+
+
+@pytest.mark.parametrize("what", ["wires", "batch"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True])
+def test_bad_hints(what, value):
+    with pytest.raises(UsageError, match=what):
+        backend("auto", **{what: value})
+
+
+def test_a_backend_passes_through_unchanged():
+    chosen = backend("default.qubit", shots=5)
+    assert backend(chosen) is chosen
+    with pytest.raises(UsageError, match=r"dataclasses\.replace"):
+        backend(chosen, shots=6)
+
+
+def test_table_has_a_row_for_each_name():
+    table = {row.name: row for row in backend_table()}
+    assert tuple(table) == backend_names()
+    qubit, lightning, mixed = (
+        table[n] for n in ("default.qubit", "lightning.qubit", "default.mixed")
+    )
+    assert (qubit.gradient, qubit.native_batching, qubit.noise) == ("backprop", True, False)
+    assert (lightning.gradient, lightning.native_batching) == ("adjoint", False)
+    assert (mixed.gradient, mixed.native_batching, mixed.noise) == ("backprop", True, True)
+    assert table["reference.qubit"].gradient == "parameter-shift"
+    for found in table.values():
+        assert bool(found.why_not) != found.usable
+        assert found.shots == found.usable
