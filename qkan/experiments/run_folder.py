@@ -116,3 +116,15 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> Path:
         """Write JSON that is strict: a NaN is an error, not an extension of the format."""
         return self.write(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+    def summary(self) -> str:
+        """Return the sentences of a finished run's verdict, and where its report is.
+
+        Raises:
+            UsageError: If the run is not finished.
+        """
+        try:
+            results = json.loads((self.path / "results.json").read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UsageError(f"the run in {self.path} is not finished") from error
+        return "\n".join([*results["verdict"]["sentences"], f"Report: {self.path / 'report.html'}"])

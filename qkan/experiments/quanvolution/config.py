@@ -32,11 +32,11 @@ class Config:
     seed: int = setting(0, "What shots are drawn from.")
     noise: str | None = setting(None, "A noise channel and its strength, like depolarizing:0.01.")
     full: bool = setting(False, "All of MNIST: 1, 4 and 9 filters, linear and CNN head.")
-    seeds: int | None = setting(None, "How many seeds [30; full: 3].")
-    epochs: int | None = setting(None, "Passes over the training images [60; full: 6].")
-    batch_size: int | None = setting(None, "Images a step [4; full: 64].")
-    train: int | None = setting(None, "Training images [50; full: 55,000].")
-    validation: int | None = setting(None, "Validation images [30; full: 5,000].")
+    seeds: int | None = setting(None, "How many seeds (30; full: 3).")
+    epochs: int | None = setting(None, "Passes over the training images (60; full: 6).")
+    batch_size: int | None = setting(None, "Images a step (4; full: 64).")
+    train: int | None = setting(None, "Training images (50; full: 55,000).")
+    validation: int | None = setting(None, "Validation images (30; full: 5,000).")
 
     def __post_init__(self) -> None:
         if self.evaluate not in ("auto", "fourier", "direct"):

@@ -16,10 +16,10 @@ from qkan.experiments.config import as_mapping
 from qkan.experiments.places import Places
 from qkan.experiments.provenance import provenance
 from qkan.experiments.quanvolution.config import Config
-from qkan.experiments.quanvolution.full import train_full
+from qkan.experiments.quanvolution.full import circuits_executed_full, train_full
 from qkan.experiments.quanvolution.full_report import full_record, full_report
 from qkan.experiments.quanvolution.setup import Setup
-from qkan.experiments.quanvolution.small import train_arms
+from qkan.experiments.quanvolution.small import circuits_executed, train_arms
 from qkan.experiments.quanvolution.small_report import small_record, small_report
 from qkan.experiments.report import Report, write_report
 from qkan.experiments.run_folder import RunFolder
@@ -55,10 +55,11 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     config = config.settled()
     setup = Setup.of(config, places)
     data = _data(config, places)
-    if places.resume:
-        folder = RunFolder.resume(places.resume, config)
-    else:
-        folder = RunFolder.create(NAME, config, places.out)
+    folder = (
+        RunFolder.resume(places.resume, config)
+        if places.resume
+        else RunFolder.create(NAME, config, places.out)
+    )
     places.progress.say(f"backend {setup.backend.name}: {setup.backend.reason or 'as asked'}")
     started = time.monotonic()
     try:
@@ -106,6 +107,9 @@ def _facts(setup: Setup, data: MNIST) -> dict[str, Any]:
             "fingerprint": circuit.fingerprint,
             "control": without_entanglement(circuit).fingerprint,
         },
+        "circuits_executed": circuits_executed_full(setup)
+        if setup.config.full
+        else circuits_executed(setup, data),
         "data": {"source": data.source, "sha256": data.sha256},
     }
 

@@ -6,20 +6,27 @@ import numpy as np
 from torch import Tensor
 
 from circuits import FourierSeries
+from circuits.draw import draw
 from qkan.experiments.quanvolution.form import forms_of
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.report import Picture
 from qkan.experiments.run_folder import RunFolder
 from qkan.plotting import Response, plot_channels, plot_response
 
-__all__ = ["draw_channels", "draw_response"]
+__all__ = ["draw_channels", "draw_circuit", "draw_response"]
 
 _SHOWN = 8
 
 
+def draw_circuit(setup: Setup, folder: RunFolder) -> Picture:
+    """Draw the gates of the filter."""
+    caption = f"The circuit of the filter {setup.circuit.name}."
+    return Picture.save(folder, "circuit", caption, draw(setup.circuit))
+
+
 def draw_channels(setup: Setup, images: Tensor, folder: RunFolder) -> Picture:
     """Draw four images beside what the filter makes of them."""
-    features = setup.features(setup.circuit, images)[:4, :_SHOWN].numpy()
+    features = setup.features(setup.circuit, images)[0][:, :_SHOWN].numpy()
     names = _names(setup)[:_SHOWN]
     caption = "Four training images and the channels that the filter makes of them."
     plot = plot_channels(images[:4, 0].numpy(), features, names)

@@ -33,7 +33,9 @@ class Form:
     is_product: bool
 
     def __str__(self) -> str:
-        wave = "sinusoid" if self.degree == 1 else f"trigonometric polynomial (degree {self.degree})"
+        wave = (
+            "sinusoid" if self.degree == 1 else f"trigonometric polynomial (degree {self.degree})"
+        )
         if not self.inputs:
             return "constant"
         if len(self.inputs) == 1:

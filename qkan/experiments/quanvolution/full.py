@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from circuits import Circuit, quanvolutional_filter, without_entanglement
 from circuits.errors import UsageError
@@ -17,11 +15,11 @@ from qkan.data import MNIST
 from qkan.experiments.config import as_mapping
 from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.heads import HEADS, Split, train_heads
-from qkan.experiments.quanvolution.random_features import RandomCosines
+from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.run_folder import RunFolder
 
-__all__ = ["FILTER_COUNTS", "Arm", "FullHistory", "arms_of", "train_full"]
+__all__ = ["FILTER_COUNTS", "Arm", "FullHistory", "arms_of", "circuits_executed_full", "train_full"]
 
 FILTER_COUNTS = (1, 4, 9)
 
@@ -109,7 +107,9 @@ def train_full(
             results.setdefault(arm.name(head), {}).setdefault(metric, []).append(values)
         if done % 5 == 0:
             left = (time.monotonic() - started) * sum(costs[done + 1 :]) / sum(costs[: done + 1])
-            places.progress.say(f"{done + 1} of {len(units)} trained, about {left / 60:.0f} min left")
+            places.progress.say(
+                f"{done + 1} of {len(units)} trained, about {left / 60:.0f} min left"
+            )
     return {
         arm.name(head): {k: np.stack(v) for k, v in results[arm.name(head)].items()}
         for head in HEADS
@@ -117,19 +117,32 @@ def train_full(
     }
 
 
-def _features(arm: Arm, setup: Setup, seed: int) -> Callable[[Tensor], Tensor]:
-    if arm.kind == "classical":
-        return nn.PixelUnshuffle(setup.patch)
-    if arm.kind == "random_features":
-        return RandomCosines(arm.channels, 10_000 + seed, setup.patch)
-    wires = setup.circuit.num_wires
+def circuits_executed_full(setup: Setup) -> int:
+    """Return how many circuits all quantum arms rest on, whether run now or read back."""
+    return sum(
+        circuit.num_nodes
+        for arm in arms_of(setup.circuit)
+        for seed in range(setup.config.seeds or 0)
+        for circuit in _filters(arm, setup, seed)
+    )
+
+
+def _filters(arm: Arm, setup: Setup, seed: int) -> list[Circuit]:
+    """Return the circuits of an arm: the configured one first, then random ones."""
+    if arm.kind not in ("quantum", "no_entanglement"):
+        return []
     filters = [setup.circuit] + [
-        quanvolutional_filter("random", wires=wires, seed=1000 * seed + number)
+        quanvolutional_filter("random", wires=setup.circuit.num_wires, seed=1000 * seed + number)
         for number in range(1, arm.filters)
     ]
     if arm.kind == "no_entanglement":
-        filters = [without_entanglement(one) for one in filters]
-    layer = setup.layer(filters)
-    with torch.no_grad():
-        layer.to(torch.float32)
-    return layer
+        return [without_entanglement(one) for one in filters]
+    return filters
+
+
+def _features(arm: Arm, setup: Setup, seed: int) -> nn.Module:
+    if arm.kind == "classical":
+        return nn.PixelUnshuffle(setup.patch)
+    if arm.kind == "random_features":
+        return RandomCosines(arm.channels, COSINE_SEEDS + seed, setup.patch)
+    return setup.layer(_filters(arm, setup, seed))

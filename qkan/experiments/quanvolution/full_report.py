@@ -15,7 +15,7 @@ from qkan.experiments.quanvolution.heads import HEADS
 from qkan.experiments.quanvolution.narrative import difference_sentence, form_sentence
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
-from qkan.experiments.report import Picture, Report, Section, Table
+from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.results import differences_to, summarise
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.statistics import paired_difference
@@ -37,9 +37,7 @@ def chosen(history: FullHistory) -> dict[str, NDArray[np.float64]]:
     return result | {metric: history[metric][:, 0] for metric in ("test_loss", "test_accuracy")}
 
 
-def full_record(
-    setup: Setup, data: MNIST, histories: Mapping[str, FullHistory]
-) -> dict[str, Any]:
+def full_record(setup: Setup, data: MNIST, histories: Mapping[str, FullHistory]) -> dict[str, Any]:
     """Return the parts of ``results.json`` that follow from the arms' histories."""
     values = {arm: chosen(history) for arm, history in histories.items()}
     arms = arms_of(setup.circuit)
@@ -123,12 +121,15 @@ def _table(arms: list[Arm], head: str, record: Mapping[str, Any]) -> Table:
         name = arm.name(head)
         metrics = record["arms"][name]
         row = [f"{arm_label(arm.kind)}, {arm.channels} channels"]
-        for metric in ("val_accuracy", "test_accuracy"):
-            row.append(f"{100 * metrics[metric]['mean']:.2f} ± {100 * metrics[metric]['sd']:.2f}")
+        row += [_percent(metrics[metric]) for metric in ("val_accuracy", "test_accuracy")]
         difference = record["verdict"]["difference_to_classical"].get(name)
         row.append(_points(difference["test_accuracy"]) if difference else "")
         rows.append(row)
     return Table(["arm", "validation / %", "test / %", "difference / points"], rows)
+
+
+def _percent(summary: Mapping[str, float]) -> str:
+    return f"{100 * summary['mean']:.2f} ± {100 * summary['sd']:.2f}"
 
 
 def _points(interval: Mapping[str, float]) -> str:

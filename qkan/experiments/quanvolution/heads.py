@@ -103,23 +103,21 @@ def train_heads(
             torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
             adam.step()
             schedule.step()
-            for kind, loss in losses.items():
-                running[kind] += loss.item() * len(labels)
+            for kind in HEADS:
+                running[kind] += losses[kind].item() * len(labels)
         scores = _evaluate(heads, features, validation)
-        for kind, (loss, accuracy) in scores.items():
+        for kind, (val_loss, accuracy) in scores.items():
             seen = record.get(f"{kind}.val_accuracy", [])
             if not seen or accuracy > max(seen):
                 best[kind] = deepcopy(heads[kind])
                 record[f"{kind}.best_epoch"] = [len(seen)]
-            for metric, value in [
-                ("train_loss", running[kind] / len(train.labels)),
-                ("val_loss", loss),
-                ("val_accuracy", accuracy),
-            ]:
-                record.setdefault(f"{kind}.{metric}", []).append(value)
+            train_loss = running[kind] / len(train.labels)
+            record.setdefault(f"{kind}.train_loss", []).append(train_loss)
+            record.setdefault(f"{kind}.val_loss", []).append(val_loss)
+            record.setdefault(f"{kind}.val_accuracy", []).append(accuracy)
         on_epoch()
-    for kind, (loss, accuracy) in _evaluate(nn.ModuleDict(best), features, test).items():
-        record[f"{kind}.test_loss"], record[f"{kind}.test_accuracy"] = [loss], [accuracy]
+    for kind, (test_loss, accuracy) in _evaluate(nn.ModuleDict(best), features, test).items():
+        record[f"{kind}.test_loss"], record[f"{kind}.test_accuracy"] = [test_loss], [accuracy]
     return {name: np.array(values, dtype=np.float64) for name, values in record.items()}
 
 
@@ -136,4 +134,7 @@ def _evaluate(
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
             hits = (logits.argmax(dim=1) == labels).sum()
             totals[kind] += np.array([loss.item(), hits.item()])
-    return {k: (float(t[0]), float(t[1])) for k, t in totals.items() for t in [t / len(split.labels)]}
+    count = len(split.labels)
+    return {
+        kind: (float(loss) / count, float(hits) / count) for kind, (loss, hits) in totals.items()
+    }

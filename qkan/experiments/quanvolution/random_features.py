@@ -7,7 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-__all__ = ["RandomCosines"]
+__all__ = ["COSINE_SEEDS", "RandomCosines"]
+
+COSINE_SEEDS = 10_000
+"""Where the cosines' seeds begin: the heads' initial weights are drawn from 0, 1, 2, ..."""
 
 
 class RandomCosines(nn.Module):
@@ -42,7 +45,9 @@ class RandomCosines(nn.Module):
         self.stride = kernel_size
         generator = torch.Generator().manual_seed(seed)
         shape = (channels, 1, kernel_size, kernel_size)
-        weight = math.pi / kernel_size * torch.randn(shape, generator=generator, dtype=torch.float64)
+        weight = (
+            math.pi / kernel_size * torch.randn(shape, generator=generator, dtype=torch.float64)
+        )
         bias = 2 * math.pi * torch.rand(channels, generator=generator, dtype=torch.float64)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,16 +13,22 @@ from qkan.data import MNIST
 from qkan.experiments.config import as_mapping
 from qkan.experiments.ensemble import History, train_softmax_heads
 from qkan.experiments.places import Places
-from qkan.experiments.quanvolution.random_features import RandomCosines
+from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.run_folder import RunFolder
 
-__all__ = ["ARMS", "pixels", "train_arms"]
+__all__ = ["ARMS", "circuits_executed", "pixels", "train_arms"]
 
 ARMS = ("quantum", "classical", "no_entanglement", "random_features")
 
-_COSINE_SEEDS = 10_000
-"""Where the cosines' seeds begin: the heads' initial weights are drawn from 0, 1, 2, ..."""
+
+def circuits_executed(setup: Setup, data: MNIST) -> int:
+    """Return how many circuits the two quantum arms rest on, whether run now or read back."""
+    images = pixels(torch.cat([data.train_images, data.test_images]))
+    return sum(
+        setup.features(circuit, images)[1]
+        for circuit in (setup.circuit, without_entanglement(setup.circuit))
+    )
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -45,10 +50,11 @@ def train_arms(setup: Setup, data: MNIST, folder: RunFolder, places: Places) -> 
         "data": data.sha256,
     }
 
+    images = pixels(torch.cat([data.train_images, data.test_images]))
+
     def train(arm: str) -> dict[str, np.ndarray]:
-        features = _features(arm, setup)
-        images = pixels(data.train_images), pixels(data.test_images)
-        x, x_val = (features(part).flatten(start_dim=-3).float() for part in images)
+        features = _features(arm, setup, images).flatten(start_dim=-3).float()
+        x, x_val = features.tensor_split([len(data.train_labels)], dim=-2)
         with places.progress.task(f"{arm}: {config.seeds} seeds", config.epochs or 0) as advance:
             history = train_softmax_heads(
                 (x, data.train_labels),
@@ -66,14 +72,15 @@ def train_arms(setup: Setup, data: MNIST, folder: RunFolder, places: Places) -> 
     }
 
 
-def _features(arm: str, setup: Setup) -> Callable[[Tensor], Tensor]:
+def _features(arm: str, setup: Setup, images: Tensor) -> Tensor:
+    """Return the arm's features: ``(N, C, H', W')``, with one more axis if seeds differ."""
     if arm == "classical":
-        return lambda images: images
+        return images
     if arm == "random_features":
-        banks = [
-            RandomCosines(setup.circuit.num_observables, _COSINE_SEEDS + seed, setup.patch)
+        banks = (
+            RandomCosines(setup.circuit.num_observables, COSINE_SEEDS + seed, setup.patch)
             for seed in range(setup.config.seeds or 0)
-        ]
-        return lambda images: torch.stack([bank(images) for bank in banks])
+        )
+        return torch.stack([bank(images) for bank in banks])
     circuit = setup.circuit if arm == "quantum" else without_entanglement(setup.circuit)
-    return lambda images: setup.features(circuit, images)
+    return setup.features(circuit, images)[0]

@@ -18,7 +18,7 @@ from qkan.experiments.quanvolution.narrative import (
 from qkan.experiments.quanvolution.published import PUBLISHED, PUBLISHED_SOURCE
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
-from qkan.experiments.report import Picture, Report, Section, Table
+from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.results import compare_with_published, differences_to, summarise
 from qkan.experiments.run_folder import RunFolder
 from qkan.plotting import plot_curves, plot_seeds
@@ -62,9 +62,7 @@ def small_report(
     marks = {a: {m: c["published"] for m, c in ms.items()} for a, ms in checks.items()}
     seeds_caption = "The last epoch: a dot a seed, a line at the mean."
     if checks:
-        seeds_caption += (
-            " Diamonds: the published run; shaded: where one more run would fall in 99.5 % of cases."
-        )
+        seeds_caption += " Diamonds: the published run; shaded: where one more run would fall in 99.5 % of cases."
     error = 100 * sqrt(0.7 * 0.3 / len(data.test_labels))
     sections = [
         Section(
@@ -79,9 +77,7 @@ def small_report(
             _arms_table(record["arms"]),
             [
                 Picture.save(folder, "seeds", seeds_caption, plot_seeds(finals, ranges, marks)),
-                Picture.save(
-                    folder, "curves", "Mean and standard deviation over seeds.", curves
-                ),
+                Picture.save(folder, "curves", "Mean and standard deviation over seeds.", curves),
             ],
         ),
         Section(
