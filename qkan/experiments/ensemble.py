@@ -117,10 +117,10 @@ def train_softmax_heads(
         with torch.no_grad():
             logits = torch.baddbmm(bias, x_val.expand(heads, -1, -1), weight)
             val_loss = _cross_entropy(logits, y_val.expand(heads, -1)).mean(dim=1)
-            accuracy = (logits.argmax(dim=-1) == y_val).to(x.dtype).mean(dim=1)
-        records.append(torch.stack([running / len(y), val_loss, accuracy]))
+            accuracy = (logits.argmax(dim=-1) == y_val).double().mean(dim=1)
+        records.append(torch.stack([running.double() / len(y), val_loss.double(), accuracy]))
         on_epoch()
-    train_losses, val_losses, accuracies = torch.stack(records, dim=-1).double().numpy()
+    train_losses, val_losses, accuracies = torch.stack(records, dim=-1).numpy()
     return History(train_losses, val_losses, accuracies)
 
 

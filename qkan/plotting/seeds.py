@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from qkan.plotting.style import METRIC_LABELS, arm_color, arm_label, subplots
@@ -48,6 +49,11 @@ def plot_seeds(
             if metric in published.get(arm, {}):
                 style: dict[str, Any] = {"color": color, "markeredgecolor": "white", "zorder": 5}
                 axes.plot(published[arm][metric], row, marker="D", markersize=8, **style)
+        if metric.endswith("loss"):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(METRIC_LABELS.get(metric, metric))
         axes.set_yticks(range(len(arms)), [arm_label(arm) for arm in arms])
         axes.tick_params(axis="y", length=0)

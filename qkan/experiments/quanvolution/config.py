@@ -11,7 +11,7 @@ from qkan.experiments.config import setting
 __all__ = ["Config"]
 
 _PROTOCOL = {"seeds": 30, "epochs": 60, "batch_size": 4, "train": 50, "validation": 30}
-_FULL = {"seeds": 3, "epochs": 6, "batch_size": 64, "train": 55_000, "validation": 5_000}
+_FULL = {"seeds": 3, "epochs": 6, "batch_size": 128, "train": 55_000, "validation": 5_000}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Config:
     full: bool = setting(False, "All of MNIST: 1, 4 and 9 filters, linear and CNN head.")
     seeds: int | None = setting(None, "How many seeds (30; full: 3).")
     epochs: int | None = setting(None, "Passes over the training images (60; full: 6).")
-    batch_size: int | None = setting(None, "Images a step (4; full: 64).")
+    batch_size: int | None = setting(None, "Images a step (4; full: 128).")
     train: int | None = setting(None, "Training images (50; full: 55,000).")
     validation: int | None = setting(None, "Validation images (30; full: 5,000).")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isqrt
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from circuits.errors import UsageError
 from qkan.cache import Store, cached_chunks
 from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.config import Config
+from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 
 __all__ = ["Setup"]
@@ -80,7 +82,10 @@ class Setup:
     def layer(self, filters: Circuit | Sequence[Circuit]) -> Quanvolution2d:
         """Return the frozen layer of these filters on the backend, its nodes run or read back."""
         layer = Quanvolution2d(
-            filters, kernel_size=self.patch, backend=self.backend, evaluate=self.config.evaluate
+            filters,
+            kernel_size=self.patch,
+            backend=self.backend,
+            evaluate=cast(Evaluation, self.config.evaluate),
         )
         for each in layer.quantum_layers:
             if self.config.evaluate == "fourier":
