@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["app"]
+__all__ = ["bench"]
 
-app = typer.Typer(name="bench", help="Measure how fast it is.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``bench`` a group while it has one command."""
+BENCHMARKS = {"quanvolution": "qkan.benchmarks.quanvolution"}
+"""The module of every benchmark; its ``run()`` returns a report."""
 
 
-@app.command()
-def quanvolution(
-    json: Annotated[Path | None, typer.Option(help="Write the rows here too.")] = None,
+def bench(
+    name: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(BENCHMARKS)}.")],
+    json: Annotated[
+        Path | None, typer.Option(help="Write the rows here too.", show_default=False)
+    ] = None,
 ) -> None:
-    """Time the quanvolution of all of MNIST against a copy of its arrays."""
-    from qkan.benchmarks.quanvolution import run
+    """Measure how fast it is, beside what bounds it."""
+    from circuits.errors import unknown_name
 
-    run(json=json)
+    if name not in BENCHMARKS:
+        raise unknown_name("benchmark", name, BENCHMARKS)
+    if json:
+        # A file that cannot be written is better found before the minutes than after them.
+        json.touch()
+    report = import_module(BENCHMARKS[name]).run()
+    report.print()
+    if json:
+        report.write_json(json)

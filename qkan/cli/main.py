@@ -23,9 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, bench, cache):
+for module in (reproduce, cache):
     app.add_typer(module.app)
-for command in (circuits.circuits, draw.draw, backends.backends):
+for command in (bench.bench, circuits.circuits, draw.draw, backends.backends):
     app.command()(command)
 
 
@@ -63,17 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _short_warnings():
             return int(app(words, prog_name="qkan", standalone_mode=False) or 0)
-    except KeyboardInterrupt as stop:
-        _say("Interrupted.", *getattr(stop, "__notes__", []))
+    except typer.Abort as abort:
+        # Typer's name for Ctrl-C; how to go on was noted on the interrupt itself.
+        _say("Interrupted.", *getattr(abort.__cause__ or abort.__context__, "__notes__", []))
         return 130
     except (UsageError, OSError) as error:
         if debug:
             raise
         _say(f"Error: {error}")
         return 2
-    except typer.Abort:
-        _say("Aborted.")
-        return 130
     except Exception as error:
         # Typer's own complaints (an unknown option, a missing argument) print themselves.
         if not hasattr(error, "exit_code") or not hasattr(error, "show"):

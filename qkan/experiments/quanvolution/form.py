@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,17 +31,22 @@ class Form:
     terms: int
     is_product: bool
 
-    def __str__(self) -> str:
-        wave = (
-            "sinusoid" if self.degree == 1 else f"trigonometric polynomial (degree {self.degree})"
-        )
+    def in_words(self, number: int = 1) -> str:
+        """Return what the output is, in the plural if there are several of its kind."""
+        s = "" if number == 1 else "s"
         if not self.inputs:
-            return "constant"
+            return f"constant{s}"
         if len(self.inputs) == 1:
-            return f"one-pixel {wave}"
+            return self._wave(s)
+        pixels = _count(len(self.inputs))
         if self.is_product:
-            return f"product of {_count(len(self.inputs))} one-pixel {wave}s"
-        return f"sum of {self.terms} Fourier terms in {_count(len(self.inputs))} pixels"
+            return f"product{s} of {pixels} {self._wave('s')}"
+        return f"sum{s} of {self.terms} Fourier terms in {pixels} pixels"
+
+    def _wave(self, s: str) -> str:
+        if self.degree == 1:
+            return f"one-pixel sinusoid{s}"
+        return f"one-pixel trigonometric polynomial{s} of degree {self.degree}"
 
 
 def forms_of(series: FourierSeries) -> list[Form]:
@@ -98,11 +102,10 @@ def describe(forms: Sequence[Form]) -> str:
         >>> describe([wave, wave, wave])
         'three one-pixel sinusoids'
     """
-    parts = []
-    for kind, number in Counter(map(str, forms)).items():
-        noun, of, rest = kind.partition(" of ")
-        head = noun if number == 1 or " (" in noun else noun + "s"
-        parts.append(f"{_count(number)} {head}{of}{rest}")
+    kinds: dict[str, list[Form]] = {}
+    for form in forms:
+        kinds.setdefault(form.in_words(), []).append(form)
+    parts = [f"{_count(len(alike))} {alike[0].in_words(len(alike))}" for alike in kinds.values()]
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
