@@ -1,0 +1,1 @@
+"""Layers: ordinary ``torch.nn.Module``s, one a file."""
