@@ -44,6 +44,7 @@ class Case:
         against: The case whose time divides this one's; by default this one itself.
         floor: The case that bounds this one from below; its ratio is printed beside.
         target: The ratio that this case is meant to stay under; printed, never enforced.
+        times: What ``run`` does is this part of the whole: its time is multiplied up. Say so in the name.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     against: str | None = None
     floor: str | None = None
     target: float | None = None
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,10 @@ def measure(
             for case, count, times in zip(cases, calls, turns, strict=True):
                 times.append(_cpu_ms(case.run, count))
         peaks = [_peak_mb(case.run) if memory else None for case in cases]
-    cpu_ms = {case.name: statistics.median(times) for case, times in zip(cases, turns, strict=True)}
+    cpu_ms = {
+        case.name: case.times * statistics.median(times)
+        for case, times in zip(cases, turns, strict=True)
+    }
     rows = tuple(
         Row(
             case=case.name,
@@ -171,15 +176,15 @@ def raise_malloc_thresholds() -> str:
     The thresholds cannot be put back (setting one ends glibc's own adaptation), so this is for a
     process that only measures.
     """
-    mmap_threshold, trim_threshold = 32 << 20, 1 << 30  # glibc refuses a larger mmap threshold
-    names = {"M_MMAP_THRESHOLD": (-3, mmap_threshold), "M_TRIM_THRESHOLD": (-1, trim_threshold)}
+    # The mmap threshold itself cannot exceed 32 MiB; without mmap, large blocks are kept, too.
+    names = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1)}
     if platform.libc_ver()[0] != "glibc":
         return f"the default of {sys.platform}"
     mallopt = ctypes.CDLL(None).mallopt
     refused = [name for name, (key, value) in names.items() if not mallopt(key, value)]
     if refused:
         return f"glibc, {' and '.join(refused)} refused"
-    return "glibc, " + ", ".join(f"{name} {value >> 20} MiB" for name, (_, value) in names.items())
+    return "glibc, " + ", ".join(f"{name} {value}" for name, (_, value) in names.items())
 
 
 def _check(cases: Sequence[Case], repetitions: int, warmup: int) -> None:

@@ -141,7 +141,7 @@ class QuantumLayer(nn.Module):
             unique, places = torch.unique(rows.detach(), dim=0, return_inverse=True)
             return self.direct(unique)[places]
         size = len(rows) if torch.is_grad_enabled() else self.backend.chunk_size(self.circuit)
-        return torch.cat([self.torch_layer(part) for part in rows.split(size)])
+        return torch.cat([self.torch_layer(part) for part in torch.split(rows, size)])
 
     def choose(self, count: int, rows: Callable[[], Tensor]) -> str:
         """Return ``"fourier"`` or ``"direct"``; keep and log the choice and its reason.
@@ -232,7 +232,7 @@ class QuantumLayer(nn.Module):
         return all(isinstance(weight, nn.Parameter) for weight in weights)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_frozen": None}  # type: ignore[misc]
+        return {**self.__dict__, "_frozen": None}
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""

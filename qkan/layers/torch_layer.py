@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import pennylane as qml
@@ -38,13 +38,14 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
         self.backend = backend
 
     @property
-    def qnode_weights(self) -> dict[str, torch.Tensor]:
+    def qnode_weights(self) -> MutableMapping[str, Any]:
         """The weights by name, as they are now."""
-        return self._parameters  # type: ignore[return-value]
+        parameters: MutableMapping[str, Any] = self._parameters
+        return parameters
 
     @qnode_weights.setter
-    def qnode_weights(self, weights: dict[str, torch.Tensor]) -> None:
-        self._parameters.update(weights)  # type: ignore[arg-type]
+    def qnode_weights(self, weights: Mapping[str, Any]) -> None:
+        self._parameters.update(weights)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "qnode"}
