@@ -155,7 +155,8 @@ def test_bad_inputs(inputs, message, pauli):
 
 
 @pytest.mark.parametrize(
-    "weights", [None, {}, {"thta": np.zeros(4)}, {"theta": np.zeros(3)}, {"theta": [0, 0, 0, np.nan]}]
+    "weights",
+    [None, {}, {"thta": np.zeros(4)}, {"theta": np.zeros(3)}, {"theta": [0, 0, 0, np.nan]}],
 )
 def test_bad_weights(weights, pauli):
     with pytest.raises(UsageError, match="weight"):
