@@ -84,8 +84,7 @@ def coefficients(values: Array, degrees: Sequence[int]) -> Array:
     for degree in degrees:
         matrix = xp.asarray(_analysis(degree), dtype=values.dtype, device=device(values))
         # Each pass takes the first grid axis away and puts its coefficients last.
-        axis = len(leading) + 1
-        result = xp.matmul(xp.moveaxis(result, axis, -1), matrix.T)
+        result = xp.matmul(_move(result, len(leading) + 1, result.ndim - 1), matrix.T)
     return result
 
 
@@ -163,5 +162,12 @@ def differentiate(coeffs: Array, axis: int, scale: float) -> Array:
         matrix[2 * k - 1, 2 * k] = k * scale
         matrix[2 * k, 2 * k - 1] = -k * scale
     operator = xp.asarray(matrix, dtype=coeffs.dtype, device=device(coeffs))
-    moved = xp.matmul(xp.moveaxis(coeffs, axis + 1, -1), operator.T)
-    return xp.moveaxis(moved, -1, axis + 1)
+    last = coeffs.ndim - 1
+    return _move(xp.matmul(_move(coeffs, axis + 1, last), operator.T), last, axis + 1)
+
+
+def _move(array: Array, source: int, target: int) -> Array:
+    """Move an axis. A permutation, since torch cannot vmap its ``moveaxis``."""
+    order = [axis for axis in range(array.ndim) if axis != source]
+    order.insert(target, source)
+    return array_namespace(array).permute_dims(array, order)

@@ -6,9 +6,40 @@ PennyLane.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qkan._guard import require_own_circuits
 from qkan._version import __version__
 
 require_own_circuits()
 
-__all__ = ["__version__"]
+from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has passed)
+
+if TYPE_CHECKING:
+    from circuits import CircuitError, MissingExtraError, UsageError
+    from qkan.layers.quantum import QuantumLayer
+    from qkan.layers.quanvolution import Quanvolution2d
+
+__all__ = [
+    "CircuitError",
+    "MissingExtraError",
+    "QuantumLayer",
+    "Quanvolution2d",
+    "UsageError",
+    "__version__",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "CircuitError": "circuits.errors",
+        "MissingExtraError": "circuits.errors",
+        "QuantumLayer": "qkan.layers.quantum",
+        "Quanvolution2d": "qkan.layers.quanvolution",
+        "UsageError": "circuits.errors",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

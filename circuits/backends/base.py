@@ -201,7 +201,7 @@ class Backend(ABC):
             )
         w = circuit.check_weights(weights)
         check_integer("stream", stream, least=0)
-        size = self._chunk_size(circuit)
+        size = self.chunk_size(circuit)
         out = np.empty((len(x), circuit.num_observables))
         for index, start in enumerate(range(0, len(x), size)):
             stop = min(start + size, len(x))
@@ -210,7 +210,7 @@ class Backend(ABC):
                 progress(stop, len(x))
         return out
 
-    def _chunk_size(self, circuit: Circuit) -> int:
+    def chunk_size(self, circuit: Circuit) -> int:
         """Return how many samples are run together; with shots, a part of what is sampled."""
         amplitudes: int = 2 ** (circuit.num_wires * (2 if self.density_matrix else 1))
         sampled = (self.shots or 0) * circuit.num_wires

@@ -1,0 +1,96 @@
+"""A Fourier series as a sum of products of one-input series, where that is shorter.
+
+A filter whose wires hardly meet has few of them (the demo filter: one a channel, ``Z3 = f(x1) g(x3)``), and each
+is a cosine or two per input instead of a term for every combination of harmonics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Factor", "Product", "factorize"]
+
+_TOLERANCE = 1e-14
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A series of one input, :math:`c_0 + a_1 \\cos(s x) + b_1 \\sin(s x) + a_2 \\cos(2 s x) + \\dots`.
+
+    Attributes:
+        axis: Which of the block's inputs it reads.
+        coefficients: Over 1, cos, sin, cos 2, ...; the largest harmonic has amplitude 1.
+    """
+
+    axis: int
+    coefficients: tuple[float, ...]
+
+    def waves(self, scale: float) -> tuple[float, list[tuple[float, float, float]]]:
+        """Return the constant, and (amplitude, frequency, phase) of each A cos(w x - phase)."""
+        constant, *rest = self.coefficients
+        waves = []
+        for k, (a, b) in enumerate(zip(rest[::2], rest[1::2], strict=True), start=1):
+            amplitude = float(np.hypot(a, b))
+            if amplitude > _TOLERANCE:
+                waves.append((amplitude, k * scale, float(np.arctan2(b, a))))
+        return constant, waves
+
+
+@dataclass(frozen=True)
+class Product:
+    """``amplitude`` times a product of factors; a constant if there are none."""
+
+    amplitude: float
+    factors: tuple[Factor, ...]
+
+
+def factorize(table: np.ndarray) -> list[Product]:
+    """Write a series as a sum of products, by singular values of its unfoldings.
+
+    Exact to rounding; the fewest products where an input splits off with rank one, else not always.
+
+    Args:
+        table: The coefficients of one observable, ``(2 d_1 + 1, ..., 2 d_n + 1)``.
+
+    Example:
+        >>> table = np.outer([0.0, 1.0, 1.0], [0.0, 2.0, 0.0])  # (cos x + sin x) 2 cos y
+        >>> [len(product.factors) for product in factorize(table)]
+        [2]
+    """
+    size = float(np.abs(table).max(initial=0.0))
+    if size == 0.0:
+        return []
+    return [_product(vectors, size) for vectors in _split(table, size)]
+
+
+def _split(table: np.ndarray, size: float) -> list[list[np.ndarray]]:
+    if table.ndim == 0:
+        return [[table.reshape(1)]]
+    if table.ndim == 1:
+        return [[table]]
+    left, values, right = np.linalg.svd(table.reshape(table.shape[0], -1), full_matrices=False)
+    products = []
+    for index, value in enumerate(values):
+        if value > _TOLERANCE * size:
+            rest = value * right[index].reshape(table.shape[1:])
+            products += [[left[:, index], *vectors] for vectors in _split(rest, size)]
+    return products
+
+
+def _product(vectors: Sequence[np.ndarray], size: float) -> Product:
+    amplitude = 1.0
+    factors = []
+    for axis, raw in enumerate(vectors):
+        vector = np.where(np.abs(raw) > _TOLERANCE * np.abs(raw).max(), raw, 0.0)
+        harmonics = np.hypot(vector[1::2], vector[2::2])
+        if not harmonics.any():
+            amplitude *= float(vector[0])
+            continue
+        # One sign and one norm, so that equal factors of different outputs are found to be equal.
+        norm = float(harmonics.max()) * (1.0 if vector[np.flatnonzero(vector)[0]] > 0 else -1.0)
+        amplitude *= norm
+        factors.append(Factor(axis, tuple(np.round(vector / norm, 15).tolist())))
+    return Product(amplitude, tuple(factors))

@@ -1,0 +1,244 @@
+"""The folder of results, safe against kills, damage, full disks and other processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import platformdirs
+
+from circuits.errors import UsageError
+from qkan.cache.entry import Arrays, DamagedEntryError, encode
+from qkan.cache.errors import CacheError, CacheWarning
+from qkan.cache.files import sweep, write_whole
+from qkan.cache.listing import Check, Entry, check, describe_file, read_entry
+
+__all__ = ["Store"]
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = ".safetensors"
+_DAMAGED = ".damaged"
+
+
+class Store:
+    """A folder of results, each a safetensors file named by its key and proved by a checksum.
+
+    What it returns is bit by bit what was stored, or nothing: a damaged entry is moved aside with
+    a :class:`CacheWarning`. Entries appear whole or not at all: they are written to a temporary
+    file, flushed to the disk, and renamed. Threads, processes and machines may share a folder.
+
+    Args:
+        path: The folder; by default the environment variable ``QKAN_CACHE``, else the platform's
+            cache folder. It is made when the first result is stored.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from qkan.cache import key
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = Store(folder)
+        ...     name = key(circuit="demo", seed=1)
+        ...     for _ in range(2):
+        ...         result = store.get_or_compute(name, lambda: {"x": print("run") or np.ones(2)})
+        ...     result["x"], len(store.entries())
+        run
+        (array([1., 1.]), 1)
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        chosen = path if path is not None else os.environ.get("QKAN_CACHE")
+        default = platformdirs.user_cache_path("hybrid-qkan", appauthor=False)
+        self.path = Path(chosen).expanduser() if chosen else default
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    def get(self, key: str) -> Arrays | None:
+        """Return the arrays stored under a key, or None if there are none that are whole.
+
+        Args:
+            key: The name of the result, from :func:`qkan.cache.key`.
+
+        Raises:
+            UsageError: If the key is not one.
+        """
+        path = self._file(key)
+        try:
+            return read_entry(path)
+        except FileNotFoundError:
+            return None
+        except DamagedEntryError as error:
+            _warn(f"The cached result {path} is damaged: {error}. {_move_aside(path)}")
+        except OSError as error:
+            _warn(f"The cached result {path} cannot be read ({error}); it counts as missing.")
+        return None
+
+    def put(
+        self,
+        key: str,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        meta: Mapping[str, object] | None = None,
+    ) -> None:
+        """Store arrays under a key. A kill at any moment leaves the old state or the new one.
+
+        Args:
+            key: The name of the result.
+            arrays: The result: bools, integers or floats of at most 64 bits, any shape.
+            meta: What it is, for people: ``what`` in one line, and the fields of the key.
+
+        Raises:
+            CacheError: If the folder is unwritable, full or not a folder.
+            UsageError: If the key or an array is not one that can be stored.
+        """
+        path = self._file(key)
+        content = encode(key, arrays, meta or {})
+        with self._writing() as scratch:
+            write_whole(path, content, scratch)
+
+    def get_or_compute(
+        self,
+        key: str,
+        compute: Callable[[], Mapping[str, npt.NDArray[Any]]],
+        meta: Mapping[str, object] | None = None,
+    ) -> Arrays:
+        """Return what is stored under a key; else compute, store and return it.
+
+        A result that cannot be stored is returned all the same, with a :class:`CacheWarning`.
+
+        Args:
+            key: The name of the result.
+            compute: Returns the arrays.
+            meta: As for :meth:`put`.
+
+        Raises:
+            UsageError: If the key or an array is not one that can be stored.
+        """
+        stored = self.get(key)
+        if stored is not None:
+            return stored
+        arrays = dict(compute())
+        try:
+            self.put(key, arrays, meta)
+        except CacheError as error:
+            _warn(f"A result could not be stored, the run goes on without. {error}")
+        return arrays
+
+    def require_writable(self) -> None:
+        """Make sure that results can be stored, before a long run begins.
+
+        Raises:
+            CacheError: If the folder is unwritable, full or not a folder.
+        """
+        with self._writing() as scratch, tempfile.TemporaryFile(dir=scratch) as probe:
+            probe.write(bytes(4096))
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, the newest first."""
+        found = [entry for path in self._files(_SUFFIX) if (entry := describe_file(path))]
+        return sorted(found, key=lambda entry: (entry.created, entry.key), reverse=True)
+
+    def show(self, prefix: str) -> Entry:
+        """Return the one entry whose key begins with ``prefix``.
+
+        Args:
+            prefix: The first digits of a key.
+
+        Raises:
+            UsageError: If no entry or more than one begins like that.
+        """
+        found = [entry for entry in self.entries() if entry.key.startswith(prefix)]
+        if not found:
+            raise UsageError(
+                f"no result in the cache {self.path} has a key that begins {prefix!r}."
+            )
+        if len(found) > 1:
+            keys = ", ".join(entry.key[:16] for entry in found[:8])
+            raise UsageError(
+                f"{len(found)} cached results have a key that begins {prefix!r} ({keys}, ...): "
+                "give more digits."
+            )
+        return found[0]
+
+    def verify(self) -> list[Check]:
+        """Read every entry and compare it with its checksum; nothing is changed."""
+        return [result for path in self._files(_SUFFIX) if (result := check(path))]
+
+    def clear(
+        self,
+        older_than: timedelta | None = None,
+        predicate: Callable[[Entry], bool] | None = None,
+    ) -> list[Entry]:
+        """Remove entries and return those removed. Files that are not the cache's stay.
+
+        What was moved aside as damaged, and what killed writers left, goes in any case.
+
+        Args:
+            older_than: Remove only what was written longer ago than this.
+            predicate: Remove only the entries for which it is true.
+
+        Raises:
+            CacheError: If the folder is unwritable.
+        """
+        limit = datetime.now(UTC) - older_than if older_than is not None else None
+        chosen = [
+            entry
+            for entry in self.entries()
+            if (limit is None or entry.created < limit) and (predicate is None or predicate(entry))
+        ]
+        if not self.path.exists():
+            return chosen
+        with self._writing():
+            for path in [entry.path for entry in chosen] + self._files(_DAMAGED):
+                path.unlink(missing_ok=True)
+        return chosen
+
+    def _file(self, key: str) -> Path:
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise UsageError(
+                f"{key!r} is not a cache key: expected the 64 hexadecimal digits that "
+                "qkan.cache.key() returns."
+            )
+        return self.path / f"{key}{_SUFFIX}"
+
+    def _files(self, suffix: str) -> list[Path]:
+        try:
+            paths = [Path(item.path) for item in os.scandir(self.path)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise CacheError(f"The cache folder {self.path} cannot be read: {error}.") from error
+        return sorted(p for p in paths if p.suffix == suffix and _KEY.fullmatch(p.stem))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Path]:
+        """Yield the folder for temporary files, tidied up; turn what fails into a CacheError."""
+        scratch = self.path / "unfinished"
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+            sweep(scratch)
+            yield scratch
+        except OSError as error:
+            raise CacheError(
+                f"The cache folder {self.path} cannot be written: {error}. Free some space, or "
+                "choose another folder with --cache-dir or the environment variable QKAN_CACHE."
+            ) from error
+
+
+def _move_aside(path: Path) -> str:
+    aside = path.with_suffix(_DAMAGED)
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        return f"It could not be moved aside ({error}) and counts as missing."
+    return f"It was moved to {aside.name} and counts as missing."
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, CacheWarning, stacklevel=3)

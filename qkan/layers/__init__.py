@@ -1,0 +1,1 @@
+"""Layers for torch models, one a file."""

@@ -1,0 +1,267 @@
+r"""A circuit as a torch layer, evaluated directly or by its Fourier series."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from circuits import Circuit, FourierSeries, UsageError, series_from_values
+from circuits.backends import Backend
+from circuits.backends import backend as resolve_backend
+from circuits.errors import unknown_name
+from qkan.layers.checks import inside_transform, require_finite, require_floating
+from qkan.layers.torch_layer import CircuitTorchLayer
+
+__all__ = ["Evaluation", "QuantumLayer"]
+
+_log = logging.getLogger(__name__)
+
+Evaluation = Literal["auto", "fourier", "direct"]
+
+_SURELY_MORE = 64
+"""With so many times more rows than nodes, the distinct ones are not counted."""
+
+
+class QuantumLayer(nn.Module):
+    r"""Expectation values of a circuit: :math:`y_m = \langle O_m \rangle(x; \theta)`.
+
+    Wraps :class:`pennylane.qnn.TorchLayer`. With ``evaluate="direct"`` every row of inputs is a circuit. With
+    ``evaluate="fourier"`` only the nodes of the circuit's Fourier series are, whatever the batch, and the rest is a
+    matrix product; values and gradients are the same, and second derivatives exist on every backend. ``"auto"`` takes
+    the series if it has no more nodes than the inputs have distinct rows.
+
+    With shots, the series is made from one sample of each node: at any input its variance is at most 1/shots, but
+    values at different inputs are correlated. While all weights are frozen, that sample stays.
+
+    Args:
+        circuit: The circuit; see :func:`circuits.circuit` for one of your own.
+        backend: A name or a :class:`circuits.backends.Backend`.
+        evaluate: ``"auto"``, ``"fourier"`` or ``"direct"``.
+        weights: Initial values; those left out take the circuit's defaults, else are drawn from [0, 2 pi).
+        trainable: Whether the weights are to be trained.
+        generator: Draws the weights that have no value.
+        device: Where the weights are.
+        dtype: Of the weights; by default float64, in which simulators compute. The result has the inputs' dtype.
+
+    Shape:
+        - inputs: ``(..., num_inputs)``
+        - result: ``(..., num_observables)``
+
+    Raises:
+        UsageError: If a name is unknown, a shape is wrong, or an input is NaN or infinite.
+        CircuitError: If the Fourier series is asked of a circuit that has none.
+
+    Example:
+        >>> import torch, circuits, qkan
+        >>> layer = qkan.QuantumLayer(circuits.quanvolutional_filter("demo"), evaluate="fourier")
+        >>> layer(torch.zeros(2, 5, 4)).shape
+        torch.Size([2, 5, 4])
+
+    Source:
+        M. Schuld, R. Sweke, J. J. Meyer, Phys. Rev. A 103, 032430 (2021), arXiv:2008.08605; F. J. Schreiber, J. Eisert,
+        J. J. Meyer, Phys. Rev. Lett. 131, 100803 (2023), arXiv:2206.11740.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        backend: str | Backend = "auto",
+        *,
+        evaluate: Evaluation = "auto",
+        weights: Mapping[str, Any] | None = None,
+        trainable: bool = True,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        if not isinstance(circuit, Circuit):
+            raise UsageError(
+                f"expected a circuits.Circuit, {type(circuit).__name__} arrived; decorate a quantum "
+                "function with @circuits.circuit(wires=..., weights=...)"
+            )
+        if evaluate not in get_args(Evaluation):
+            raise unknown_name("evaluation", str(evaluate), get_args(Evaluation))
+        if evaluate == "fourier":
+            circuit.require_series()
+        if isinstance(backend, str):
+            backend = resolve_backend(backend, wires=circuit.num_wires)
+        self.circuit = circuit
+        self.backend = backend
+        self.evaluate = evaluate
+        self.chosen: str | None = None
+        self.torch_layer = CircuitTorchLayer(
+            circuit, backend, _initial(circuit, weights, generator, device, dtype)
+        )
+        self.torch_layer.requires_grad_(trainable)
+        self._frozen: tuple[list[Tensor], list[Tensor], FourierSeries] | None = None
+
+    @property
+    def in_features(self) -> int:
+        """The number of inputs."""
+        return self.circuit.num_inputs
+
+    @property
+    def out_features(self) -> int:
+        """The number of observables."""
+        return self.circuit.num_observables
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the expectation values."""
+        if inputs.ndim == 0 or inputs.shape[-1] != self.in_features:
+            raise UsageError(
+                f"QuantumLayer of {self.circuit.name!r} expects inputs of shape "
+                f"(..., {self.in_features}), {tuple(inputs.shape)} arrived"
+            )
+        require_floating(inputs, "QuantumLayer")
+        require_finite(inputs, "QuantumLayer")
+        if inputs.numel() == 0:
+            return inputs.new_zeros((*inputs.shape[:-1], self.out_features))
+        rows = inputs.reshape(-1, self.in_features)
+        if self.choose(len(rows), lambda: rows) == "fourier":
+            values: Tensor = self.series(inputs)(inputs)
+            return values
+        return self.direct(rows).reshape(*inputs.shape[:-1], self.out_features)
+
+    def direct(self, rows: Tensor, *, distinct: bool = False) -> Tensor:
+        """Run a circuit for every row of inputs, shape ``(N, num_inputs)``.
+
+        Args:
+            rows: The inputs.
+            distinct: Run equal rows once. Only where that changes nothing: the backend is analytic, and no gradient
+                with respect to the inputs is asked for.
+        """
+        needs_grad = torch.is_grad_enabled() and rows.requires_grad
+        if distinct and self.backend.analytic and not needs_grad:
+            unique, places = torch.unique(rows.detach(), dim=0, return_inverse=True)
+            return self.direct(unique)[places]
+        size = len(rows) if torch.is_grad_enabled() else self.backend.chunk_size(self.circuit)
+        return torch.cat([self.torch_layer(part) for part in rows.split(size)])
+
+    def choose(self, count: int, rows: Callable[[], Tensor]) -> str:
+        """Return ``"fourier"`` or ``"direct"``; keep and log the choice and its reason.
+
+        Args:
+            count: The number of rows of inputs.
+            rows: Makes the rows, where the distinct ones have to be counted.
+        """
+        mode, why = self._decide(count, rows)
+        if f"{mode}: {why}" != self.chosen:
+            self.chosen = f"{mode}: {why}"
+            _log.info("%s is evaluated by %s", self.circuit.name, self.chosen)
+        return mode
+
+    def _decide(self, count: int, rows: Callable[[], Tensor]) -> tuple[str, str]:
+        if self.evaluate != "auto":
+            return self.evaluate, "as asked"
+        if self.circuit.direct_only is not None:
+            return "direct", f"there is no series: {self.circuit.direct_only}"
+        nodes = self.circuit.num_nodes
+        if self._remembered() is not None:
+            return "fourier", f"its {nodes} nodes have been run"
+        if nodes <= count < _SURELY_MORE * nodes and not inside_transform():
+            count = len(torch.unique(rows().detach(), dim=0))
+        if nodes <= count:
+            return "fourier", f"its {nodes} nodes are no more than the distinct inputs"
+        return "direct", f"it has more nodes ({nodes}) than there are distinct inputs ({count})"
+
+    def series(self, like: Tensor | None = None) -> FourierSeries:
+        """Return the Fourier series at the present weights, with gradients to them.
+
+        Args:
+            like: Gives dtype and device of the coefficients; by default float64 where the weights are.
+        """
+        exact = self._remembered()
+        if exact is None:
+            values = self.node_values()
+            exact = series_from_values(self.circuit, values)
+            if not values.requires_grad:
+                self._remember(exact)
+        if like is None:
+            return exact
+        cast = tuple(block.to(like) for block in exact.coefficients)
+        return FourierSeries(exact.plan, cast, exact.scales)
+
+    def node_values(self) -> Tensor:
+        """Run the nodes on the backend, shape ``(num_nodes, num_observables)``, in float64."""
+        nodes = torch.from_numpy(self.circuit.plan.inputs)
+        weights = list(self.torch_layer.parameters())
+        values: Tensor = self.torch_layer(nodes.to(weights[0].device) if weights else nodes)
+        return values
+
+    def set_series_values(self, values: Tensor) -> None:
+        """Take node values that were run before with the present, frozen weights (from a cache)."""
+        self._remember(series_from_values(self.circuit, values))
+
+    def weight_values(self) -> dict[str, np.ndarray]:
+        """Return the weights as float64 arrays by name."""
+        return {
+            name: weight.detach().double().cpu().numpy()
+            for name, weight in self.torch_layer.named_parameters()
+        }
+
+    # The series of frozen weights is kept together with those weights, and used only while they are
+    # the very same tensors with the same values: nothing has to be told that a weight has changed.
+
+    def _remember(self, series: FourierSeries) -> None:
+        weights = list(self.torch_layer.parameters())
+        if not any(weight.requires_grad for weight in weights) and type(self)._plain(weights):
+            self._frozen = (weights, [weight.detach().clone() for weight in weights], series)
+
+    def _remembered(self) -> FourierSeries | None:
+        if self._frozen is None:
+            return None
+        tensors, values, series = self._frozen
+        now = list(self.torch_layer.parameters())
+        same = all(
+            old is new and not new.requires_grad and value.dtype == new.dtype
+            for old, new, value in zip(tensors, now, values, strict=True)
+        )
+        if same and all(map(torch.equal, values, now)):
+            return series
+        return None
+
+    @staticmethod
+    def _plain(weights: list[Tensor]) -> bool:
+        """Whether the weights are parameters, not the stand-ins of a functional call or a vmap."""
+        return all(isinstance(weight, nn.Parameter) for weight in weights)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_frozen": None}  # type: ignore[misc]
+
+    def extra_repr(self) -> str:
+        """Describe the layer, and the evaluation that was taken last."""
+        taken = f" ({self.chosen})" if self.chosen else ""
+        shots = "" if self.backend.shots is None else f", shots={self.backend.shots}"
+        return (
+            f"{self.circuit.name}, in_features={self.in_features}, out_features={self.out_features}, "
+            f"backend={self.backend.name}{shots}, evaluate={self.evaluate}{taken}"
+        )
+
+
+def _initial(
+    circuit: Circuit,
+    weights: Mapping[str, Any] | None,
+    generator: torch.Generator | None,
+    device: torch.device | str | None,
+    dtype: torch.dtype | None,
+) -> dict[str, Tensor]:
+    """Return values for every weight: given, else the circuit's own, else drawn."""
+    given = {
+        name: value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+        for name, value in (weights or {}).items()
+    }
+    drawn = {
+        name: 2 * np.pi * torch.rand(shape, generator=generator, dtype=torch.float64).numpy()
+        for name, shape in circuit.weight_shapes.items()
+        if name not in given and name not in circuit.defaults
+    }
+    return {
+        name: torch.tensor(value, dtype=dtype or torch.float64, device=device)
+        for name, value in circuit.check_weights({**drawn, **given}).items()
+    }

@@ -1,0 +1,291 @@
+"""The quanvolution: a circuit slid over an image, like a convolution's kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from circuits import Circuit, UsageError
+from circuits.backends import Backend
+from circuits.errors import unknown_name
+from qkan.layers.checks import inside_transform, require_finite
+from qkan.layers.quantum import Evaluation, QuantumLayer
+from qkan.layers.series_kernel import SeriesKernel
+
+__all__ = ["Quanvolution2d"]
+
+_CHUNK_PIXELS = 2**17
+"""Pixels evaluated together where no gradient is needed: the buffers stay in the processor's cache."""
+
+
+class Quanvolution2d(nn.Module):
+    r"""Slide circuits over an image: each patch of pixels is the input of a circuit.
+
+    The output's channels are the circuits' observables. Like :class:`torch.nn.Conv2d`, but for the stride, which by
+    default is the kernel's size, as in the paper: patches do not overlap.
+
+    Pixels are numbers in [0, 1] (a circuit has its own scale); integer images from 0 to 255 are divided by 255. The
+    patch is read row by row, with ``channels="joint"`` channel by channel.
+
+    Args:
+        circuits: A circuit, or several, each with as many inputs as a patch has pixels.
+        kernel_size: Height and width of a patch.
+        stride: Step between patches; by default ``kernel_size``.
+        padding: Black pixels added on every side.
+        dilation: Step between the pixels of a patch.
+        in_channels: The number of channels of the image.
+        channels: ``"separate"``: every channel is filtered alone, by the same circuits; the output's channel is ordered by
+            (input channel, circuit, observable). ``"joint"``: a patch holds all channels, and the output's
+            channel is ordered by (circuit, observable).
+        trainable: Whether the circuits' weights are to be trained.
+        backend: A name or a :class:`circuits.backends.Backend`.
+        evaluate: ``"fourier"``, ``"direct"`` or ``"auto"``; see :class:`qkan.QuantumLayer`. Directly and
+            without shots, equal patches are run once; with shots each is sampled on its own.
+        weights: Initial values of the weights, for all circuits or a list with one mapping a circuit.
+        generator: Draws the weights that have no value.
+        device: Where the weights are.
+        dtype: Of the weights; by default float64.
+
+    Shape:
+        - image: ``(N, C, H, W)`` or ``(C, H, W)``
+        - result: ``(N, C', H', W')`` or ``(C', H', W')``, with H' and W' as for a convolution.
+
+    Raises:
+        UsageError: If a kernel does not fit a circuit, or an image the layer; if pixels are NaN, infinite or
+            integers outside 0 to 255.
+
+    Example:
+        >>> import torch, circuits, qkan
+        >>> conv = qkan.Quanvolution2d(circuits.quanvolutional_filter("demo"), kernel_size=2, stride=2)
+        >>> conv(torch.rand(8, 1, 28, 28)).shape
+        torch.Size([8, 4, 14, 14])
+
+    Source:
+        M. Henderson et al., Quantum Mach. Intell. 2, 2 (2020), arXiv:1904.04767.
+    """
+
+    def __init__(
+        self,
+        circuits: Circuit | Sequence[Circuit],
+        kernel_size: int | tuple[int, int] = 2,
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        *,
+        in_channels: int = 1,
+        channels: Literal["separate", "joint"] = "separate",
+        trainable: bool = False,
+        backend: str | Backend = "auto",
+        evaluate: Evaluation = "auto",
+        weights: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        several = [circuits] if isinstance(circuits, Circuit) else list(circuits)
+        if not several:
+            raise UsageError("Quanvolution2d needs at least one circuit; an empty list arrived")
+        if channels not in ("separate", "joint"):
+            raise unknown_name("treatment of channels", str(channels), ["separate", "joint"])
+        self.kernel_size = _pair("kernel_size", kernel_size, least=1)
+        self.stride = self.kernel_size if stride is None else _pair("stride", stride, least=1)
+        self.padding = _pair("padding", padding, least=0)
+        self.dilation = _pair("dilation", dilation, least=1)
+        (self.in_channels, _) = _pair("in_channels", in_channels, least=1)
+        self.channels = channels
+        pixels = self.kernel_size[0] * self.kernel_size[1]
+        pixels *= self.in_channels if channels == "joint" else 1
+        given = (
+            [weights] * len(several) if weights is None or isinstance(weights, Mapping) else weights
+        )
+        if len(given) != len(several):
+            raise UsageError(f"{len(several)} circuits need as many weights; {len(given)} arrived")
+        for circuit in several:
+            if isinstance(circuit, Circuit) and circuit.num_inputs != pixels:
+                raise UsageError(
+                    f"a patch of {self.kernel_size[0]}x{self.kernel_size[1]} pixels in "
+                    f"{self.in_channels} {channels} channel(s) is {pixels} inputs, but circuit {circuit.name!r} "
+                    f"takes {circuit.num_inputs}; change the kernel, or the circuit's wires"
+                )
+        self.filters = nn.ModuleList(
+            QuantumLayer(
+                circuit,
+                backend,
+                evaluate=evaluate,
+                weights=some,
+                trainable=trainable,
+                generator=generator,
+                device=device,
+                dtype=dtype,
+            )
+            for circuit, some in zip(several, given, strict=True)
+        )
+
+    @property
+    def out_channels(self) -> int:
+        """The number of the output's channels."""
+        groups = self.in_channels if self.channels == "separate" else 1
+        return groups * sum(layer.out_features for layer in self.quantum_layers)
+
+    @property
+    def quantum_layers(self) -> list[QuantumLayer]:
+        """The filters as quantum layers."""
+        return [layer for layer in self.filters if isinstance(layer, QuantumLayer)]
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return H' and W' for an image of this size, as for a convolution.
+
+        Raises:
+            UsageError: If the image is smaller than a patch.
+        """
+        sizes = [
+            (size + 2 * p - d * (k - 1) - 1) // s + 1
+            for size, k, s, p, d in zip(
+                (height, width),
+                self.kernel_size,
+                self.stride,
+                self.padding,
+                self.dilation,
+                strict=True,
+            )
+        ]
+        if min(sizes) < 1:
+            raise UsageError(
+                f"an image of {height}x{width} is smaller than a patch: kernel {self.kernel_size}, "
+                f"dilation {self.dilation}, padding {self.padding}"
+            )
+        return sizes[0], sizes[1]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the feature maps."""
+        if image.ndim == 3:
+            return self.forward(image[None])[0]
+        self._check(image)
+        differentiable = torch.is_grad_enabled() and (
+            image.requires_grad or any(p.requires_grad for p in self.parameters())
+        )
+        size = self.out_size(image.shape[-2], image.shape[-1])
+        modes = self._modes(image, size)
+        plain = not differentiable and not inside_transform()
+        if plain and all(mode == "fourier" for mode in modes):
+            return self._fill(image, size)
+        views = self._patches(self._scaled(image), size)
+        maps = [
+            self._maps(layer, mode, views)
+            for layer, mode in zip(self.quantum_layers, modes, strict=True)
+        ]
+        return torch.cat(maps, dim=2).flatten(1, 2)
+
+    def patches(self, image: Tensor) -> Tensor:
+        """Return the circuits' inputs, shape ``(N, groups, H', W', inputs)``.
+
+        ``groups`` is the number of channels that are filtered alone: ``in_channels``, or 1 where they are joint.
+        """
+        self._check(image)
+        views = self._patches(self._scaled(image), self.out_size(image.shape[-2], image.shape[-1]))
+        return torch.stack(views, dim=-1)
+
+    def _check(self, image: Tensor) -> None:
+        if image.ndim != 4 or image.shape[1] != self.in_channels or image.shape[0] == 0:
+            raise UsageError(
+                f"Quanvolution2d expects images of shape (N, {self.in_channels}, H, W) with N >= 1, or "
+                f"({self.in_channels}, H, W); {tuple(image.shape)} arrived"
+            )
+        if image.dtype == torch.bool or image.is_complex():
+            raise UsageError(f"Quanvolution2d expects real or 8-bit pixels, {image.dtype} arrived")
+        if not image.is_floating_point() and image.dtype != torch.uint8:
+            low, high = (int(value) for value in torch.aminmax(image))
+            if low < 0 or high > 255:
+                raise UsageError(
+                    f"integer images hold pixels from 0 to 255; {low} to {high} arrived. "
+                    "Scale them to [0, 1] as floating-point numbers"
+                )
+
+    @staticmethod
+    def _scaled(image: Tensor) -> Tensor:
+        """Return finite floating-point pixels."""
+        if not image.is_floating_point():
+            return image.to(torch.get_default_dtype()) / 255
+        require_finite(image, "Quanvolution2d")
+        return image
+
+    def _modes(self, image: Tensor, size: tuple[int, int]) -> list[str]:
+        """Choose the evaluation of each filter."""
+        groups = self.in_channels if self.channels == "separate" else 1
+        count = len(image) * groups * size[0] * size[1]
+        return [
+            layer.choose(count, lambda: self.patches(image.detach()).flatten(0, -2))
+            for layer in self.quantum_layers
+        ]
+
+    def _patches(self, image: Tensor, size: tuple[int, int]) -> list[Tensor]:
+        """Return a strided view (N, groups, H', W') for each input of the circuits."""
+        (ph, pw), (sh, sw), (dh, dw) = self.padding, self.stride, self.dilation
+        if ph or pw:
+            image = pad(image, (pw, pw, ph, ph))
+        views = [
+            image[
+                :,
+                :,
+                i * dh : i * dh + sh * (size[0] - 1) + 1 : sh,
+                j * dw : j * dw + sw * (size[1] - 1) + 1 : sw,
+            ]
+            for i in range(self.kernel_size[0])
+            for j in range(self.kernel_size[1])
+        ]
+        if self.channels == "separate":
+            return views
+        return [view[:, c : c + 1] for c in range(self.in_channels) for view in views]
+
+    def _maps(self, layer: QuantumLayer, mode: str, views: Sequence[Tensor]) -> Tensor:
+        """Return the maps of one filter with gradients, shape ``(N, groups, observables, H', W')``."""
+        rows = torch.stack(list(views), dim=-1)
+        if mode == "fourier":
+            values = layer.series(rows)(rows)
+        else:
+            flat = rows.flatten(0, -2)
+            values = layer.direct(flat, distinct=True).unflatten(0, rows.shape[:-1])
+        return values.movedim(-1, 2)
+
+    def _fill(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """Evaluate the series chunk by chunk, straight into the result."""
+        dtype = image.dtype if image.is_floating_point() else torch.get_default_dtype()
+        kernels = [
+            SeriesKernel(layer.series(), dtype=dtype, device=image.device)
+            for layer in self.quantum_layers
+        ]
+        groups = self.in_channels if self.channels == "separate" else 1
+        observables = sum(layer.out_features for layer in self.quantum_layers)
+        maps = torch.empty(
+            (len(image), groups, observables, *size), dtype=dtype, device=image.device
+        )
+        step = max(1, _CHUNK_PIXELS // image[0].numel())
+        for start in range(0, len(image), step):
+            views = self._patches(self._scaled(image[start : start + step]), size)
+            part = maps[start : start + step]
+            first = 0
+            for kernel, layer in zip(kernels, self.quantum_layers, strict=True):
+                last = first + layer.out_features
+                kernel(views, [part[:, :, o] for o in range(first, last)])
+                first = last
+        return maps.flatten(1, 2)
+
+    def extra_repr(self) -> str:
+        """Describe the geometry."""
+        return (
+            f"{self.in_channels} {self.channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
+        )
+
+
+def _pair(name: str, value: Any, *, least: int) -> tuple[int, int]:
+    pair = value if isinstance(value, tuple | list) else (value, value)
+    whole = all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in pair)
+    if len(pair) != 2 or not whole:
+        raise UsageError(f"{name} must be an integer >= {least} or two of them, not {value!r}")
+    return pair[0], pair[1]
