@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pennylane as qml
 import torch
 from torch import Tensor, nn
@@ -111,13 +110,13 @@ def _steps(pixels: Tensor, generator: torch.Generator) -> list[Case]:
             images = pixels.requires_grad_()
             module.zero_grad()
             images.grad = None
-            module(images).sum().backward()
+            torch.autograd.backward(module(images).sum())
 
         return run
 
     def nodes() -> None:
         layer.zero_grad()
-        layer.node_values().sum().backward()
+        torch.autograd.backward(layer.node_values().sum())
 
     against = f"Conv2d step, batch {_BATCH}"
     return [
@@ -136,14 +135,3 @@ def _pixels(images: int, generator: torch.Generator) -> Tensor:
     pixels = torch.rand(images, 1, 28, 28, generator=generator)
     lit = torch.rand(images, 1, 14, 14, generator=generator) > _BLACK
     return pixels.mul_(lit.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
-
-
-def summary(report: Report) -> str:
-    """Return in one line how much faster the demo filter is than its loop, and a step than allowed."""
-    rows = {row.case: row for row in report.rows}
-    loop = next(row for name, row in rows.items() if name.startswith("demo loop"))
-    speed = loop.cpu_ms / rows["demo filter, products"].cpu_ms
-    step, nodes, conv = (
-        next(r for n, r in rows.items() if n.startswith(p)) for p in ("trainable", "81", "Conv2d")
-    )
-    return f"demo loop / demo filter: {np.round(speed, -3):,.0f}; step less the nodes: {(step.cpu_ms - nodes.cpu_ms) / conv.cpu_ms:.1f} x Conv2d"

@@ -45,6 +45,7 @@ class QuantumLayer(nn.Module):
         weights: Initial values; those left out take the circuit's defaults, else are drawn from [0, 2 pi).
         trainable: Whether the weights are to be trained.
         generator: Draws the weights that have no value.
+        stream: Number of an independent sequence of samples, for layers that share a backend with a seed.
         device: Where the weights are.
         dtype: Of the weights; by default float64, in which simulators compute. The result has the inputs' dtype.
 
@@ -76,6 +77,7 @@ class QuantumLayer(nn.Module):
         weights: Mapping[str, Any] | None = None,
         trainable: bool = True,
         generator: torch.Generator | None = None,
+        stream: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
@@ -96,7 +98,7 @@ class QuantumLayer(nn.Module):
         self.evaluate = evaluate
         self.chosen: str | None = None
         self.torch_layer = CircuitTorchLayer(
-            circuit, backend, _initial(circuit, weights, generator, device, dtype)
+            circuit, backend, _initial(circuit, weights, generator, device, dtype), stream
         )
         self.torch_layer.requires_grad_(trainable)
         self._frozen: tuple[list[Tensor], list[Tensor], FourierSeries] | None = None

@@ -13,8 +13,8 @@ from circuits import Circuit, UsageError
 from circuits.backends import Backend
 from circuits.errors import unknown_name
 from qkan.layers.checks import inside_transform, require_finite
-from qkan.layers.quantum import Evaluation, QuantumLayer
 from qkan.layers.kernels import SeriesKernel
+from qkan.layers.quantum import Evaluation, QuantumLayer
 
 __all__ = ["Quanvolution2d"]
 
@@ -117,10 +117,11 @@ class Quanvolution2d(nn.Module):
                 weights=some,
                 trainable=trainable,
                 generator=generator,
+                stream=stream,
                 device=device,
                 dtype=dtype,
             )
-            for circuit, some in zip(several, given, strict=True)
+            for stream, (circuit, some) in enumerate(zip(several, given, strict=True))
         )
 
     @property

@@ -24,18 +24,28 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
         circuit: The circuit.
         backend: Where it runs.
         weights: The initial values; they keep their dtype and device.
+        stream: Number of an independent sequence of samples under the backend's seed.
 
     Shape:
         - inputs: ``(..., num_inputs)``
         - result: ``(..., num_observables)``, of the inputs' dtype.
     """
 
-    def __init__(self, circuit: Circuit, backend: Backend, weights: Mapping[str, torch.Tensor]):
+    def __init__(
+        self,
+        circuit: Circuit,
+        backend: Backend,
+        weights: Mapping[str, torch.Tensor],
+        stream: int = 0,
+    ):
         super().__init__(
-            backend.qnode(circuit), dict(circuit.weight_shapes), init_method=dict(weights)
+            backend.qnode(circuit, stream=stream),
+            dict(circuit.weight_shapes),
+            init_method=dict(weights),
         )
         self.circuit = circuit
         self.backend = backend
+        self.stream = stream
 
     @property
     def qnode_weights(self) -> MutableMapping[str, Any]:
@@ -52,4 +62,4 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.__dict__["qnode"] = self.backend.qnode(self.circuit)
+        self.__dict__["qnode"] = self.backend.qnode(self.circuit, stream=self.stream)
