@@ -10,20 +10,36 @@ from typing import TYPE_CHECKING
 from circuits._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from circuits.backends import (
+        NOISE_CHANNELS,
+        Backend,
+        Noise,
+        backend,
+        backend_names,
+        backend_table,
+    )
     from circuits.decorator import circuit
     from circuits.definition import Circuit
+    from circuits.draw import draw
     from circuits.errors import CircuitError, MissingExtraError, UsageError
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
     from circuits.series import FourierSeries, series_from_values
 
 __all__ = [
     "FILTERS",
+    "NOISE_CHANNELS",
+    "Backend",
     "Circuit",
     "CircuitError",
     "FourierSeries",
     "MissingExtraError",
+    "Noise",
     "UsageError",
+    "backend",
+    "backend_names",
+    "backend_table",
     "circuit",
+    "draw",
     "quanvolutional_filter",
     "series_from_values",
     "without_entanglement",
@@ -36,12 +52,19 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "FILTERS": "circuits.filters",
+        "backend_table": "circuits.backends",
+        "backend_names": "circuits.backends",
+        "backend": "circuits.backends",
+        "Noise": "circuits.backends",
+        "Backend": "circuits.backends",
+        "NOISE_CHANNELS": "circuits.backends",
         "Circuit": "circuits.definition",
         "CircuitError": "circuits.errors",
         "FourierSeries": "circuits.series",
         "MissingExtraError": "circuits.errors",
         "UsageError": "circuits.errors",
         "circuit": "circuits.decorator",
+        "draw": "circuits.draw",
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",
         "without_entanglement": "circuits.filters",

@@ -18,7 +18,7 @@ _TOLERANCE = 1e-14
 
 @dataclass(frozen=True)
 class Factor:
-    """A series of one input, :math:`c_0 + a_1 \\cos(s x) + b_1 \\sin(s x) + a_2 \\cos(2 s x) + \\dots`.
+    r"""A series of one input, :math:`c_0 + a_1 \cos(s x) + b_1 \sin(s x) + a_2 \cos(2 s x) + \dots`.
 
     Attributes:
         axis: Which of the block's inputs it reads.

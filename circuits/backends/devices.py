@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -29,19 +29,20 @@ class PennyLaneBackend(Backend):
     Analytic values are differentiated by backpropagation where the device allows it, else by the
     adjoint method or the device's own, else by parameter shift; sampled ones by parameter shift.
 
-    Threads: ``lightning.*`` starts one OpenMP thread a core, which wide circuits are faster for and
-    narrow ones only pay for. The number is the process's, fixed when the plugin is first
-    imported, so it is left to you: for many circuits of fewer than about 14 wires set
-    ``OMP_NUM_THREADS=1`` in the environment before Python starts.
+    Threads: ``lightning.*`` starts one for each core, which narrow circuits only pay for. Their
+    number is the process's, so it is left to you: see ``circuits.backends.threads``.
 
     Raises:
         MissingExtraError: If the device comes with an extra that is not installed.
         UsageError: If it is unknown or cannot be made, or cannot do what is asked of it.
     """
 
+    _info: BackendInfo = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         info = require_usable(self.name)
+        object.__setattr__(self, "_info", info)
         if self.noise is not None and not info.noise:
             raise UsageError(
                 f"{self.name!r} simulates pure states and has no noise channels, got "
@@ -67,15 +68,15 @@ class PennyLaneBackend(Backend):
 
     @property
     def gradient(self) -> str:  # noqa: D102
-        return probe(self.name).gradient if self.analytic else "parameter-shift"
+        return self._info.gradient if self.analytic else "parameter-shift"
 
     @property
     def native_batching(self) -> bool:  # noqa: D102
-        return probe(self.name).native_batching
+        return self._info.native_batching
 
     @property
     def density_matrix(self) -> bool:  # noqa: D102
-        return probe(self.name).noise
+        return self._info.noise
 
     def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
         """Return a QNode of the circuit on a new device, differentiable in inputs and weights.
@@ -106,7 +107,7 @@ class PennyLaneBackend(Backend):
 
     def _device(self, num_wires: int, stream: int | tuple[int, ...]) -> qml.devices.Device:
         options: dict[str, Any] = {}
-        if probe(self.name).seed:
+        if self._info.seed:
             # None must be said: PennyLane's default is to seed from NumPy's global generator.
             options["seed"] = None
             if self.seed is not None:

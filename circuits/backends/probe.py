@@ -9,6 +9,7 @@ import numpy as np
 import pennylane as qml
 
 from circuits.backends.base import BackendInfo
+from circuits.backends.threads import short_waits
 from circuits.errors import MissingExtraError, UsageError, unknown_name
 
 __all__ = ["EXTRAS", "installed_devices", "probe", "require_usable"]
@@ -42,7 +43,8 @@ def probe(name: str) -> BackendInfo:
     if name not in qml.plugin_devices:
         return BackendInfo(name, installed=False, usable=False, why_not=_how_to_install(name))
     try:
-        with warnings.catch_warnings():  # unfit devices warn that they know no qubit gates
+        with warnings.catch_warnings(), short_waits():
+            # Unfit devices warn that they know no qubit gates.
             warnings.simplefilter("ignore")
             device = qml.device(name, wires=1)
             _require_qubits(device)

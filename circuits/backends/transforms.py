@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,12 @@ def return_float64(device: qml.devices.Device) -> qml.devices.Device:
     default dtype: with float32 the values would keep 7 digits of their 16.
     """
     plain: Any = type(device)
+    device.__class__ = _with_float64(plain)
+    return device
 
+
+@cache  # PennyLane reads a device's configuration file whenever its class is derived from
+def _with_float64(plain: Any) -> type:
     class Float64(plain):  # type: ignore[misc]
         def execute(self, *args: Any, **kwargs: Any) -> Any:
             return _float64(super().execute(*args, **kwargs))
@@ -46,8 +52,7 @@ def return_float64(device: qml.devices.Device) -> qml.devices.Device:
             values, jacobians = super().execute_and_compute_derivatives(*args, **kwargs)
             return _float64(values), jacobians
 
-    device.__class__ = Float64
-    return device
+    return Float64
 
 
 def _float64(results: Any) -> Any:

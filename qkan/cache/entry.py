@@ -127,7 +127,7 @@ def _name(name: object) -> str:
 
 
 def _dense(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if not isinstance(array, np.ndarray) or array.dtype.name not in _DTYPES:
+    if not isinstance(array, np.ndarray | np.generic) or array.dtype.name not in _DTYPES:
         kind = getattr(array, "dtype", type(array).__name__)
         raise UsageError(
             f"cannot cache {name!r} ({kind}): expected a NumPy array of bools, integers or floats "

@@ -44,16 +44,20 @@ def write_whole(path: Path, content: bytes, scratch: Path) -> None:
     _flush_folder(path.parent)
 
 
-def read_regular(path: Path) -> bytes | None:
+def read_regular(path: Path, limit: int = -1) -> bytes | None:
     """Return the content of a file, or None for what is not a file (a pipe would block).
 
     Args:
         path: The file.
+        limit: How many bytes to read at most; -1 reads all.
 
     Raises:
         OSError: If it is not there or cannot be read.
     """
-    return path.read_bytes() if stat.S_ISREG(path.stat().st_mode) else None
+    if not stat.S_ISREG(path.stat().st_mode):
+        return None
+    with path.open("rb") as file:
+        return file.read(limit)
 
 
 def sweep(scratch: Path) -> None:

@@ -83,9 +83,10 @@ def describe_file(path: Path) -> Entry | None:
     """
     try:
         status = path.stat()
-        with path.open("rb") as file:
-            beginning = file.read(_HEADER_TAKES_AT_MOST)
+        beginning = read_regular(path, _HEADER_TAKES_AT_MOST)
     except OSError:
+        return None
+    if beginning is None:
         return None
     meta: Mapping[str, Any] | None
     try:

@@ -196,7 +196,8 @@ class Store:
             return chosen
         with self._writing():
             for path in [entry.path for entry in chosen] + self._files(_DAMAGED):
-                path.unlink(missing_ok=True)
+                if path.is_symlink() or not path.is_dir():  # a folder is not the cache's work
+                    path.unlink(missing_ok=True)
         return chosen
 
     def _file(self, key: str) -> Path:

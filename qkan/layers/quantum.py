@@ -45,6 +45,7 @@ class QuantumLayer(nn.Module):
         weights: Initial values; those left out take the circuit's defaults, else are drawn from [0, 2 pi).
         trainable: Whether the weights are to be trained.
         generator: Draws the weights that have no value.
+        stream: Number of an independent sequence of samples, for layers that share a backend with a seed.
         device: Where the weights are.
         dtype: Of the weights; by default float64, in which simulators compute. The result has the inputs' dtype.
 
@@ -76,6 +77,7 @@ class QuantumLayer(nn.Module):
         weights: Mapping[str, Any] | None = None,
         trainable: bool = True,
         generator: torch.Generator | None = None,
+        stream: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
@@ -96,7 +98,7 @@ class QuantumLayer(nn.Module):
         self.evaluate = evaluate
         self.chosen: str | None = None
         self.torch_layer = CircuitTorchLayer(
-            circuit, backend, _initial(circuit, weights, generator, device, dtype)
+            circuit, backend, _initial(circuit, weights, generator, device, dtype), stream
         )
         self.torch_layer.requires_grad_(trainable)
         self._frozen: tuple[list[Tensor], list[Tensor], FourierSeries] | None = None
@@ -141,7 +143,7 @@ class QuantumLayer(nn.Module):
             unique, places = torch.unique(rows.detach(), dim=0, return_inverse=True)
             return self.direct(unique)[places]
         size = len(rows) if torch.is_grad_enabled() else self.backend.chunk_size(self.circuit)
-        return torch.cat([self.torch_layer(part) for part in rows.split(size)])
+        return torch.cat([self.torch_layer(part) for part in torch.split(rows, size)])
 
     def choose(self, count: int, rows: Callable[[], Tensor]) -> str:
         """Return ``"fourier"`` or ``"direct"``; keep and log the choice and its reason.
@@ -232,7 +234,7 @@ class QuantumLayer(nn.Module):
         return all(isinstance(weight, nn.Parameter) for weight in weights)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_frozen": None}  # type: ignore[misc]
+        return {**self.__dict__, "_frozen": None}
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""

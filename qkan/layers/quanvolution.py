@@ -13,13 +13,10 @@ from circuits import Circuit, UsageError
 from circuits.backends import Backend
 from circuits.errors import unknown_name
 from qkan.layers.checks import inside_transform, require_finite
+from qkan.layers.kernels import SeriesKernel
 from qkan.layers.quantum import Evaluation, QuantumLayer
-from qkan.layers.series_kernel import SeriesKernel
 
 __all__ = ["Quanvolution2d"]
-
-_CHUNK_PIXELS = 2**17
-"""Pixels evaluated together where no gradient is needed: the buffers stay in the processor's cache."""
 
 
 class Quanvolution2d(nn.Module):
@@ -38,9 +35,9 @@ class Quanvolution2d(nn.Module):
         padding: Black pixels added on every side.
         dilation: Step between the pixels of a patch.
         in_channels: The number of channels of the image.
-        channels: ``"separate"``: every channel is filtered alone, by the same circuits; the output's channel is ordered by
-            (input channel, circuit, observable). ``"joint"``: a patch holds all channels, and the output's
-            channel is ordered by (circuit, observable).
+        channels: ``"separate"``: every channel is filtered alone, by the same circuits; output channels are ordered
+            by (input channel, circuit, observable). ``"joint"``: a patch holds all channels, and output channels
+            are ordered by (circuit, observable).
         trainable: Whether the circuits' weights are to be trained.
         backend: A name or a :class:`circuits.backends.Backend`.
         evaluate: ``"fourier"``, ``"direct"`` or ``"auto"``; see :class:`qkan.QuantumLayer`. Directly and
@@ -120,10 +117,11 @@ class Quanvolution2d(nn.Module):
                 weights=some,
                 trainable=trainable,
                 generator=generator,
+                stream=stream,
                 device=device,
                 dtype=dtype,
             )
-            for circuit, some in zip(several, given, strict=True)
+            for stream, (circuit, some) in enumerate(zip(several, given, strict=True))
         )
 
     @property
@@ -249,8 +247,8 @@ class Quanvolution2d(nn.Module):
             values = layer.series(rows)(rows)
         else:
             flat = rows.flatten(0, -2)
-            values = layer.direct(flat, distinct=True).unflatten(0, rows.shape[:-1])
-        return values.movedim(-1, 2)
+            values = layer.direct(flat, distinct=True).reshape(*rows.shape[:-1], -1)
+        return torch.movedim(values, -1, 2)
 
     def _fill(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         """Evaluate the series chunk by chunk, straight into the result."""
@@ -264,7 +262,8 @@ class Quanvolution2d(nn.Module):
         maps = torch.empty(
             (len(image), groups, observables, *size), dtype=dtype, device=image.device
         )
-        step = max(1, _CHUNK_PIXELS // image[0].numel())
+        points = groups * size[0] * size[1]
+        step = max(1, min(kernel.chunk for kernel in kernels) // points)
         for start in range(0, len(image), step):
             views = self._patches(self._scaled(image[start : start + step]), size)
             part = maps[start : start + step]

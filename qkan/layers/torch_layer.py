@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import pennylane as qml
@@ -24,31 +24,42 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
         circuit: The circuit.
         backend: Where it runs.
         weights: The initial values; they keep their dtype and device.
+        stream: Number of an independent sequence of samples under the backend's seed.
 
     Shape:
         - inputs: ``(..., num_inputs)``
         - result: ``(..., num_observables)``, of the inputs' dtype.
     """
 
-    def __init__(self, circuit: Circuit, backend: Backend, weights: Mapping[str, torch.Tensor]):
+    def __init__(
+        self,
+        circuit: Circuit,
+        backend: Backend,
+        weights: Mapping[str, torch.Tensor],
+        stream: int = 0,
+    ):
         super().__init__(
-            backend.qnode(circuit), dict(circuit.weight_shapes), init_method=dict(weights)
+            backend.qnode(circuit, stream=stream),
+            dict(circuit.weight_shapes),
+            init_method=dict(weights),
         )
         self.circuit = circuit
         self.backend = backend
+        self.stream = stream
 
     @property
-    def qnode_weights(self) -> dict[str, torch.Tensor]:
+    def qnode_weights(self) -> MutableMapping[str, Any]:
         """The weights by name, as they are now."""
-        return self._parameters  # type: ignore[return-value]
+        parameters: MutableMapping[str, Any] = self._parameters
+        return parameters
 
     @qnode_weights.setter
-    def qnode_weights(self, weights: dict[str, torch.Tensor]) -> None:
-        self._parameters.update(weights)  # type: ignore[arg-type]
+    def qnode_weights(self, weights: Mapping[str, Any]) -> None:
+        self._parameters.update(weights)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "qnode"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.__dict__["qnode"] = self.backend.qnode(self.circuit)
+        self.__dict__["qnode"] = self.backend.qnode(self.circuit, stream=self.stream)

@@ -108,12 +108,12 @@ def test_chunks_give_the_values_of_one_piece(name, monkeypatch, pauli):
 
 def test_chunks_shrink_with_shots_wires_and_noise(pauli, one_wire):
     exact = backend("default.qubit")
-    assert exact.chunk_size(one_wire) == 4 * exact._chunk_size(pauli)
-    assert replace(exact, shots=10_000).chunk_size(pauli) < exact._chunk_size(pauli) / 1000
+    assert exact.chunk_size(one_wire) == 4 * exact.chunk_size(pauli)
+    assert replace(exact, shots=10_000).chunk_size(pauli) < exact.chunk_size(pauli) / 1000
     noisy = backend("default.mixed", noise="bit-flip:0.1")
-    assert noisy.chunk_size(pauli) == exact._chunk_size(pauli) / 8
+    assert noisy.chunk_size(pauli) == exact.chunk_size(pauli) / 8
     # Without noise default.mixed holds density matrices all the same.
-    assert backend("default.mixed").chunk_size(pauli) == noisy._chunk_size(pauli)
+    assert backend("default.mixed").chunk_size(pauli) == noisy.chunk_size(pauli)
 
 
 def test_defaults_of_the_circuit_are_used():
@@ -155,7 +155,8 @@ def test_bad_inputs(inputs, message, pauli):
 
 
 @pytest.mark.parametrize(
-    "weights", [None, {}, {"thta": np.zeros(4)}, {"theta": np.zeros(3)}, {"theta": [0, 0, 0, np.nan]}]
+    "weights",
+    [None, {}, {"thta": np.zeros(4)}, {"theta": np.zeros(3)}, {"theta": [0, 0, 0, np.nan]}],
 )
 def test_bad_weights(weights, pauli):
     with pytest.raises(UsageError, match="weight"):

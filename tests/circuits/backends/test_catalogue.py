@@ -24,7 +24,9 @@ def install(monkeypatch):
     def change(name, make):
         if make is None:
             monkeypatch.delitem(qml.plugin_devices, name, raising=False)
-            monkeypatch.setattr("pennylane.devices.device_constructor.refresh_devices", lambda: None)
+            monkeypatch.setattr(
+                "pennylane.devices.device_constructor.refresh_devices", lambda: None
+            )
         else:
             monkeypatch.setitem(qml.plugin_devices, name, Plugin(make))
 
@@ -46,7 +48,9 @@ def row(name):
     return next(row for row in backend_table() if row.name == name)
 
 
-@pytest.mark.parametrize(("name", "extra"), [("lightning.gpu", "gpu"), ("lightning.kokkos", "kokkos")])
+@pytest.mark.parametrize(
+    ("name", "extra"), [("lightning.gpu", "gpu"), ("lightning.kokkos", "kokkos")]
+)
 def test_a_missing_extra_is_named(name, extra, install):
     install(name, None)
     with pytest.raises(MissingExtraError, match=rf'pip install "hybrid-qkan\[{extra}\]"'):

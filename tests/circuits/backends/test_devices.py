@@ -54,7 +54,9 @@ def scalar(values):
 
 def torch_layer(chosen, circuit, weights):
     layer = qml.qnn.TorchLayer(chosen.qnode(circuit), dict(circuit.weight_shapes)).double()
-    layer.load_state_dict({name: torch.as_tensor(value).double() for name, value in weights.items()})
+    layer.load_state_dict(
+        {name: torch.as_tensor(value).double() for name, value in weights.items()}
+    )
     return layer
 
 

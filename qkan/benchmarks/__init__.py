@@ -1,0 +1,1 @@
+"""Benchmarks: CPU time and memory of this library's hot paths, with the floor beside each."""

@@ -1,0 +1,256 @@
+"""Measure callables against each other, so that the ratios mean something on a shared machine.
+
+The cases take turns in one process, on one thread, after a warm-up; what counts is process CPU
+time, and the median turn. The allocator is declared: with glibc's default thresholds, blocks above
+128 KiB come from ``mmap`` and every step pays for fresh pages, so the same code is up to 2.8 times
+slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import json
+import platform
+import statistics
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.profiler import ProfilerActivity, profile
+
+from circuits.errors import UsageError, unknown_name
+
+__all__ = ["Case", "Report", "Row", "measure", "raise_malloc_thresholds"]
+
+_MEGABYTE = 1e6
+_PACKAGES = ("hybrid-qkan", "torch", "numpy", "scipy", "pennylane")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time: calling ``run`` does it once.
+
+    Attributes:
+        name: The name of the case, unique in its benchmark.
+        run: What is timed. It must leave things as it found them, for it is called many times.
+        against: The case whose time divides this one's; by default this one itself.
+        floor: The case that bounds this one from below; its ratio is printed beside.
+        target: The ratio that this case is meant to stay under; printed, never enforced.
+        times: What ``run`` does is this part of the whole: its time is multiplied up. Say so in the name.
+    """
+
+    name: str
+    run: Callable[[], object]
+    against: str | None = None
+    floor: str | None = None
+    target: float | None = None
+    times: float = 1.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the result; ``peak_mb`` is what one call allocates at most, in 10^6 bytes."""
+
+    case: str
+    cpu_ms: float
+    ratio: float
+    against: str
+    peak_mb: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a benchmark found, and under which conditions."""
+
+    benchmark: str
+    threads: int
+    allocator: str
+    repetitions: int
+    versions: dict[str, str]
+    rows: tuple[Row, ...]
+    cases: tuple[Case, ...]
+
+    def write_json(self, path: str | Path) -> None:
+        """Write the rows and the conditions to ``path``."""
+        fields = {
+            name: value for name, value in vars(self).items() if name not in {"rows", "cases"}
+        }
+        document = {**fields, "rows": [asdict(row) for row in self.rows]}
+        Path(path).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+    def print(self, console: Console | None = None) -> None:
+        """Print the table, with the floor and the target beside each ratio."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        table = Table(
+            title=f"qkan bench {self.benchmark}",
+            caption=f"Process CPU time, median of {self.repetitions} turns; threads: "
+            f"{self.threads}; allocator: {self.allocator}; {versions}",
+        )
+        for heading in ("case", "CPU ms", "ratio", "floor", "target", "against", "peak MB"):
+            table.add_column(heading, justify="left" if heading in {"case", "against"} else "right")
+        rows = {row.case: row for row in self.rows}
+        for case, row in zip(self.cases, self.rows, strict=True):
+            floor = rows[case.floor].cpu_ms / rows[row.against].cpu_ms if case.floor else None
+            table.add_row(
+                row.case,
+                f"{row.cpu_ms:.3f}",
+                f"{row.ratio:.2f}x",
+                "" if floor is None else f"{floor:.2f}x",
+                "" if case.target is None else f"<= {case.target:g}x",
+                "" if row.against == row.case else row.against,
+                "" if row.peak_mb is None else f"{row.peak_mb:.1f}",
+            )
+        (console or Console()).print(table)
+
+
+def measure(
+    benchmark: str,
+    cases: Sequence[Case],
+    *,
+    repetitions: int = 21,
+    warmup: int = 3,
+    turn_ms: float = 10.0,
+    threads: int = 1,
+    large_malloc_thresholds: bool = True,
+    memory: bool = True,
+) -> Report:
+    """Time ``cases`` in turns.
+
+    Args:
+        benchmark: The name of the benchmark.
+        cases: What to time; names are unique, and ``against`` and ``floor`` name other cases.
+        repetitions: How many turns each case gets.
+        warmup: How many untimed calls go before.
+        turn_ms: A turn repeats a case that is shorter than this, until it fills that CPU time.
+        threads: How many threads torch may use while measuring.
+        large_malloc_thresholds: Whether to raise glibc's thresholds first, for the whole process.
+        memory: Whether to measure, in one more call each, the peak of what a case allocates.
+
+    Raises:
+        UsageError: If there is no case, a name occurs twice, or a case refers to an unknown one.
+
+    Example:
+        >>> x = torch.ones(8, 8)
+        >>> cases = [Case("sum", x.sum), Case("product", lambda: x @ x, against="sum")]
+        >>> report = measure("demo", cases, repetitions=3, turn_ms=0.1)
+        >>> [row.against for row in report.rows]
+        ['sum', 'sum']
+    """
+    _check(cases, repetitions, warmup)
+    allocator = raise_malloc_thresholds() if large_malloc_thresholds else "as started"
+    with _torch_threads(threads):
+        calls = [_calls_in_a_turn(case.run, warmup, turn_ms) for case in cases]
+        turns: list[list[float]] = [[] for _ in cases]
+        for _ in range(repetitions):
+            for case, count, times in zip(cases, calls, turns, strict=True):
+                times.append(_cpu_ms(case.run, count))
+        peaks = [_peak_mb(case.run) if memory else None for case in cases]
+    cpu_ms = {
+        case.name: case.times * statistics.median(times)
+        for case, times in zip(cases, turns, strict=True)
+    }
+    rows = tuple(
+        Row(
+            case=case.name,
+            cpu_ms=cpu_ms[case.name],
+            ratio=cpu_ms[case.name] / cpu_ms[case.against or case.name],
+            against=case.against or case.name,
+            peak_mb=peak,
+        )
+        for case, peak in zip(cases, peaks, strict=True)
+    )
+    return Report(benchmark, threads, allocator, repetitions, _versions(), rows, tuple(cases))
+
+
+def raise_malloc_thresholds() -> str:
+    """Let glibc keep large freed blocks, for the rest of the process, and say what is in force.
+
+    The thresholds cannot be put back (setting one ends glibc's own adaptation), so this is for a
+    process that only measures.
+    """
+    # The mmap threshold itself cannot exceed 32 MiB; without mmap, large blocks are kept, too.
+    names = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1)}
+    if platform.libc_ver()[0] != "glibc":
+        return f"the default of {sys.platform}"
+    mallopt = ctypes.CDLL(None).mallopt
+    refused = [name for name, (key, value) in names.items() if not mallopt(key, value)]
+    if refused:
+        return f"glibc, {' and '.join(refused)} refused"
+    return "glibc, " + ", ".join(f"{name} {value}" for name, (_, value) in names.items())
+
+
+def _check(cases: Sequence[Case], repetitions: int, warmup: int) -> None:
+    names = [case.name for case in cases]
+    if not names:
+        raise UsageError("a benchmark needs at least one case, none arrived")
+    if len(set(names)) != len(names):
+        raise UsageError(f"the names of the cases must differ, got {names}")
+    if repetitions < 1 or warmup < 1:
+        raise UsageError(
+            f"repetitions and warmup must be at least 1, got {repetitions} and {warmup}"
+        )
+    for case in cases:
+        for other in (case.against, case.floor):
+            if other is not None and other not in names:
+                raise unknown_name("case", other, names)
+
+
+def _cpu_ms(run: Callable[[], object], calls: int) -> float:
+    start = time.process_time_ns()
+    for _ in range(calls):
+        run()
+    return (time.process_time_ns() - start) / calls / 1e6
+
+
+def _calls_in_a_turn(run: Callable[[], object], warmup: int, turn_ms: float) -> int:
+    _cpu_ms(run, warmup)
+    return max(1, round(turn_ms / max(_cpu_ms(run, 1), 1e-3)))
+
+
+def _peak_mb(run: Callable[[], object]) -> float:
+    """Return the peak of torch's allocations plus that of Python's and NumPy's, in one call.
+
+    The two peaks need not coincide, so the sum is an upper bound; in practice one is negligible.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            run()
+            python = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+    current = peak = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            current += event.nbytes()
+            peak = max(peak, current)
+    return (peak + python) / _MEGABYTE
+
+
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
