@@ -63,9 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _short_warnings():
             return int(app(words, prog_name="qkan", standalone_mode=False) or 0)
-    except typer.Abort as abort:
-        # Typer's name for Ctrl-C; how to go on was noted on the interrupt itself.
-        _say("Interrupted.", *getattr(abort.__cause__ or abort.__context__, "__notes__", []))
+    except (KeyboardInterrupt, typer.Abort):
+        _say("Interrupted.")
         return 130
     except (UsageError, OSError) as error:
         if debug:
@@ -88,6 +87,5 @@ def _short_warnings() -> Iterator[None]:
         yield
 
 
-def _say(*lines: str) -> None:
-    for line in lines:
-        typer.echo(line, err=True)
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

@@ -61,7 +61,7 @@ def _add(experiment: str, module_name: str) -> None:
 def _text(setting: dataclasses.Field[Any]) -> str:
     help_text = str(setting.metadata.get("help", ""))
     default = setting.default
-    return help_text if default in (None, False) else f"{help_text[:-1]} (default: {default})."
+    return help_text if default is None or default is False else f"{help_text[:-1]} (default: {default})."
 
 
 def _run(module: Any, given: dict[str, Any]) -> None:
@@ -77,7 +77,14 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     elif file:
         settings = as_mapping(from_toml(module.Config, file.read_text(encoding="utf-8")))
     places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr())
-    folder = module.run(from_mapping(module.Config, settings | given), places)
+    config = from_mapping(module.Config, settings | given)
+    try:
+        folder = module.run(config, places)
+    except KeyboardInterrupt as stop:
+        # Caught here, for Typer forgets the interrupt and with it how to go on.
+        for line in ("Interrupted.", *getattr(stop, "__notes__", [])):
+            typer.echo(line, err=True)
+        raise typer.Exit(130) from stop
     typer.echo(folder.summary())
 
 
