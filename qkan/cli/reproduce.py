@@ -61,7 +61,11 @@ def _add(experiment: str, module_name: str) -> None:
 def _text(setting: dataclasses.Field[Any]) -> str:
     help_text = str(setting.metadata.get("help", ""))
     default = setting.default
-    return help_text if default is None or default is False else f"{help_text[:-1]} (default: {default})."
+    return (
+        help_text
+        if default is None or default is False
+        else f"{help_text[:-1]} (default: {default})."
+    )
 
 
 def _run(module: Any, given: dict[str, Any]) -> None:

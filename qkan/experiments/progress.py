@@ -13,6 +13,9 @@ from rich.progress import Progress as Bars
 
 __all__ = ["Progress"]
 
+_WORTH_A_LINE = 0.1
+"""Seconds; what took less is not reported."""
+
 
 class Progress:
     """Tells a person how far a run is.
@@ -53,4 +56,6 @@ class Progress:
                 yield lambda: bars.advance(task)
         else:
             yield lambda: None
-        self.say(f"{name}: {time.monotonic() - started:.1f} s")
+        elapsed = time.monotonic() - started
+        if elapsed > _WORTH_A_LINE:
+            self.say(f"{name}: {elapsed:.1f} s")

@@ -17,6 +17,7 @@ from circuits.backends import Backend, backend
 from circuits.errors import UsageError
 from qkan.cache import Store, cached_chunks
 from qkan.experiments.places import Places
+from qkan.experiments.progress import Progress
 from qkan.experiments.quanvolution.config import Config
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
@@ -36,12 +37,14 @@ class Setup:
         circuit: The filter.
         backend: Where it runs.
         store: Where its outputs are kept, for this and other runs.
+        progress: Who is told of circuits that run.
     """
 
     config: Config
     circuit: Circuit
     backend: Backend
     store: Store = field(repr=False)
+    progress: Progress = field(repr=False)
 
     @classmethod
     def of(cls, config: Config, places: Places) -> Setup:
@@ -72,7 +75,7 @@ class Setup:
             noise=config.noise,
             wires=circuit.num_wires,
         )
-        return cls(config, circuit, where, Store(places.cache_dir))
+        return cls(config, circuit, where, Store(places.cache_dir), places.progress)
 
     @property
     def patch(self) -> int:
@@ -126,14 +129,19 @@ class Setup:
 
     def _run(self, circuit: Circuit, rows: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Run the circuit at these inputs, or at the nodes of its series."""
-        return cached_chunks(
-            self.store,
-            self.fields(circuit) | {"what": f"{circuit.name} on {self.backend.name}"},
-            circuit.plan.inputs if rows is None else rows,
-            lambda chunk, index: self.backend.run(circuit, chunk, stream=index),
-            chunk_size=_CHUNK,
-            random=not self.backend.analytic,
-        )
+        inputs = circuit.plan.inputs if rows is None else rows
+        what = f"{circuit.name} on {self.backend.name}"
+        with self.progress.task(what, -(-len(inputs) // _CHUNK)) as advance:
+            return cached_chunks(
+                self.store,
+                self.fields(circuit),
+                inputs,
+                lambda chunk, index: self.backend.run(circuit, chunk, stream=index),
+                chunk_size=_CHUNK,
+                random=not self.backend.analytic,
+                what=what,
+                progress=lambda done, total: advance(),
+            )
 
     def series(self) -> FourierSeries | None:
         """Return the filter's exact Fourier series, or None where there is none or it is huge."""

@@ -1,9 +1,20 @@
 import io
+import itertools
+import types
 
 import pytest
 from rich.console import Console
 
 from qkan.experiments.progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Every look at the clock is two seconds later."""
+    ticks = itertools.count(0, 2)
+    monkeypatch.setattr(
+        "qkan.experiments.progress.time", types.SimpleNamespace(monotonic=lambda: next(ticks))
+    )
 
 
 @pytest.fixture
@@ -18,7 +29,7 @@ def test_a_log_gets_one_line_a_task(stream):
             advance()
     progress.say("done [bold]")
     first, second = stream.getvalue().splitlines()
-    assert first.startswith("training [a]: 0.")
+    assert first == "training [a]: 2.0 s"
     assert second == "done [bold]"
 
 
@@ -44,3 +55,12 @@ def test_a_library_is_silent(capfd):
     with progress.task("training", total=1) as advance:
         advance()
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_took_no_time_is_not_reported(stream, monkeypatch):
+    monkeypatch.setattr(
+        "qkan.experiments.progress.time", types.SimpleNamespace(monotonic=lambda: 0.0)
+    )
+    with Progress(Console(file=stream)).task("training", total=1) as advance:
+        advance()
+    assert stream.getvalue() == ""
