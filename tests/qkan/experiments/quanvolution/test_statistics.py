@@ -91,9 +91,12 @@ def test_direct_evaluation_gives_the_same_features_from_distinct_patches(tmp_pat
 def test_with_shots_every_patch_is_sampled_on_its_own(tmp_path):
     config = Config(evaluate="direct", shots=10, backend="default.qubit").settled()
     setup = Setup.of(config, Places(cache_dir=tmp_path))
-    black = torch.zeros(1, 1, 28, 28, dtype=torch.float64)
+    black = torch.zeros(11, 1, 28, 28, dtype=torch.float64)
     features, circuits = setup.features(setup.circuit, black)
-    assert circuits == 14 * 14
-    assert len(torch.unique(features[0, 2])) > 1
+    assert circuits == 11 * 14 * 14
+    rows = features.movedim(1, -1).reshape(-1, 4)
+    assert len(torch.unique(rows[:1024], dim=0)) > 1
+    # The second chunk has the inputs of the first.
+    assert not torch.equal(rows[:1024], rows[1024:2048])
     again, _ = setup.features(setup.circuit, black)
     assert torch.equal(again, features)
