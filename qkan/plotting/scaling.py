@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ def plot_scaling(
 ) -> Figure:
     """Draw one panel a head: mean and standard deviation of the accuracy against the channels.
 
+    A kind of feature that comes in one number of channels is a dashed line across.
+
     Args:
         panels: ``{head: {kind of feature: {channels: one accuracy a seed}}}``, 0 to 1.
 
@@ -33,6 +36,15 @@ def plot_scaling(
         for kind, by_channels in kinds.items():
             channels = sorted(by_channels)
             values = [100 * np.asarray(by_channels[c]) for c in channels]
+            if len(channels) == 1:
+                # One point is a level to compare with: a line across, not a dot under the others.
+                style: dict[str, Any] = {
+                    "color": arm_color(kind),
+                    "linestyle": "--",
+                    "linewidth": 1.4,
+                }
+                axes.axhline(values[0].mean(), label=arm_label(kind), zorder=1, **style)
+                continue
             axes.errorbar(
                 channels,
                 [v.mean() for v in values],

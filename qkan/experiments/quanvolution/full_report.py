@@ -107,7 +107,7 @@ def _against_controls(
         for kind in ("quantum", "random_features")
     )
     return difference_sentence(
-        f"Under the {HEAD_LABELS[head]}, quantum features in {channels} channels",
+        f"Under the {HEAD_LABELS[head]}, the quantum layer of {channels} channels",
         f"{channels} random cosines",
         vars(paired_difference(ours, control)),
         setup.config.seeds or 0,

@@ -78,6 +78,13 @@ def test_scaling_shows_percent_in_order_of_channels():
     np.testing.assert_allclose(line.get_xydata(), [[4, 80], [16, 91]])
 
 
+def test_a_single_channel_count_is_a_level():
+    kinds = {"classical": {4: np.array([0.9, 0.92])}, "quantum": {4: np.ones(2), 16: np.ones(2)}}
+    axes = plot_scaling({"linear": kinds}).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [91, 91])
+    assert list(axes.get_xticks()) == [4, 16]
+
+
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_a_figure_renders_the_same_twice(kind, magic):
     figure = plot_curves(curves())
