@@ -1,0 +1,91 @@
+"""The entry point: commands by name, and errors as messages instead of tracebacks."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+import qkan
+from circuits.errors import UsageError
+from qkan.cli import backends, bench, cache, circuits, draw, reproduce
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Quantum Kolmogorov-Arnold networks and quanvolution: experiments and tools.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for module in (reproduce, cache):
+    app.add_typer(module.app)
+for command in (bench.bench, circuits.circuits, draw.draw, backends.backends):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hybrid-qkan {qkan.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Take the options that stand before every command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    A mistake in what was asked for (``UsageError``), or a file that cannot be read or written, is
+    a message on standard error and code 2; with ``--debug`` also a traceback. Ctrl-C is code 130.
+
+    Example:
+        >>> main(["--version"])
+        hybrid-qkan ...
+        0
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    # Wherever it stands, for who adds it to a command that failed puts it last.
+    words = [word for word in words if word != "--debug"]
+    try:
+        with _short_warnings():
+            return int(app(words, prog_name="qkan", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        _say("Interrupted.")
+        return 130
+    except (UsageError, OSError) as error:
+        if debug:
+            raise
+        _say(f"Error: {error}")
+        return 2
+    except Exception as error:
+        # Typer's own complaints (an unknown option, a missing argument) print themselves.
+        if not hasattr(error, "exit_code") or not hasattr(error, "show"):
+            raise
+        error.show()
+        return int(error.exit_code)
+
+
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Print a warning as its message: the line of code that gave it helps no user."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _say(f"Warning: {message}")
+        yield
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

@@ -1,0 +1,92 @@
+"""``qkan reproduce EXPERIMENT``: run an experiment; its options are the settings of its ``Config``."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from qkan.experiments import EXPERIMENTS
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="reproduce", help="Run an experiment and write its report.", no_args_is_help=True
+)
+
+_PLACES: dict[str, tuple[Any, str]] = {
+    "out": (Path, "The folder of the run (runs/EXPERIMENT-DATE-TIME)."),
+    "resume": (Path, "Continue the run in this folder."),
+    "config": (Path, "Read settings from this TOML file; options win over it."),
+    "data_dir": (Path, "Where the full MNIST is, or goes (QKAN_DATA)."),
+    "cache_dir": (Path, "Where results of circuits are kept (QKAN_CACHE)."),
+}
+
+
+def _option(name: str, kind: Any, text: str) -> inspect.Parameter:
+    """Return a parameter that is None unless the option is given."""
+    if kind == bool | None or kind is bool:
+        option, kind = typer.Option(f"--{name.replace('_', '-')}", help=text), bool
+    else:
+        option = typer.Option(help=text, show_default=False)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _add(experiment: str, module_name: str) -> None:
+    """Register the command of one experiment, with one option a setting."""
+    module = import_module(module_name)
+    kinds = get_type_hints(module.Config)
+    settings = {f.name: f for f in dataclasses.fields(module.Config)}
+
+    def command(**given: Any) -> None:
+        chosen = {name: value for name, value in given.items() if value is not None}
+        _run(module, chosen)
+
+    options = [_option(n, kinds[n], _text(f)) for n, f in settings.items()]
+    options += [_option(name, kind, text) for name, (kind, text) in _PLACES.items()]
+    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in options}
+    app.command(experiment, help=module.__doc__)(command)
+
+
+def _text(setting: dataclasses.Field[Any]) -> str:
+    help_text = str(setting.metadata.get("help", ""))
+    default = setting.default
+    return help_text if default is None or default is False else f"{help_text[:-1]} (default: {default})."
+
+
+def _run(module: Any, given: dict[str, Any]) -> None:
+    from qkan.experiments.config import as_mapping, from_mapping, from_toml
+    from qkan.experiments.places import Places
+    from qkan.experiments.progress import Progress
+    from qkan.experiments.run_folder import RunFolder
+
+    out, resume, file, data_dir, cache_dir = (given.pop(name, None) for name in _PLACES)
+    settings: dict[str, Any] = {}
+    if resume:
+        settings = as_mapping(RunFolder.config_of(resume, module.Config))
+    elif file:
+        settings = as_mapping(from_toml(module.Config, file.read_text(encoding="utf-8")))
+    places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr())
+    config = from_mapping(module.Config, settings | given)
+    try:
+        folder = module.run(config, places)
+    except KeyboardInterrupt as stop:
+        # Caught here, for Typer forgets the interrupt and with it how to go on.
+        for line in ("Interrupted.", *getattr(stop, "__notes__", [])):
+            typer.echo(line, err=True)
+        raise typer.Exit(130) from stop
+    typer.echo(folder.summary())
+
+
+for _experiment, _module in EXPERIMENTS.items():
+    _add(_experiment, _module)

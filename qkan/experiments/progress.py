@@ -1,0 +1,56 @@
+"""Progress on standard error: bars in a terminal, lines in a log, nothing in a library."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """Tells a person how far a run is.
+
+    Args:
+        console: Where to write, or None to be silent. Bars are drawn only if it is a terminal and
+            the environment variable ``CI`` is unset; otherwise each finished task is one line.
+
+    Example:
+        >>> with Progress().task("training", total=2) as advance:
+        ...     advance()
+        ...     advance()
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console
+
+    @classmethod
+    def on_stderr(cls) -> Progress:
+        """Return the command line's progress."""
+        return cls(Console(stderr=True, highlight=False, soft_wrap=True))
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        if self._console:
+            self._console.print(text, markup=False)
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show a task of ``total`` steps; the value is the function to call after each step."""
+        started = time.monotonic()
+        if self._console and self._console.is_terminal and not os.environ.get("CI"):
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            with Bars(
+                *columns, TimeRemainingColumn(), console=self._console, transient=True
+            ) as bars:
+                task = bars.add_task(name, total=total)
+                yield lambda: bars.advance(task)
+        else:
+            yield lambda: None
+        self.say(f"{name}: {time.monotonic() - started:.1f} s")

@@ -1,0 +1,23 @@
+"""The quanvolution benchmark: a quantum filter on MNIST, its controls, the published run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qkan.experiments.quanvolution.config import Config
+
+if TYPE_CHECKING:
+    from qkan.experiments.places import Places
+    from qkan.experiments.run_folder import RunFolder
+
+__all__ = ["Config", "run"]
+
+
+def run(config: Config, places: Places | None = None) -> RunFolder:
+    """Run the experiment; see :func:`qkan.experiments.quanvolution.experiment.run`.
+
+    The work is imported here, so that the command line can show the settings at once.
+    """
+    from qkan.experiments.quanvolution.experiment import run as run_now
+
+    return run_now(config, places)

@@ -1,0 +1,83 @@
+"""What the numbers say, in sentences that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from circuits import Circuit, FourierSeries
+from qkan.experiments.quanvolution.form import describe, forms_of
+
+__all__ = ["difference_sentence", "form_sentence", "interval_text", "published_sentence"]
+
+
+def form_sentence(circuit: Circuit, series: FourierSeries | None) -> str:
+    """Return what the quantum layer is, as a function of a patch."""
+    if series is None:
+        why = circuit.direct_only or "its Fourier series has too many terms to look at each"
+        return f"The filter {circuit.name} was not taken apart: {why}."
+    forms = forms_of(series)
+    terms = circuit.num_observables * prod(2 * degree + 1 for degree in circuit.degrees)
+    return (
+        f"The quantum layer is {describe(forms)} of a patch: of the {terms} Fourier coefficients "
+        f"that its {circuit.num_wires} wires allow, {sum(form.terms for form in forms)} are not zero."
+    )
+
+
+def difference_sentence(
+    what: str, against: str, difference: Mapping[str, float], seeds: int, images: int
+) -> str:
+    """Return what one arm brings over another, given the interval of the accuracy's difference.
+
+    Example:
+        >>> interval = {"estimate": -0.003, "low": -0.012, "high": 0.006, "level": 0.95}
+        >>> print(difference_sentence("It", "raw pixels", interval, seeds=30, images=30))
+        It brings nothing measurable over raw pixels here: on the same 30 images, over 30 seeds, the
+        accuracy changes by -0.3 points, 95 % interval [-1.2, +0.6].
+    """
+    if difference["low"] > 0:
+        verdict = f"{what} is better than {against} here"
+    elif difference["high"] < 0:
+        verdict = f"{what} is worse than {against} here"
+    else:
+        verdict = f"{what} brings nothing measurable over {against} here"
+    return (
+        f"{verdict}: on the same {images:,} images, over {seeds} seeds, the accuracy changes by "
+        f"{interval_text(difference, 100, 1, ' points, ')}."
+    )
+
+
+def published_sentence(checks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Return whether the published run is one that our seeds could have given."""
+    flat = [
+        (f"{metric} of {arm}", check)
+        for arm, metrics in checks.items()
+        for metric, check in metrics.items()
+    ]
+    level = f"{100 * flat[0][1]['level']:g} %"
+    outside = [name.replace("_", " ") for name, check in flat if not check["inside"]]
+    if not outside:
+        return (
+            f"Reproduced: all {len(flat)} published numbers lie inside the {level} interval for one "
+            "more run."
+        )
+    return (
+        f"Not reproduced: {len(outside)} of {len(flat)} published numbers lie outside the {level} "
+        f"interval for one more run ({', '.join(outside)})."
+    )
+
+
+def interval_text(
+    interval: Mapping[str, float], scale: float = 1, digits: int = 4, between: str = " "
+) -> str:
+    """Return an estimate with its interval, signs shown.
+
+    Example:
+        >>> interval_text({"estimate": 0.5, "low": -1.0, "high": 2.0, "level": 0.95}, digits=1)
+        '+0.5 95 % interval [-1.0, +2.0]'
+    """
+    middle, low, high = (
+        f"{scale * interval[name]:+.{digits}f}" for name in ("estimate", "low", "high")
+    )
+    return f"{middle}{between}{100 * interval['level']:g} % interval [{low}, {high}]"

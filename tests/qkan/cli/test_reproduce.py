@@ -1,0 +1,94 @@
+import dataclasses
+
+import pytest
+
+from qkan.cli import main
+from qkan.experiments import quanvolution
+from qkan.experiments.quanvolution import Config
+from qkan.experiments.run_folder import RunFolder
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What the experiment is asked to run; it is not run."""
+    calls = []
+
+    def run(config, places):
+        calls.append((config, places))
+        folder = RunFolder(tmp_path)
+        folder.write_json("results.json", {"verdict": {"sentences": ["It ran."]}})
+        return folder
+
+    monkeypatch.setattr(quanvolution, "run", run)
+    return calls
+
+
+def test_without_options_the_defaults_are_run(asked, capsys):
+    assert main(["reproduce", "quanvolution"]) == 0
+    ((config, places),) = asked
+    assert config == Config()
+    assert places.out is None
+    assert capsys.readouterr().out.startswith("It ran.\nReport: ")
+
+
+def test_every_setting_is_an_option(asked):
+    values = {
+        "circuit": "demo-legacy",
+        "backend": "default.mixed",
+        "evaluate": "direct",
+        "shots": 7,
+        "seed": 3,
+        "noise": "bit-flip:0.1",
+        "full": True,
+        "seeds": 4,
+        "epochs": 5,
+        "batch_size": 6,
+        "train": 8,
+        "validation": 9,
+    }
+    assert set(values) == {field.name for field in dataclasses.fields(Config)}
+    arguments = ["reproduce", "quanvolution"]
+    for name, value in values.items():
+        option = f"--{name.replace('_', '-')}"
+        arguments += [option] if value is True else [option, str(value)]
+    assert main(arguments) == 0
+    assert asked[0][0] == Config(**values)
+
+
+def test_the_help_says_what_a_setting_is(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main(["reproduce", "quanvolution", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "What shots are drawn from (default: 0)." in text
+    assert "--resume" in text
+
+
+def test_options_win_over_a_file(asked, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("epochs = 7\nseeds = 8\n")
+    assert main(["reproduce", "quanvolution", "--config", str(file), "--seeds", "9"]) == 0
+    assert asked[0][0] == Config(epochs=7, seeds=9)
+
+
+def test_a_resumed_run_takes_its_own_settings(asked, tmp_path):
+    old = RunFolder.create("test", Config(epochs=3, seeds=5), tmp_path / "old")
+    assert main(["reproduce", "quanvolution", "--resume", str(old.path)]) == 0
+    config, places = asked[0]
+    assert config == Config(epochs=3, seeds=5)
+    assert places.resume == old.path
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resume", "nowhere"], "no run to resume in nowhere"),
+        (["--config", "nowhere.toml"], "nowhere.toml"),
+        (["--seeds", "1"], "seeds to be 2 or more"),
+        (["--seeds", "many"], "--seeds"),
+    ],
+)
+def test_mistakes_are_messages(asked, capsys, monkeypatch, tmp_path, options, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", "quanvolution", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert asked == []

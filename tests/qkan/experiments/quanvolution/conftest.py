@@ -1,0 +1,14 @@
+import pytest
+
+from qkan.experiments.places import Places
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Figures take most of a short run's time; where they do not matter they are left empty."""
+    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
+
+
+@pytest.fixture
+def places(tmp_path):
+    return Places(out=tmp_path / "run", cache_dir=tmp_path / "cache")
