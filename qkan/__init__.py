@@ -17,6 +17,8 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
+    from qkan.data import mnist
+    from qkan.layers.preprocess import preprocess
     from qkan.layers.quantum import QuantumLayer
     from qkan.layers.quanvolution import Quanvolution2d
 
@@ -27,6 +29,8 @@ __all__ = [
     "Quanvolution2d",
     "UsageError",
     "__version__",
+    "mnist",
+    "preprocess",
 ]
 
 __getattr__ = lazy_exports(
@@ -37,6 +41,8 @@ __getattr__ = lazy_exports(
         "QuantumLayer": "qkan.layers.quantum",
         "Quanvolution2d": "qkan.layers.quanvolution",
         "UsageError": "circuits.errors",
+        "mnist": "qkan.data",
+        "preprocess": "qkan.layers.preprocess",
     },
 )
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from circuits import Circuit, UsageError
+from circuits import Circuit, FourierSeries, UsageError
 from circuits.backends import Backend
 from circuits.errors import unknown_name
 from qkan.layers.checks import inside_transform, require_finite
@@ -171,7 +171,7 @@ class Quanvolution2d(nn.Module):
         modes = self._modes(image, size)
         plain = not differentiable and not inside_transform()
         if plain and all(mode == "fourier" for mode in modes):
-            return self._fill(image, size)
+            return self.from_series(image, [layer.series() for layer in self.quantum_layers])
         views = self._patches(self._scaled(image), size)
         maps = [
             self._maps(layer, mode, views)
@@ -250,13 +250,15 @@ class Quanvolution2d(nn.Module):
             values = layer.direct(flat, distinct=True).reshape(*rows.shape[:-1], -1)
         return torch.movedim(values, -1, 2)
 
-    def _fill(self, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """Evaluate the series chunk by chunk, straight into the result."""
+    def from_series(self, image: Tensor, series: Sequence[FourierSeries]) -> Tensor:
+        """Return the feature maps of given Fourier series, one a circuit, without gradients.
+
+        Evaluates chunk by chunk, straight into the result; extra memory is bounded.
+        """
+        self._check(image)
+        size = self.out_size(image.shape[-2], image.shape[-1])
         dtype = image.dtype if image.is_floating_point() else torch.get_default_dtype()
-        kernels = [
-            SeriesKernel(layer.series(), dtype=dtype, device=image.device)
-            for layer in self.quantum_layers
-        ]
+        kernels = [SeriesKernel(each, dtype=dtype, device=image.device) for each in series]
         groups = self.in_channels if self.channels == "separate" else 1
         observables = sum(layer.out_features for layer in self.quantum_layers)
         maps = torch.empty(
