@@ -44,8 +44,11 @@ class Progress:
             self._console.print(text, markup=False)
 
     @contextmanager
-    def task(self, name: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a task of ``total`` steps; the value is the function to call after each step."""
+    def task(self, name: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+        """Show a task of ``total`` steps.
+
+        The value is the function to call after each step, or with the steps done and all steps.
+        """
         started = time.monotonic()
         if self._console and self._console.is_terminal and not os.environ.get("CI"):
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -53,9 +56,14 @@ class Progress:
                 *columns, TimeRemainingColumn(), console=self._console, transient=True
             ) as bars:
                 task = bars.add_task(name, total=total)
-                yield lambda: bars.advance(task)
+
+                def advance(done: int | None = None, of: int | None = total) -> None:
+                    one = 1 if done is None else None
+                    bars.update(task, advance=one, completed=done, total=of)
+
+                yield advance
         else:
-            yield lambda: None
+            yield lambda *_: None
         elapsed = time.monotonic() - started
         if elapsed > _WORTH_A_LINE:
             self.say(f"{name}: {elapsed:.1f} s")

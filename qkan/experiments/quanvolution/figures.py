@@ -26,7 +26,7 @@ def draw_circuit(setup: Setup, folder: RunFolder) -> Picture:
 
 def draw_channels(setup: Setup, images: Tensor, folder: RunFolder) -> Picture:
     """Draw four images beside what the filter makes of them."""
-    features = setup.features(setup.circuit, images)[0][:, :_SHOWN].numpy()
+    features = setup.features(setup.circuit, images).maps[:, :_SHOWN].numpy()
     names = _names(setup)[:_SHOWN]
     caption = "Four training images and the channels that the filter makes of them."
     plot = plot_channels(images[:4, 0].numpy(), features, names)

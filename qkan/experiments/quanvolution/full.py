@@ -145,4 +145,4 @@ def _features(arm: Arm, setup: Setup, seed: int) -> nn.Module:
         return nn.PixelUnshuffle(setup.patch)
     if arm.kind == "random_features":
         return RandomCosines(arm.channels, COSINE_SEEDS + seed, setup.patch)
-    return setup.layer(_filters(arm, setup, seed))
+    return setup.layer_from_cache(_filters(arm, setup, seed))

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import isqrt
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits import Circuit, FourierSeries, quanvolutional_filter, series_from_values
@@ -19,13 +17,11 @@ from qkan.cache import Store, cached_chunks
 from qkan.experiments.places import Places
 from qkan.experiments.progress import Progress
 from qkan.experiments.quanvolution.config import Config
+from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 
 __all__ = ["Setup"]
-
-_CHUNK = 1024
-"""Circuits between two writes to the cache: what a kill can cost."""
 
 
 @dataclass(frozen=True)
@@ -83,41 +79,43 @@ class Setup:
         return isqrt(self.circuit.num_inputs)
 
     def layer(self, filters: Circuit | Sequence[Circuit]) -> Quanvolution2d:
-        """Return the frozen layer of these filters on the backend, its nodes run or read back."""
-        layer = Quanvolution2d(
+        """Return the frozen layer of these filters on the backend."""
+        return Quanvolution2d(
             filters,
             kernel_size=self.patch,
             backend=self.backend,
             evaluate=cast(Evaluation, self.config.evaluate),
         )
-        for each in layer.quantum_layers:
-            if self.config.evaluate == "fourier":
-                each.set_series_values(torch.from_numpy(self._run(each.circuit, None)))
+
+    def layer_from_cache(self, filters: Sequence[Circuit]) -> Quanvolution2d:
+        """Return the layer with the nodes of its Fourier series run, or read back."""
+        layer = self.layer(filters)
+        for index, each in enumerate(layer.quantum_layers):
+            values = cached_chunks(
+                self.store,
+                self.fields(each.circuit) | {"filter": index},
+                each.circuit.plan.inputs,
+                lambda rows, chunk, each=each, index=index: self.backend.run(  # type: ignore[misc]
+                    each.circuit, rows, stream=(index << 32) + chunk
+                ),
+                chunk_size=each.circuit.num_nodes,
+                random=not self.backend.analytic,
+                what=f"nodes of {each.circuit.name} on {self.backend.name}",
+            )
+            each.set_series_values(torch.from_numpy(values))
         return layer
 
-    def features(self, circuit: Circuit, images: Tensor) -> tuple[Tensor, int]:
-        """Return the filter's maps in float64, and how many circuits they rest on.
+    def features(self, circuit: Circuit, images: Tensor) -> Preprocessed:
+        """Return the filter's maps, and how many circuits they rest on.
 
         Circuits are run chunk by chunk, and each chunk is kept: a killed run goes on where it was,
         and another run of the same circuits reads them.
 
         Shape:
-            ``(N, 1, H, W)``, float64 from 0 to 1, to ``(N, observables, H', W')``
+            ``(N, 1, H, W)``, from 0 to 1, to ``(N, observables, H', W')``
         """
-        layer = self.layer(circuit)
-        (quantum,) = layer.quantum_layers
-        patches = layer.patches(images)
-        rows = patches.flatten(0, -2)
-        if quantum.choose(len(rows), lambda: rows) == "fourier":
-            quantum.set_series_values(torch.from_numpy(self._run(circuit, None)))
-            with torch.no_grad():
-                return layer(images), circuit.num_nodes
-        places = torch.arange(len(rows))
-        if self.backend.analytic:
-            rows, places = torch.unique(rows, dim=0, return_inverse=True)
-        values = torch.from_numpy(self._run(circuit, rows.numpy()))[places]
-        maps = values.reshape(*patches.shape[:-1], -1).movedim(-1, 2).flatten(1, 2)
-        return maps, len(rows)
+        with self.progress.task(f"{circuit.name} on {self.backend.name}") as advance:
+            return preprocess(self.layer(circuit), images, store=self.store, progress=advance)
 
     def fields(self, circuit: Circuit) -> dict[str, object]:
         """Return what changes the filter's numbers, for a cache key."""
@@ -126,22 +124,6 @@ class Setup:
             "weights": circuit.check_weights(),
             "backend": self.backend.key,
         }
-
-    def _run(self, circuit: Circuit, rows: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Run the circuit at these inputs, or at the nodes of its series."""
-        inputs = circuit.plan.inputs if rows is None else rows
-        what = f"{circuit.name} on {self.backend.name}"
-        with self.progress.task(what, -(-len(inputs) // _CHUNK)) as advance:
-            return cached_chunks(
-                self.store,
-                self.fields(circuit),
-                inputs,
-                lambda chunk, index: self.backend.run(circuit, chunk, stream=index),
-                chunk_size=_CHUNK,
-                random=not self.backend.analytic,
-                what=what,
-                progress=lambda done, total: advance(),
-            )
 
     def series(self) -> FourierSeries | None:
         """Return the filter's exact Fourier series, or None where there is none or it is huge."""

@@ -26,7 +26,7 @@ def circuits_executed(setup: Setup, data: MNIST) -> int:
     """Return how many circuits the two quantum arms rest on, whether run now or read back."""
     images = pixels(torch.cat([data.train_images, data.test_images]))
     return sum(
-        setup.features(circuit, images)[1]
+        setup.features(circuit, images).circuits
         for circuit in (setup.circuit, without_entanglement(setup.circuit))
     )
 
@@ -83,4 +83,4 @@ def _features(arm: str, setup: Setup, images: Tensor) -> Tensor:
         )
         return torch.stack([bank(images) for bank in banks])
     circuit = setup.circuit if arm == "quantum" else without_entanglement(setup.circuit)
-    return setup.features(circuit, images)[0]
+    return setup.features(circuit, images).maps

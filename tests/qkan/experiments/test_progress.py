@@ -41,6 +41,14 @@ def test_a_terminal_gets_a_bar(stream, monkeypatch):
     assert "1/2" in stream.getvalue()
 
 
+def test_a_task_of_unknown_length_is_told_it(stream, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    progress = Progress(Console(file=stream, force_terminal=True, width=80))
+    with progress.task("circuits") as advance:
+        advance(1024, 3000)
+    assert "1024/3000" in stream.getvalue()
+
+
 def test_continuous_integration_is_no_terminal(stream, monkeypatch):
     monkeypatch.setenv("CI", "true")
     progress = Progress(Console(file=stream, force_terminal=True, width=80))
