@@ -45,14 +45,14 @@ def draw_response(setup: Setup, series: FourierSeries, folder: RunFolder) -> Pic
             )
             values = series(points)[..., output]
         else:
-            points = np.full((len(form.inputs), len(x), len(series.scales)), 0.5)
+            points = np.zeros((len(form.inputs), len(x), len(series.scales)))
             for row, k in enumerate(form.inputs):
                 points[row, :, k] = x
             values = series(points)[..., output]
         responses.append(Response(name, form.inputs, values))
     caption = (
         "The filter as a function of its pixels (0 to 1): a curve where an output depends on one "
-        "pixel, a map where it depends on two, else a cut along each with the others at 1/2."
+        "pixel, a map where it depends on two, else a cut along each with the others black."
     )
     return Picture.save(folder, "response", caption, plot_response(x, responses))
 
