@@ -83,7 +83,9 @@ def preprocess(
             return Preprocessed(layer.from_series(images, series), circuits)
         maps = []
         for quantum, mode, run in zip(layer.quantum_layers, modes, values, strict=True):
-            each = run if mode == "direct" else series_from_values(quantum.circuit, run)(rows.double())
+            each = (
+                run if mode == "direct" else series_from_values(quantum.circuit, run)(rows.double())
+            )
             channels = each.to(patches).reshape(*patches.shape[:-1], -1)
             maps.append(torch.movedim(channels, -1, 2))
     return Preprocessed(torch.cat(maps, dim=2).flatten(1, 2), circuits)
