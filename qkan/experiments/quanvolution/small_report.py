@@ -40,8 +40,9 @@ def small_record(setup: Setup, histories: Histories) -> dict[str, Any]:
         published = {"source": PUBLISHED_SOURCE, "arms": PUBLISHED}
         checks = compare_with_published(finals, PUBLISHED)
         verdict["published"] = checks
-        verdict["reproduced"] = all(c["inside"] for arm in checks.values() for c in arm.values())
-        sentences.append(published_sentence(checks))
+        inside = all(check["inside"] for arm in checks.values() for check in arm.values())
+        verdict["reproduced"] = inside and setup.is_published
+        sentences.append(published_sentence(checks, same=setup.is_published))
     verdict["sentences"] = sentences
     return {"arms": summarise(finals), "published": published, "verdict": verdict}
 

@@ -28,6 +28,8 @@ def test_reproduced_only_if_all_numbers_are_inside():
     inside, outside = {"inside": True, "level": 0.995}, {"inside": False, "level": 0.995}
     good = published_sentence({"quantum": {"val_loss": inside, "train_loss": inside}})
     assert good.startswith("Reproduced: all 2 published numbers lie inside the 99.5 % interval")
+    other = published_sentence({"quantum": {"val_loss": inside}}, same=False)
+    assert other.startswith("Not told apart from the published run")
     bad = published_sentence({"quantum": {"val_loss": inside, "train_loss": outside}})
     assert bad.startswith("Not reproduced: 1 of 2")
     assert "train loss of quantum" in bad
