@@ -1,0 +1,238 @@
+"""B-spline bases: a closed form on uniform knots, de Boor's recursion on any others.
+
+Breakpoints b_0 < ... < b_grid divide the domain; the knots continue beyond both ends with the
+spacing of the last interval, ``degree`` of them, so there are ``grid + degree`` basis functions,
+all of the same shape on uniform knots (no clamped ends).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import torch
+from scipy.interpolate import BSpline, PPoly
+from torch import Tensor
+
+__all__ = ["knot_basis", "knot_vector", "piece_numerators", "uniform_basis"]
+
+
+@cache
+def piece_numerators(degree: int) -> tuple[tuple[float, ...], ...]:
+    r"""Return the pieces of the cardinal B-spline, in integers.
+
+    On a cell with the local coordinate u in [0, 1], the basis function that began m cells to the
+    right of the first one is :math:`w_m(u) = \frac{1}{k!} \sum_q a_{qm} u^q`; this is ``a[q][m]``.
+
+    Example:
+        >>> piece_numerators(1)  # (1 - u, u)
+        ((1.0, 0.0), (-1.0, 1.0))
+    """
+    pieces = PPoly.from_spline(BSpline.basis_element(range(degree + 2), extrapolate=False))
+    inner = pieces.c[:, degree:-degree] if degree else pieces.c
+    table = (inner[::-1, ::-1] * math.factorial(degree)).round() + 0.0
+    return tuple(tuple(row) for row in table.tolist())
+
+
+def uniform_basis(
+    x: Tensor, breakpoints: Tensor, grid: int, degree: int, extrapolation: str
+) -> Tensor:
+    """Return the bases on uniform knots, (N, in) -> (N, in, grid + degree).
+
+    Args:
+        x: The points.
+        breakpoints: The two ends of the domain of every input, (in, 2).
+        grid: The number of cells.
+        degree: The degree of the pieces.
+        extrapolation: ``"linear"``, ``"zero"``, ``"periodic"`` (with only ``grid`` functions), or
+            anything else for constant ends.
+    """
+    if torch.compiler.is_compiling():  # a compiler derives and fuses the plain operations
+        return _uniform_derivative(x, breakpoints, grid, degree, extrapolation, 0)
+    basis: Tensor = _UniformBasis.apply(x, breakpoints, grid, degree, extrapolation, 0)
+    return basis
+
+
+class _UniformBasis(torch.autograd.Function):
+    """The bases or their derivative of an order; the backward pass keeps nothing but ``x``."""
+
+    @staticmethod
+    def forward(
+        x: Tensor, breakpoints: Tensor, grid: int, degree: int, extrapolation: str, order: int
+    ) -> Tensor:
+        return _uniform_derivative(x, breakpoints, grid, degree, extrapolation, order)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.save_for_forward(*inputs[:2])
+        ctx.options = inputs[2:]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return (grads[0] * _UniformBasis._slope(ctx)).sum(-1), *[None] * 5
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        return tangents[0].unsqueeze(-1) * _UniformBasis._slope(ctx)
+
+    @staticmethod
+    def _slope(ctx: Any) -> Tensor:
+        *options, order = ctx.options
+        slope: Tensor = _UniformBasis.apply(*ctx.saved_tensors, *options, order + 1)
+        return slope
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        x: Tensor,
+        breakpoints: Tensor,
+        *options: Any,
+    ) -> tuple[Tensor, int]:
+        """Evaluate a batch of calls as one call with more inputs, each with its own domain."""
+
+        def stacked(value: Tensor, dim: int | None) -> Tensor:
+            return value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+
+        points = stacked(x, in_dims[0]).transpose(0, 1)
+        ends = stacked(breakpoints, in_dims[1]).flatten(0, 1)
+        basis = _UniformBasis.apply(points.flatten(1), ends, *options)
+        return basis.unflatten(1, points.shape[1:]), 1
+
+
+def _uniform_derivative(
+    x: Tensor, breakpoints: Tensor, grid: int, degree: int, extrapolation: str, order: int
+) -> Tensor:
+    lower, upper = breakpoints[:, 0], breakpoints[:, -1]
+    step = (upper - lower) / float(grid)
+    points = _wrap(x, lower, upper) if extrapolation == "periodic" else x
+    cell = ((points.detach() - lower) / step).floor_().clamp_(0, grid - 1).nan_to_num_(0.0)
+    # From the cell's own knot, not from the domain's end: this keeps float32's last digits.
+    u = (points - torch.addcmul(lower, cell, step)) / step
+    scale: Tensor | None = None
+    if extrapolation != "periodic" and order >= {"linear": 2, "zero": 0}.get(extrapolation, 1):
+        scale = ((x >= lower) & (x <= upper)).to(u.dtype)
+    if order:
+        scale = step**-order if scale is None else scale * step**-order
+
+    num_basis = grid if extrapolation == "periodic" else grid + degree
+    rows = u.new_zeros(u.numel() * num_basis)
+    monomials = _monomials(u, degree - order, straight=extrapolation == "linear" and order == 0)
+    column, first = cell.long(), _row_starts(cell, num_basis)
+    for m, weights in enumerate(_derivatives(degree, order)):
+        values = _polynomial(weights, monomials, u)
+        if scale is not None:
+            values = values * scale
+        shifted = (column + m) % grid if extrapolation == "periodic" else column + m
+        # One-dimensional and piece by piece: four times as quick as along the last dimension.
+        rows = rows.scatter_(0, (first + shifted).flatten(), values.flatten())
+    return rows.view(*u.shape, num_basis)
+
+
+def _monomials(u: Tensor, degree: int, *, straight: bool) -> list[Tensor]:
+    """Return u, ..., u^degree; beyond [0, 1] constant or, if ``straight``, along the tangents."""
+    inner = u.clamp(0, 1)
+    monomials: list[Tensor] = []
+    power: Tensor | float = 1.0
+    for q in range(1, degree + 1):
+        monomials.append(power * (torch.lerp(inner, u, float(q)) if straight else inner))
+        power = power * inner
+    return monomials
+
+
+def _polynomial(weights: tuple[float, ...], monomials: list[Tensor], like: Tensor) -> Tensor:
+    constant, *rest = weights
+    values: Tensor | None = None
+    for weight, monomial in zip(rest, monomials, strict=True):
+        if weight:
+            values = monomial * weight if values is None else values.add_(monomial, alpha=weight)
+    if values is None:
+        return torch.full_like(like, constant)
+    return values.add_(constant) if constant else values
+
+
+@cache
+def _derivatives(degree: int, order: int) -> tuple[tuple[float, ...], ...]:
+    """Return the weights of 1, u, u^2, ... in the derivatives of the degree + 1 pieces."""
+    table = piece_numerators(degree)
+    return tuple(
+        tuple(
+            table[q][m] * math.perm(q, order) / math.factorial(degree)
+            for q in range(order, degree + 1)
+        )
+        or (0.0,)
+        for m in range(degree + 1)
+    )
+
+
+def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) -> Tensor:
+    """Return the bases on any knots, (N, in) -> (N, in, grid + degree).
+
+    This is algorithm A2.2 of Piegl and Tiller, The NURBS Book (1997): only positive terms, so no
+    digits cancel.
+
+    Args:
+        x: The points.
+        breakpoints: The ends of the cells of every input, (in, grid + 1).
+        degree: The degree of the pieces.
+        extrapolation: ``"linear"``, ``"zero"``, ``"periodic"`` (with only ``grid`` functions), or
+            anything else for constant ends.
+    """
+    grid = breakpoints.shape[1] - 1
+    lower, upper = breakpoints[:, 0], breakpoints[:, -1]
+    points = _wrap(x, lower, upper) if extrapolation == "periodic" else x
+    inner = points.clamp(lower, upper)
+    cell = (inner.detach().unsqueeze(-1) >= breakpoints[:, 1:-1]).sum(-1)
+    knots = knot_vector(breakpoints, degree, periodic=extrapolation == "periodic").T
+    near = [torch.gather(knots, 0, cell + offset) for offset in range(1, 2 * degree + 1)]
+    left = [inner - knot for knot in near[:degree]][::-1]
+    right = [knot - inner for knot in near[degree:]]
+
+    values, slopes = [torch.ones_like(inner) + 0 * inner], [torch.zeros_like(inner)]
+    for j in range(1, degree + 1):
+        parts = [values[r] / (right[r] + left[j - 1 - r]) for r in range(j)]
+        rising = [torch.zeros_like(inner), *(left[j - 1 - r] * parts[r] for r in range(j))]
+        falling = [*(right[r] * parts[r] for r in range(j)), torch.zeros_like(inner)]
+        values = [a + b for a, b in zip(rising, falling, strict=True)]
+        if j == degree:
+            zero = torch.zeros_like(inner)
+            slopes = [j * (a - b) for a, b in zip([zero, *parts], [*parts, zero], strict=True)]
+    stacked = torch.stack(values)
+    if extrapolation == "linear":
+        stacked = stacked + (points - inner) * torch.stack(slopes)
+    if extrapolation == "zero":
+        stacked = stacked * ((x >= lower) & (x <= upper))
+    column = cell + torch.arange(degree + 1, device=cell.device)[:, None, None]
+    num_basis = grid + degree
+    if extrapolation == "periodic":
+        num_basis, column = grid, column % grid
+    # Out of place, because vmap has a rule for it.
+    rows = stacked.new_zeros(cell.numel() * num_basis)
+    index = _row_starts(cell, num_basis) + column
+    return rows.scatter(0, index.flatten(), stacked.flatten()).view(*cell.shape, num_basis)
+
+
+def knot_vector(breakpoints: Tensor, degree: int, *, periodic: bool) -> Tensor:
+    """Return the knots of every input, (in, grid + 1) -> (in, grid + 1 + 2 degree)."""
+    count = torch.arange(1, degree + 1, device=breakpoints.device)
+    first, last = breakpoints[:, :1], breakpoints[:, -1:]
+    if periodic:
+        period = last - first
+        before, after = breakpoints[:, -1 - count] - period, breakpoints[:, count] + period
+    else:
+        before = first - count * (breakpoints[:, 1:2] - first)
+        after = last + count * (last - breakpoints[:, -2:-1])
+    return torch.cat([before.flip(1), breakpoints, after], dim=1)
+
+
+def _wrap(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    period = upper - lower
+    return x - ((x.detach() - lower) / period).floor() * period
+
+
+def _row_starts(cell: Tensor, num_basis: int) -> Tensor:
+    """Return where the row of each point starts, of the shape of ``cell``."""
+    starts = torch.arange(0, cell.numel() * num_basis, num_basis, device=cell.device)
+    return starts.view(cell.shape)
