@@ -129,11 +129,14 @@ class KANLayer(nn.Module, ABC):
             - Input: :math:`(*, \text{in\_features})`.
             - Output: :math:`(*, \text{in\_features}, \text{out\_features})`.
         """
-        x = self._samples(input)
+        return self.edge_functions(self._samples(input)).reshape(*input.shape, self.out_features)
+
+    def edge_functions(self, x: Tensor) -> Tensor:
+        """Return the edge functions at normalised points, (N, in) -> (N, in, out)."""
         values = torch.einsum("nig,igo->nio", self.basis(x), self.coefficients)
-        if self.base_weight is not None:
-            values = values + self.base_function(x).unsqueeze(-1) * self.base_weight
-        return values.reshape(*input.shape, self.out_features)
+        if self.base_weight is None:
+            return values
+        return values + self.base_function(x).unsqueeze(-1) * self.base_weight
 
     def _samples(self, input: Tensor) -> Tensor:
         """Check the input, flatten its leading dimensions and normalise it."""
