@@ -68,9 +68,7 @@ def bench_layers(repetitions: int = 21) -> Report:
         targets = {"B-spline": _BSPLINE_TARGETS[setting], "sine": _SINE_TARGETS[setting]}
         for name, step in layer_cases(widths, batch):
             floor = f"{name} product alone {where}" if name in targets else None
-            cases.append(
-                Case(f"{name} {where}", step, f"MLP {where}", floor, targets.get(name))
-            )
+            cases.append(Case(f"{name} {where}", step, f"MLP {where}", floor, targets.get(name)))
     return measure("layers", cases, repetitions=repetitions)
 
 
@@ -82,7 +80,9 @@ def _train_step(model: nn.Module, x: Tensor, outputs: int) -> Callable[[], objec
     def step() -> None:
         optimizer.zero_grad()
         y = model(x)
-        loss = functional.mse_loss(y, values) if outputs == 1 else functional.cross_entropy(y, labels)
+        loss = (
+            functional.mse_loss(y, values) if outputs == 1 else functional.cross_entropy(y, labels)
+        )
         loss.backward()
         optimizer.step()
 

@@ -18,7 +18,7 @@ from circuits.errors import UsageError, unknown_name
 from qkan.layers.initialization import variance_preserving_
 from qkan.layers.normalization import input_normalization
 
-__all__ = ["KANLayer", "check_domain", "check_size"]
+__all__ = ["KANLayer", "check_domain", "check_size", "inclusive_clamp"]
 
 _BASES: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
@@ -182,3 +182,15 @@ def check_domain(domain: tuple[float, float]) -> tuple[float, float]:
     if not (-torch.inf < lower < upper < torch.inf):
         raise UsageError(f"domain must be finite with min < max, got ({lower}, {upper})")
     return lower, upper
+
+
+def inclusive_clamp(x: Tensor, lower: float | Tensor, upper: float | Tensor) -> Tensor:
+    """Return ``x`` clamped, with gradient 1 at the bounds themselves.
+
+    Data often lie exactly there (black pixels, knots), where ``torch.clamp`` has had the gradient
+    0 or 1, depending on its version.
+    """
+    clamped = torch.clamp(x.detach(), lower, upper)
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return clamped
+    return torch.where((x < lower) | (x > upper), clamped, x)

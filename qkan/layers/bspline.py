@@ -89,6 +89,7 @@ class BSplineKANLayer(KANLayer):
         if extrapolation not in _EXTRAPOLATIONS:
             raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
         self.degree = check_size("degree", degree, least=0)
+        self.pieces = spline_basis.piece_numerators(degree)
         self.extrapolation = extrapolation
         self.uniform = isinstance(grid, int)
         ends = _breakpoints(check_size("in_features", in_features), grid, domain)
@@ -123,7 +124,7 @@ class BSplineKANLayer(KANLayer):
         """Return the B-splines at ``x``, (N, in_features) -> (N, in_features, num_basis)."""
         if self.uniform:
             return spline_basis.uniform_basis(
-                x, self.breakpoints, self.grid, self.degree, self.extrapolation
+                x, self.breakpoints, self.grid, self.pieces, self.extrapolation
             )
         return spline_basis.knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
 

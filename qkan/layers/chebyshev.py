@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import unknown_name
-from qkan.layers.base import KANLayer, check_size
+from qkan.layers.base import KANLayer, check_size, inclusive_clamp
 
 __all__ = ["ChebyshevKANLayer"]
 
@@ -89,7 +89,7 @@ class ChebyshevKANLayer(KANLayer):
         """Return T_1 to T_degree at ``x``, (N, in_features) -> (N, in_features, degree)."""
         lower, upper = self.domain
         z = (x - (lower + upper) / 2) * (2 / (upper - lower))
-        z = torch.tanh(z) if self.squash == "tanh" else z.clamp(-1, 1)
+        z = torch.tanh(z) if self.squash == "tanh" else inclusive_clamp(z, -1.0, 1.0)
         terms = [torch.ones_like(z), z]
         for _ in range(1, self.num_basis):
             terms.append(2 * z * terms[-1] - terms[-2])

@@ -87,8 +87,8 @@ class FourierKANLayer(KANLayer):
 
     def basis(self, x: Tensor) -> Tensor:
         """Return cosines, then sines, (N, in_features) -> (N, in_features, 2 degree)."""
-        harmonics = torch.arange(1, self.degree + 1, device=x.device) * self.scale
-        angle = x.unsqueeze(-1) * harmonics.to(x.dtype)
+        harmonics = torch.arange(1, self.degree + 1, device=x.device, dtype=x.dtype) * self.scale
+        angle = x.unsqueeze(-1) * harmonics
         return torch.cat([torch.cos(angle), torch.sin(angle)], dim=-1)
 
     def extra_repr(self) -> str:

@@ -51,9 +51,9 @@ def entropy_penalty(norms: Tensor) -> Tensor:
         >>> entropy_penalty(torch.tensor([[1.0, 1.0], [1.0, 1.0]])).exp()
         tensor(4.0000)
     """
-    tiny = torch.finfo(norms.dtype).tiny
-    shares = norms / norms.sum().clamp_min(tiny)
-    return -(shares * shares.clamp_min(tiny).log()).sum()
+    small = torch.finfo(norms.dtype).eps ** 2  # small enough, with a reciprocal that is finite
+    shares = norms / norms.sum().clamp_min(small)
+    return -(shares * shares.clamp_min(small).log()).sum()
 
 
 def smoothness_penalty(layer: KANLayer, points: int = 65) -> Tensor:

@@ -72,7 +72,9 @@ class SciPyActivation(nn.Module):
             )
         self.degree = degree
         options = {"device": device, "dtype": dtype}
-        draw = torch.randn(num_knots, generator=generator, device=getattr(generator, "device", None))
+        draw = torch.randn(
+            num_knots, generator=generator, device=getattr(generator, "device", None)
+        )
         self.register_buffer("knots", torch.linspace(-1, 1, num_knots, **options))  # type: ignore[arg-type]
         self.register_buffer("coefficients", draw.to(self.knots))
 

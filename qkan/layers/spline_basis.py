@@ -8,18 +8,21 @@ all of the same shape on uniform knots (no clamped ends).
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from scipy.interpolate import BSpline, PPoly
 from torch import Tensor
 
-__all__ = ["knot_basis", "knot_vector", "piece_numerators", "uniform_basis"]
+from qkan.layers.base import inclusive_clamp
+
+__all__ = ["Pieces", "knot_basis", "knot_vector", "piece_numerators", "uniform_basis"]
 
 
-@cache
-def piece_numerators(degree: int) -> tuple[tuple[float, ...], ...]:
+Pieces = tuple[tuple[float, ...], ...]
+
+
+def piece_numerators(degree: int) -> Pieces:
     r"""Return the pieces of the cardinal B-spline, in integers.
 
     On a cell with the local coordinate u in [0, 1], the basis function that began m cells to the
@@ -36,7 +39,7 @@ def piece_numerators(degree: int) -> tuple[tuple[float, ...], ...]:
 
 
 def uniform_basis(
-    x: Tensor, breakpoints: Tensor, grid: int, degree: int, extrapolation: str
+    x: Tensor, breakpoints: Tensor, grid: int, pieces: Pieces, extrapolation: str
 ) -> Tensor:
     """Return the bases on uniform knots, (N, in) -> (N, in, grid + degree).
 
@@ -44,11 +47,11 @@ def uniform_basis(
         x: The points.
         breakpoints: The two ends of the domain of every input, (in, 2).
         grid: The number of cells.
-        degree: The degree of the pieces.
+        pieces: :func:`piece_numerators` of the degree.
         extrapolation: ``"linear"``, ``"zero"``, ``"periodic"`` (with only ``grid`` functions), or
             anything else for constant ends.
     """
-    spline = _Spline(grid, degree, extrapolation)
+    spline = _Spline(grid, pieces, extrapolation)
     if torch.compiler.is_compiling():  # a compiler derives and fuses the plain operations
         return _uniform_derivative(x, breakpoints, spline)
     basis: Tensor = _UniformBasis.apply(x, breakpoints, spline)
@@ -56,10 +59,10 @@ def uniform_basis(
 
 
 class _Spline(NamedTuple):
-    """The derivative of an ``order`` of the splines of a ``degree`` on ``grid`` uniform cells."""
+    """The derivative of an ``order`` of the splines with these ``pieces`` on uniform cells."""
 
     grid: int
-    degree: int
+    pieces: Pieces
     extrapolation: str
     order: int = 0
 
@@ -102,7 +105,11 @@ class _UniformBasis(torch.autograd.Function):
         """Evaluate a batch of calls as one call with more inputs, each with its own domain."""
 
         def stacked(value: Tensor, dim: int | None) -> Tensor:
-            return value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+            return (
+                value.expand(info.batch_size, *value.shape)
+                if dim is None
+                else value.movedim(dim, 0)
+            )
 
         points = stacked(x, in_dims[0]).transpose(0, 1)
         ends = stacked(breakpoints, in_dims[1]).flatten(0, 1)
@@ -111,7 +118,8 @@ class _UniformBasis(torch.autograd.Function):
 
 
 def _uniform_derivative(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tensor:
-    grid, degree, extrapolation, order = spline
+    grid, pieces, extrapolation, order = spline
+    degree = len(pieces) - 1
     lower, upper = breakpoints[:, 0], breakpoints[:, -1]
     step = (upper - lower) / float(grid)
     points = _wrap(x, lower, upper) if extrapolation == "periodic" else x
@@ -124,7 +132,7 @@ def _uniform_derivative(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tens
     if order:
         scale = step**-order if scale is None else scale * step**-order
 
-    values = _pieces(u, degree, order, straight=extrapolation == "linear" and order == 0)
+    values = _values(u, pieces, order, straight=extrapolation == "linear" and order == 0)
     num_basis = grid if extrapolation == "periodic" else grid + degree
     rows = u.new_zeros(u.numel() * num_basis)
     column = cell.long()
@@ -138,14 +146,15 @@ def _uniform_derivative(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tens
     return rows.view(*u.shape, num_basis)
 
 
-def _pieces(u: Tensor, degree: int, order: int, *, straight: bool) -> Tensor:
+def _values(u: Tensor, pieces: Pieces, order: int, *, straight: bool) -> Tensor:
     """Return the degree + 1 bases that live on a cell, or their derivatives, stacked.
 
     They are polynomials in u; beyond [0, 1] constant or, if ``straight``, along their tangents.
     """
-    constants, weights = _polynomials(degree, order)
+    degree = len(pieces) - 1
+    constants, weights = _polynomials(pieces, order)
     shape = (degree + 1, *u.shape)
-    inner = u.clamp(0, 1)
+    inner = inclusive_clamp(u, 0.0, 1.0)
     power, monomials = inner, [u if straight else inner]
     for q in range(2, degree - order + 1):
         monomials.append(power * (torch.lerp(inner, u, float(q)) if straight else inner))
@@ -157,18 +166,15 @@ def _pieces(u: Tensor, degree: int, order: int, *, straight: bool) -> Tensor:
     return torch.addmm(u.new_tensor(constants)[:, None], u.new_tensor(weights), stacked).view(shape)
 
 
-@cache
-def _polynomials(
-    degree: int, order: int
-) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
+def _polynomials(pieces: Pieces, order: int) -> tuple[list[float], list[list[float]]]:
     """Return the constants of the pieces' derivatives, and their weights of u, u^2, ..."""
-    table = piece_numerators(degree)
+    degree = len(pieces) - 1
+    factors = [math.perm(q, order) / math.factorial(degree) for q in range(order, degree + 1)]
     rows = [
-        [table[q][m] * math.perm(q, order) / math.factorial(degree) for q in range(order, degree + 1)]
+        [factor * row[m] for factor, row in zip(factors, pieces[order:], strict=True)] or [0.0]
         for m in range(degree + 1)
     ]
-    constants = tuple(row[0] if row else 0.0 for row in rows)
-    return constants, tuple(tuple(row[1:]) for row in rows) if order < degree else ()
+    return [row[0] for row in rows], [row[1:] for row in rows] if order < degree else []
 
 
 def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) -> Tensor:
@@ -187,7 +193,7 @@ def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) 
     grid = breakpoints.shape[1] - 1
     lower, upper = breakpoints[:, 0], breakpoints[:, -1]
     points = _wrap(x, lower, upper) if extrapolation == "periodic" else x
-    inner = points.clamp(lower, upper)
+    inner = inclusive_clamp(points, lower, upper)
     cell = (inner.detach().unsqueeze(-1) >= breakpoints[:, 1:-1]).sum(-1)
     knots = knot_vector(breakpoints, degree, periodic=extrapolation == "periodic").T
     near = [torch.gather(knots, 0, cell + offset) for offset in range(1, 2 * degree + 1)]

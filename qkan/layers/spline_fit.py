@@ -104,7 +104,7 @@ def _grams(
 
 def _basis(layer: BSplineKANLayer, x: Tensor, breakpoints: Tensor, grid: int) -> Tensor:
     if layer.uniform:
-        return spline_basis.uniform_basis(x, breakpoints, grid, layer.degree, layer.extrapolation)
+        return spline_basis.uniform_basis(x, breakpoints, grid, layer.pieces, layer.extrapolation)
     return spline_basis.knot_basis(x, breakpoints, layer.degree, layer.extrapolation)
 
 

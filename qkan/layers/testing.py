@@ -148,6 +148,8 @@ class LayerContract:
         if self.smooth:
             assert torch.autograd.gradgradcheck(f, arguments)
 
+    # torch's own forward mode still scripts its decompositions
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
     def test_hessian_is_symmetric(self) -> None:
         layer = self.seeded(dtype=torch.float64).eval()
         x = self.inputs(dtype=torch.float64)
