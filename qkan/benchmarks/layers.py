@@ -2,11 +2,13 @@
 
 A step is: forward, loss, backward, and Adam. The floor beside a KAN is the step of its matrix
 product alone: as many coefficients, multiplied with the inputs themselves instead of bases.
+The notebook's table-spline step stands beside ours, with its Python loop over the units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +16,19 @@ from torch.nn import functional
 
 from qkan.benchmarks.harness import Case, Report, measure
 from qkan.layers.bspline import BSplineKANLayer
+from qkan.layers.chebyshev import ChebyshevKANLayer
+from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
+from qkan.layers.table_spline import TableSplineLayer
 
-__all__ = ["bench_layers", "layer_cases"]
+__all__ = ["bench_layers", "layer_cases", "table_cases"]
 
 _SETTINGS = (([784, 64, 10], 64), ([784, 64, 10], 256), ([784, 128, 10], 64), ([2, 5, 1], 1000))
 _BSPLINE_TARGETS = (7.0, 11.0, 9.0, 3.0)
 _SINE_TARGETS = (8.0, None, None, None)
 _GRID, _DEGREE, _SINES = 5, 3, 8
+_TABLE_WIDTHS, _TABLE_BATCH = [784, 1024, 512, 256, 10], 256
 
 
 class _ProductLayer(nn.Module):
@@ -41,7 +48,7 @@ def layer_cases(widths: list[int], batch: int) -> list[tuple[str, Callable[[], o
     """Return the names and train steps at one setting."""
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.rand(batch, widths[0], generator=generator) - 1
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(pairwise(widths))
 
     def stack(make: Callable[[int, int, int], nn.Module]) -> nn.Sequential:
         return nn.Sequential(*(make(m, n, depth) for depth, (m, n) in enumerate(pairs)))
@@ -56,8 +63,43 @@ def layer_cases(widths: list[int], batch: int) -> list[tuple[str, Callable[[], o
         "B-spline": stack(lambda m, n, _: BSplineKANLayer(m, n, _GRID, _DEGREE)),
         "sine product alone": stack(lambda m, n, _: _ProductLayer(m, n, _SINES)),
         "sine": stack(lambda m, n, depth: SineKANLayer(m, n, _SINES, first=depth == 0)),
+        "Fourier, degree 4": stack(lambda m, n, _: FourierKANLayer(m, n, 4)),
+        "Chebyshev, degree 4": stack(lambda m, n, _: ChebyshevKANLayer(m, n, 4)),
+        "RBF, grid 8": stack(lambda m, n, _: RBFKANLayer(m, n, 8)),
     }
     return [(name, _train_step(model, x, widths[-1])) for name, model in models.items()]
+
+
+class _UnitLoopLayer(TableSplineLayer):
+    """The table layer as the notebook computes it: one unit after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = functional.linear(x, self.weight, self.bias)
+        last = len(self.table) - 1
+        units = []
+        for z_o, weights in zip(z.unbind(1), self.coefficients, strict=True):
+            row = ((z_o + 1) * (last / 2)).round().clamp(0, last).long()
+            units.append(self.table[row] @ weights)
+        y: Tensor = self.batch_norm(torch.stack(units, dim=1))
+        return y
+
+
+def table_cases() -> list[Case]:
+    """Return the notebook's table-spline step, ours, and the MLP's."""
+    generator = torch.Generator().manual_seed(0)
+    x = 2 * torch.rand(_TABLE_BATCH, _TABLE_WIDTHS[0], generator=generator) - 1
+
+    def step(kind: type[nn.Module]) -> Callable[[], object]:
+        model = nn.Sequential(*(kind(m, n) for m, n in pairwise(_TABLE_WIDTHS)))
+        return _train_step(model, x, _TABLE_WIDTHS[-1])
+
+    where = f"{_TABLE_WIDTHS} batch {_TABLE_BATCH}"
+    loop = f"table spline, loop over units {where}"
+    return [
+        Case(f"MLP {where}", step(nn.Linear)),
+        Case(loop, step(_UnitLoopLayer), f"MLP {where}"),
+        Case(f"table spline {where}", step(TableSplineLayer), loop, target=1 / 15),
+    ]
 
 
 def bench_layers(repetitions: int = 21) -> Report:
@@ -69,7 +111,7 @@ def bench_layers(repetitions: int = 21) -> Report:
         for name, step in layer_cases(widths, batch):
             floor = f"{name} product alone {where}" if name in targets else None
             cases.append(Case(f"{name} {where}", step, f"MLP {where}", floor, targets.get(name)))
-    return measure("layers", cases, repetitions=repetitions)
+    return measure("layers", [*cases, *table_cases()], repetitions=repetitions)
 
 
 def _train_step(model: nn.Module, x: Tensor, outputs: int) -> Callable[[], object]:
@@ -83,7 +125,7 @@ def _train_step(model: nn.Module, x: Tensor, outputs: int) -> Callable[[], objec
         loss = (
             functional.mse_loss(y, values) if outputs == 1 else functional.cross_entropy(y, labels)
         )
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step

@@ -190,7 +190,7 @@ def inclusive_clamp(x: Tensor, lower: float | Tensor, upper: float | Tensor) -> 
     Data often lie exactly there (black pixels, knots), where ``torch.clamp`` has had the gradient
     0 or 1, depending on its version.
     """
-    clamped = torch.clamp(x.detach(), lower, upper)
+    clamped = x.detach().clamp(lower, upper)  # type: ignore[arg-type]  # the stub wants one kind
     if not (torch.is_grad_enabled() and x.requires_grad):
         return clamped
     return torch.where((x < lower) | (x > upper), clamped, x)

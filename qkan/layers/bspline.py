@@ -70,7 +70,7 @@ class BSplineKANLayer(KANLayer):
 
     breakpoints: Tensor
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- the grammar of all layers: sizes, basis, domain, base
         self,
         in_features: int,
         out_features: int,
@@ -89,7 +89,7 @@ class BSplineKANLayer(KANLayer):
         if extrapolation not in _EXTRAPOLATIONS:
             raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
         self.degree = check_size("degree", degree, least=0)
-        self.pieces = spline_basis.piece_numerators(degree)
+        self.pieces = spline_basis.cardinal_pieces(degree)
         self.extrapolation = extrapolation
         self.uniform = isinstance(grid, int)
         ends = _breakpoints(check_size("in_features", in_features), grid, domain)

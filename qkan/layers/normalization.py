@@ -37,7 +37,7 @@ def input_normalization(
 
     Example:
         >>> input_normalization("layer", 3)
-        LayerNorm((3,), eps=1e-05, elementwise_affine=True)
+        LayerNorm((3,), eps=1e-05, elementwise_affine=True...)
     """
     match name:
         case "none":

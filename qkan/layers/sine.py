@@ -104,7 +104,9 @@ class SineKANLayer(KANLayer):
 
     def basis(self, x: Tensor) -> Tensor:
         """Return the sines at ``x``, (N, in_features) -> (N, in_features, grid)."""
-        return torch.sin(torch.addcmul(self.phases, x.unsqueeze(-1), self.frequencies))
+        # An outer product by matmul: its backward pass is one, too, instead of a slow reduction.
+        angles = x.reshape(-1, 1) @ self.frequencies.unsqueeze(0)
+        return torch.sin(angles.view(*x.shape, -1) + self.phases)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -140,5 +142,5 @@ def _phases(in_features: int, grid: int) -> Tensor:
     """Return the fixed phases, (in_features, grid), in float64."""
     order = torch.arange(1, grid + 1, dtype=torch.float64)
     inputs = torch.linspace(0, math.pi, in_features, dtype=torch.float64)
-    ratio = math.prod(_A * j**-_K + _C for j in range(1, grid))
+    ratio = math.prod(_A * float(j) ** -_K + _C for j in range(1, grid))
     return (order / (grid + 1) + inputs.unsqueeze(-1)) * ratio

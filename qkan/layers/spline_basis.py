@@ -8,34 +8,44 @@ all of the same shape on uniform knots (no clamped ends).
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 from scipy.interpolate import BSpline, PPoly
 from torch import Tensor
 
 from qkan.layers.base import inclusive_clamp
 
-__all__ = ["Pieces", "knot_basis", "knot_vector", "piece_numerators", "uniform_basis"]
+__all__ = ["Pieces", "cardinal_pieces", "knot_basis", "knot_vector", "uniform_basis"]
 
 
-Pieces = tuple[tuple[float, ...], ...]
+Pieces = tuple[tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], ...]
 
 
-def piece_numerators(degree: int) -> Pieces:
-    r"""Return the pieces of the cardinal B-spline, in integers.
+def cardinal_pieces(degree: int) -> Pieces:
+    r"""Return the polynomials that make up the cardinal B-spline, and their derivatives.
 
-    On a cell with the local coordinate u in [0, 1], the basis function that began m cells to the
-    right of the first one is :math:`w_m(u) = \frac{1}{k!} \sum_q a_{qm} u^q`; this is ``a[q][m]``.
+    On a cell with the local coordinate u in [0, 1], the basis function that began degree - m
+    cells before it is :math:`w_m(u) = \sum_q a_{mq} u^q`. Entry r of the result is the r-th
+    derivative, up to the one that vanishes: the constants for m = 0, ..., degree, and for each m
+    the coefficients of u, u^2, ...
 
     Example:
-        >>> piece_numerators(1)  # (1 - u, u)
-        ((1.0, 0.0), (-1.0, 1.0))
+        >>> cardinal_pieces(1)  # (1 - u, u), then (-1, 1), then zero
+        (((1.0, 0.0), ((-1.0,), (1.0,))), ((-1.0, 1.0), ((), ())), ((0.0, 0.0), ((), ())))
     """
-    pieces = PPoly.from_spline(BSpline.basis_element(range(degree + 2), extrapolate=False))
-    inner = pieces.c[:, degree:-degree] if degree else pieces.c
-    table = (inner[::-1, ::-1] * math.factorial(degree)).round() + 0.0
-    return tuple(tuple(row) for row in table.tolist())
+    spline = PPoly.from_spline(BSpline.basis_element(range(degree + 2), extrapolate=False))
+    inner = spline.c[:, degree:-degree] if degree else spline.c
+    # k! w_m has integer coefficients: rounding them makes the table exact.
+    table = (inner[::-1, ::-1] * math.factorial(degree)).round().T / math.factorial(degree)
+    orders = []
+    for order in range(degree + 2):
+        factors = [math.perm(q, order) for q in range(order, degree + 1)]
+        rows = table[:, order:] * factors + 0.0 if factors else np.zeros((degree + 1, 1))
+        orders.append((tuple(rows[:, 0].tolist()), tuple(map(tuple, rows[:, 1:].tolist()))))
+    return tuple(orders)
 
 
 def uniform_basis(
@@ -47,7 +57,7 @@ def uniform_basis(
         x: The points.
         breakpoints: The two ends of the domain of every input, (in, 2).
         grid: The number of cells.
-        pieces: :func:`piece_numerators` of the degree.
+        pieces: :func:`cardinal_pieces` of the degree.
         extrapolation: ``"linear"``, ``"zero"``, ``"periodic"`` (with only ``grid`` functions), or
             anything else for constant ends.
     """
@@ -58,7 +68,8 @@ def uniform_basis(
     return basis
 
 
-class _Spline(NamedTuple):
+@dataclass(frozen=True)
+class _Spline:
     """The derivative of an ``order`` of the splines with these ``pieces`` on uniform cells."""
 
     grid: int
@@ -82,17 +93,12 @@ class _UniformBasis(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return (grads[0] * _UniformBasis._slope(ctx)).sum(-1), None, None
+        return (grads[0] * _slope(ctx)).sum(-1), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        return tangents[0].unsqueeze(-1) * _UniformBasis._slope(ctx)
-
-    @staticmethod
-    def _slope(ctx: Any) -> Tensor:
-        higher = ctx.spline._replace(order=ctx.spline.order + 1)
-        slope: Tensor = _UniformBasis.apply(*ctx.saved_tensors, higher)
-        return slope
+        tangent: Tensor = tangents[0].unsqueeze(-1) * _slope(ctx)
+        return tangent
 
     @staticmethod
     def vmap(
@@ -105,21 +111,27 @@ class _UniformBasis(torch.autograd.Function):
         """Evaluate a batch of calls as one call with more inputs, each with its own domain."""
 
         def stacked(value: Tensor, dim: int | None) -> Tensor:
-            return (
-                value.expand(info.batch_size, *value.shape)
-                if dim is None
-                else value.movedim(dim, 0)
-            )
+            if dim is None:
+                return value.expand(info.batch_size, *value.shape)
+            return value.movedim(dim, 0)
 
         points = stacked(x, in_dims[0]).transpose(0, 1)
         ends = stacked(breakpoints, in_dims[1]).flatten(0, 1)
         basis = _UniformBasis.apply(points.flatten(1), ends, spline)
-        return basis.unflatten(1, points.shape[1:]), 1
+        folded: Tensor = basis.unflatten(1, points.shape[1:])
+        return folded, 1
+
+
+def _slope(ctx: Any) -> Tensor:
+    higher = replace(ctx.spline, order=ctx.spline.order + 1)
+    slope: Tensor = _UniformBasis.apply(*ctx.saved_tensors, higher)
+    return slope
 
 
 def _uniform_derivative(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tensor:
-    grid, pieces, extrapolation, order = spline
-    degree = len(pieces) - 1
+    grid, pieces = spline.grid, spline.pieces
+    extrapolation, order = spline.extrapolation, spline.order
+    degree = len(pieces) - 2
     lower, upper = breakpoints[:, 0], breakpoints[:, -1]
     step = (upper - lower) / float(grid)
     points = _wrap(x, lower, upper) if extrapolation == "periodic" else x
@@ -133,16 +145,18 @@ def _uniform_derivative(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tens
         scale = step**-order if scale is None else scale * step**-order
 
     values = _values(u, pieces, order, straight=extrapolation == "linear" and order == 0)
+    if scale is not None:
+        values = values * scale
     num_basis = grid if extrapolation == "periodic" else grid + degree
     rows = u.new_zeros(u.numel() * num_basis)
     column = cell.long()
-    index = column + _row_starts(cell, num_basis)
+    index = (column + _row_starts(cell, num_basis)).view(-1)
     # One-dimensional and piece by piece: four times as quick as along the last dimension.
-    for m, piece in enumerate(values.unbind()):
-        at = index + m
+    for m, piece in enumerate(values.flatten(1).unbind()):
+        at = index + m if m else index
         if extrapolation == "periodic":
-            at -= grid * (column + m >= grid)
-        rows = rows.scatter_(0, at.flatten(), (piece if scale is None else piece * scale).flatten())
+            at = at - grid * (column + m >= grid).view(-1)
+        rows = rows.scatter_(0, at, piece)
     return rows.view(*u.shape, num_basis)
 
 
@@ -151,8 +165,8 @@ def _values(u: Tensor, pieces: Pieces, order: int, *, straight: bool) -> Tensor:
 
     They are polynomials in u; beyond [0, 1] constant or, if ``straight``, along their tangents.
     """
-    degree = len(pieces) - 1
-    constants, weights = _polynomials(pieces, order)
+    degree = len(pieces) - 2
+    constants, weights = pieces[min(order, degree + 1)]
     shape = (degree + 1, *u.shape)
     inner = inclusive_clamp(u, 0.0, 1.0)
     power, monomials = inner, [u if straight else inner]
@@ -160,21 +174,10 @@ def _values(u: Tensor, pieces: Pieces, order: int, *, straight: bool) -> Tensor:
         monomials.append(power * (torch.lerp(inner, u, float(q)) if straight else inner))
         if q < degree - order:
             power = power * inner
-    if not weights:
+    if not weights[0]:
         return u.new_tensor(constants)[:, None, None].expand(shape)
     stacked = torch.stack(monomials).flatten(1)
     return torch.addmm(u.new_tensor(constants)[:, None], u.new_tensor(weights), stacked).view(shape)
-
-
-def _polynomials(pieces: Pieces, order: int) -> tuple[list[float], list[list[float]]]:
-    """Return the constants of the pieces' derivatives, and their weights of u, u^2, ..."""
-    degree = len(pieces) - 1
-    factors = [math.perm(q, order) / math.factorial(degree) for q in range(order, degree + 1)]
-    rows = [
-        [factor * row[m] for factor, row in zip(factors, pieces[order:], strict=True)] or [0.0]
-        for m in range(degree + 1)
-    ]
-    return [row[0] for row in rows], [row[1:] for row in rows] if order < degree else []
 
 
 def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) -> Tensor:

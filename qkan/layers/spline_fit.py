@@ -75,10 +75,9 @@ def _fit(
 ) -> tuple[Tensor, Tensor]:
     """Return new coefficients, and by how much they change each input's edges on the data."""
     grid = layer.grid
-    data = [0.0 * gram for gram in _grams(layer, x[:1], old, new, grid)]
-    for chunk in x.split(_CHUNK):
-        for total, gram in zip(data, _grams(layer, chunk, old, new, grid), strict=True):
-            total += gram / len(x)
+    chunks = (x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK))
+    parts = [_grams(layer, chunk, old, new, grid) for chunk in chunks]
+    data = [torch.stack(grams).sum(0) / len(x) for grams in zip(*parts, strict=True)]
     # Where the data leave directions free, the old function over the whole new grid decides.
     anchor = _grams(layer, _sites(new, (layer.degree + 2) * grid), old, new, grid)
     square, mixed = (d + _ANCHOR * a for d, a in zip(data[:2], anchor[:2], strict=True))
@@ -111,7 +110,8 @@ def _basis(layer: BSplineKANLayer, x: Tensor, breakpoints: Tensor, grid: int) ->
 def _solve(square: Tensor, mixed: Tensor, coefficients: Tensor) -> Tensor:
     ridge = 1e-14 * square.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-300)
     eye = torch.eye(square.shape[1]).to(square)
-    return torch.linalg.solve(square + ridge[:, None, None] * eye, mixed @ coefficients)
+    solution: Tensor = torch.linalg.solve(square + ridge[:, None, None] * eye, mixed @ coefficients)
+    return solution
 
 
 def _sites(breakpoints: Tensor, count: int) -> Tensor:

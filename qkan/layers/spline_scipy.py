@@ -94,4 +94,4 @@ def _coefficients(
     sites = sites.clip(breakpoints[0], breakpoints[-1])
     design = BSpline.design_matrix(sites, knots, first.k).toarray()
     values = np.stack([spline(sites) for spline in splines], axis=1)
-    return np.linalg.lstsq(design, values, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(design, values, rcond=None)[0])

@@ -132,4 +132,4 @@ def _table(num_knots: int, degree: int, rows: int) -> NDArray[np.float64]:
         BSpline.basis_element(knots[g : g + degree + 2], extrapolate=False)(points)
         for g in range(num_knots - degree - 1)
     ]
-    return np.nan_to_num(np.stack(columns, axis=1))
+    return np.asarray(np.nan_to_num(np.stack(columns, axis=1)), dtype=np.float64)

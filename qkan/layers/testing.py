@@ -1,3 +1,4 @@
+# ruff: noqa: D102 -- the names of the tests say what they test
 """What a layer of this library promises, as a test class to inherit.
 
 Write ``make`` and let pytest collect the subclass; a new layer then has to keep the promises that
@@ -116,13 +117,13 @@ class LayerContract:
         x = self.inputs(_BATCH)
         torch.testing.assert_close(vmap(layers[0])(x), layers[0](x))
 
-        state = stack_module_state(layers)  # type: ignore[arg-type]
+        state = stack_module_state(layers)
         together = vmap(lambda p, b: functional_call(layers[0], (p, b), (x,)))(*state)
         torch.testing.assert_close(together, torch.stack([layer(x) for layer in layers]))
 
     def test_gradients_per_sample(self) -> None:
         layer = self.seeded(dtype=torch.float64).eval()
-        parameters = dict(layer.named_parameters())
+        parameters: dict[str, Tensor] = dict(layer.named_parameters())
 
         def loss(p: dict[str, Tensor], sample: Tensor) -> Tensor:
             y: Tensor = functional_call(layer, p, (sample,))
@@ -300,7 +301,8 @@ class KANLayerContract(LayerContract):
     def test_the_variance_survives_six_layers(self) -> None:
         generator = torch.Generator().manual_seed(0)
         width = 64
-        kind, options = type(self.kan()), self.variance_options()
+        kind: Any = type(self.kan())
+        options = self.variance_options()
         layers = [kind(width, width, generator=generator, **options) for _ in range(6)]
         lower, upper = layers[0].domain
         sd = (upper - lower) / 4
