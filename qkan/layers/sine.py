@@ -106,7 +106,7 @@ class SineKANLayer(KANLayer):
         """Return the sines at ``x``, (N, in_features) -> (N, in_features, grid)."""
         # An outer product by matmul: its backward pass is one, too, instead of a slow reduction.
         angles = x.reshape(-1, 1) @ self.frequencies.unsqueeze(0)
-        return torch.sin(angles.view(*x.shape, -1) + self.phases)
+        return torch.sin(angles.view(*x.shape, self.num_basis) + self.phases)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -142,5 +142,7 @@ def _phases(in_features: int, grid: int) -> Tensor:
     """Return the fixed phases, (in_features, grid), in float64."""
     order = torch.arange(1, grid + 1, dtype=torch.float64)
     inputs = torch.linspace(0, math.pi, in_features, dtype=torch.float64)
-    ratio = math.prod(_A * float(j) ** -_K + _C for j in range(1, grid))
-    return (order / (grid + 1) + inputs.unsqueeze(-1)) * ratio
+    phases: Tensor = order / (grid + 1) + inputs.unsqueeze(-1)
+    for j in range(1, grid):
+        phases = phases * (_A * j**-_K + _C)
+    return phases
