@@ -1,0 +1,196 @@
+"""What every KAN layer shares: edge functions that are linear in their coefficients.
+
+    y_o = bias_o + sum_i phi_io(x_i),    phi_io(x) = sum_g basis_ig(x) c_igo + v_io base(x)
+
+A layer brings its ``basis``; the sum over inputs and basis functions is then one matrix product.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from circuits.errors import UsageError, unknown_name
+from qkan.layers.initialization import variance_preserving_
+from qkan.layers.normalization import input_normalization
+
+__all__ = ["KANLayer", "check_domain", "check_size", "inclusive_clamp"]
+
+_BASES: dict[str, Callable[[Tensor], Tensor]] = {
+    "silu": functional.silu,
+    "tanh": torch.tanh,
+    "identity": lambda x: x,
+}
+
+
+class KANLayer(nn.Module, ABC):
+    r"""The common part of the KAN layers; usable wherever ``nn.Linear`` is.
+
+    A NaN in the input gives a NaN in the output, as in ``nn.Linear``: refusing it would cost a
+    pass over the data at every call. Data are checked where they enter the library.
+
+    Shape:
+        - Input: :math:`(*, \text{in\_features})`, of the layer's dtype.
+        - Output: :math:`(*, \text{out\_features})`.
+
+    Args:
+        in_features: Size of each input sample.
+        out_features: Size of each output sample.
+        num_basis: How many basis functions each edge has.
+        domain: The range of inputs that the edge functions are made for. The initial weights keep
+            the spread of inputs that fill it: mean at its centre, standard deviation a quarter of
+            its width.
+        base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
+            ``"tanh"``, ``"identity"`` or None.
+        bias: Whether a constant is added to each output.
+        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        generator: Where the initial weights are drawn from; by default torch's own generator.
+        device: The device of the parameters.
+        dtype: The type of the parameters.
+    """
+
+    coefficients: nn.Parameter
+    base_weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        num_basis: int,
+        *,
+        domain: tuple[float, float],
+        base: str | None,
+        bias: bool,
+        normalization: str,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.in_features = check_size("in_features", in_features)
+        self.out_features = check_size("out_features", out_features)
+        self._domain = check_domain(domain)
+        if base is not None and base not in _BASES:
+            raise unknown_name("base", base, _BASES)
+        self.base = base
+        self.normalization = input_normalization(
+            normalization, in_features, device=device, dtype=dtype
+        )
+
+        def parameter(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.coefficients = parameter(in_features, num_basis, out_features)
+        self.base_weight = parameter(in_features, out_features) if base is not None else None
+        self.bias = parameter(out_features) if bias else None
+
+    @property
+    def num_basis(self) -> int:
+        """How many basis functions each edge has."""
+        return self.coefficients.shape[1]
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The range of inputs that the edge functions are made for."""
+        return self._domain
+
+    @abstractmethod
+    def basis(self, x: Tensor) -> Tensor:
+        """Return the values of the basis functions, (N, in_features) -> (N, in_features, g)."""
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw new weights, such that the variance of the inputs is that of the outputs."""
+        variance_preserving_(self, generator)
+
+    def base_function(self, x: Tensor) -> Tensor:
+        """Return the fixed part of the edge functions at ``x``, before its weights."""
+        if self.base is None:
+            raise UsageError("this layer has no base function; make it with base='silu', say")
+        return _BASES[self.base](x)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the sums over the edges, ``(*, in_features) -> (*, out_features)``."""
+        x = self._samples(input)
+        product = self.basis(x).flatten(1)
+        weight = self.coefficients.flatten(0, 1)
+        y = product @ weight if self.bias is None else torch.addmm(self.bias, product, weight)
+        if self.base_weight is not None:
+            y = torch.addmm(y, self.base_function(x), self.base_weight)
+        return y.reshape(*input.shape[:-1], self.out_features)
+
+    def edges(self, input: Tensor) -> Tensor:
+        r"""Return each edge function on its own, without the bias: to plot, to prune, to penalise.
+
+        Shape:
+            - Input: :math:`(*, \text{in\_features})`.
+            - Output: :math:`(*, \text{in\_features}, \text{out\_features})`.
+        """
+        return self.edge_functions(self._samples(input)).reshape(*input.shape, self.out_features)
+
+    def edge_functions(self, x: Tensor) -> Tensor:
+        """Return the edge functions at normalised points, (N, in) -> (N, in, out)."""
+        values = torch.einsum("nig,igo->nio", self.basis(x), self.coefficients)
+        if self.base_weight is None:
+            return values
+        return values + self.base_function(x).unsqueeze(-1) * self.base_weight
+
+    def _samples(self, input: Tensor) -> Tensor:
+        """Check the input, flatten its leading dimensions and normalise it."""
+        if input.ndim == 0 or input.shape[-1] != self.in_features:
+            raise UsageError(
+                f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), "
+                f"got {tuple(input.shape)}; the last dimension must be in_features"
+            )
+        if input.dtype != self.coefficients.dtype:
+            raise UsageError(
+                f"{type(self).__name__}: expected {self.coefficients.dtype}, the layer's dtype, "
+                f"got {input.dtype}; convert the input or the layer with .to(dtype)"
+            )
+        x = input.reshape(-1, self.in_features)
+        return x if self.normalization is None else self.normalization(x)
+
+    def extra_repr(self) -> str:
+        """Return the arguments that ``print(layer)`` shows."""
+        return f"{self.in_features}, {self.out_features}"
+
+
+def check_size(name: str, value: int, *, least: int = 1) -> int:
+    """Return ``value`` if it is an integer of at least ``least``.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return value
+
+
+def check_domain(domain: tuple[float, float]) -> tuple[float, float]:
+    """Return ``domain`` as two floats.
+
+    Raises:
+        UsageError: If it is not two finite numbers in increasing order.
+    """
+    try:
+        lower, upper = (float(bound) for bound in domain)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"domain must be two numbers (min, max), got {domain!r}") from error
+    if not (-torch.inf < lower < upper < torch.inf):
+        raise UsageError(f"domain must be finite with min < max, got ({lower}, {upper})")
+    return lower, upper
+
+
+def inclusive_clamp(x: Tensor, lower: float | Tensor, upper: float | Tensor) -> Tensor:
+    """Return ``x`` clamped, with gradient 1 at the bounds themselves.
+
+    Data often lie exactly there (black pixels, knots), where ``torch.clamp`` has had the gradient
+    0 or 1, depending on its version.
+    """
+    clamped = x.detach().clamp(lower, upper)  # type: ignore[arg-type]  # the stub wants one kind
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return clamped
+    return torch.where((x < lower) | (x > upper), clamped, x)

@@ -1,0 +1,252 @@
+"""KAN layer with B-splines on its edges, in SciPy's conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from circuits.errors import UsageError, unknown_name
+from qkan.layers import spline_basis, spline_fit, spline_scipy
+from qkan.layers.base import KANLayer, check_domain, check_size
+
+__all__ = ["BSplineKANLayer"]
+
+_EXTRAPOLATIONS = ("linear", "clamp", "zero", "periodic", "error")
+
+
+class BSplineKANLayer(KANLayer):
+    r"""A KAN layer whose edge functions are B-splines.
+
+    .. math::
+        y_o = \sum_i \Bigl( \sum_{g} c_{igo} B_g(x_i) + v_{io} \, b(x_i) \Bigr)
+
+    with :math:`\text{grid} + \text{degree}` B-splines :math:`B_g` per input and a fixed base
+    :math:`b`. On uniform knots the bases have a closed form, and the whole layer is one matrix
+    product. Knots continue beyond the domain with the spacing at its ends; they are not clamped.
+
+    Shape:
+        - Input: :math:`(*, \text{in\_features})`.
+        - Output: :math:`(*, \text{out\_features})`.
+
+    Args:
+        in_features: Size of each input sample.
+        out_features: Size of each output sample.
+        grid: The number of cells of a uniform grid, or the breakpoints themselves: increasing,
+            of shape (n,) or, for each input its own, (in_features, n).
+        degree: The degree of the pieces; 3 gives cubic splines.
+        domain: The range of a uniform grid; (-1, 1) by default.
+        base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
+            ``"tanh"``, ``"identity"`` or None.
+        extrapolation: What the spline does outside the domain: ``"linear"`` continues value and
+            slope, ``"clamp"`` the value, ``"zero"`` vanishes, ``"periodic"`` repeats (smoothly,
+            with ``grid`` coefficients), ``"error"`` refuses (it looks at the values, so it works
+            neither in ``vmap`` nor in ``torch.compile``).
+        bias: Whether a constant is added to each output; constants are in the span of the splines.
+        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        generator: Where the initial weights are drawn from; by default torch's own generator.
+        device: The device of the parameters.
+        dtype: The type of the parameters.
+
+    Raises:
+        UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
+
+    Example:
+        >>> layer = BSplineKANLayer(2, 3, grid=5, generator=torch.Generator().manual_seed(0))
+        >>> layer(torch.zeros(7, 2)).shape
+        torch.Size([7, 3])
+        >>> edge = layer.to_scipy()[1, 2]  # the spline from input 1 to output 2
+        >>> edge.k, len(edge.c)
+        (3, 8)
+
+    Source: Liu et al., KAN: Kolmogorov-Arnold Networks, arXiv:2404.19756, eq. 2.10 to 2.12. Ours
+    departs from it in the extrapolation, the initial weights and in having one weight per
+    coefficient (no further factor per spline).
+    """
+
+    breakpoints: Tensor
+
+    def __init__(  # noqa: PLR0917 -- the grammar of all layers: sizes, basis, domain, base
+        self,
+        in_features: int,
+        out_features: int,
+        grid: int | Sequence[float] | ArrayLike = 5,
+        degree: int = 3,
+        domain: tuple[float, float] | None = None,
+        base: str | None = "silu",
+        extrapolation: str = "linear",
+        *,
+        bias: bool = False,
+        normalization: str = "none",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if extrapolation not in _EXTRAPOLATIONS:
+            raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
+        self.degree = check_size("degree", degree, least=0)
+        self.pieces = spline_basis.cardinal_pieces(degree)
+        self.extrapolation = extrapolation
+        self.uniform = isinstance(grid, int)
+        ends = _breakpoints(check_size("in_features", in_features), grid, domain)
+        self.grid = grid if isinstance(grid, int) else ends.shape[1] - 1
+        if self.periodic and self.grid <= degree:
+            raise UsageError(f"a periodic spline needs grid > degree, got {self.grid} and {degree}")
+        super().__init__(
+            in_features,
+            out_features,
+            self.grid + (0 if self.periodic else degree),
+            domain=(ends[:, 0].min().item(), ends[:, -1].max().item()),
+            base=base,
+            bias=bias,
+            normalization=normalization,
+            device=device,
+            dtype=dtype,
+        )
+        self.register_buffer("breakpoints", ends.to(self.coefficients))
+        self.reset_parameters(generator)
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the edge functions repeat outside the domain."""
+        return self.extrapolation == "periodic"
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The range that holds the domains of all inputs."""
+        return self.breakpoints[:, 0].min().item(), self.breakpoints[:, -1].max().item()
+
+    def basis(self, x: Tensor) -> Tensor:
+        """Return the B-splines at ``x``, (N, in_features) -> (N, in_features, num_basis)."""
+        if self.uniform:
+            return spline_basis.uniform_basis(
+                x, self.breakpoints, self.grid, self.pieces, self.extrapolation
+            )
+        return spline_basis.knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
+
+    def _samples(self, input: Tensor) -> Tensor:
+        x = super()._samples(input)
+        if self.extrapolation != "error":
+            return x
+        inside = (x >= self.breakpoints[:, 0]) & (x <= self.breakpoints[:, -1])
+        if not bool(inside.all()):
+            raise UsageError(
+                f"{int((~inside).sum())} of {x.numel()} inputs lie outside the domain, the first "
+                f"is {x[~inside][0].item():g}; widen the domain, or choose another extrapolation"
+            )
+        return x
+
+    def knots(self) -> Tensor:
+        """Return the knots of every input, (in_features, grid + 1 + 2 degree), in float64."""
+        breakpoints = self.breakpoints.double()
+        if self.uniform:
+            lower, upper = breakpoints[:, :1], breakpoints[:, 1:]
+            count = torch.arange(-self.degree, self.grid + self.degree + 1).to(breakpoints)
+            return torch.addcmul(lower, count, (upper - lower) / self.grid)
+        return spline_basis.knot_vector(breakpoints, self.degree, periodic=self.periodic)
+
+    def refine(self, grid: int) -> BSplineKANLayer:
+        """Change the number of cells in place, keep the functions, and return the layer.
+
+        If ``grid`` is a multiple of the present one, the functions stay exactly the same (up to
+        rounding); otherwise they are fitted by least squares over the domain. Optimisers hold the
+        old parameters: make them anew.
+
+        Args:
+            grid: The new number of cells.
+        """
+        check_size("grid", grid, least=self.degree + 1 if self.periodic else 1)
+        spline_fit.refine(self, grid)
+        return self
+
+    def update_grid(self, x: Tensor, tolerance: float = 0.01) -> Tensor:
+        """Move the grid towards the data in place, and keep the functions.
+
+        A uniform grid is stretched to the range of each input; breakpoints of their own move
+        halfway to the data's quantiles. The coefficients are fitted anew by least squares. Where
+        that would change an input's edge functions by more than ``tolerance``, its grid goes only
+        a part of the way: half, a quarter, ... or not at all. The breakpoints of each input
+        differ afterwards; their number does not.
+
+        Args:
+            x: Inputs of this layer, (..., in_features), before its normalisation.
+            tolerance: How much the edge functions may change on the data, relative to their norm.
+
+        Returns:
+            For each input the part of the way that its grid went, from 0 to 1.
+
+        Raises:
+            UsageError: If ``x`` is empty, not finite or of another shape or dtype.
+        """
+        if not x.numel() or not bool(x.isfinite().all()):
+            raise UsageError("update_grid needs data: at least one sample, every value finite")
+        return spline_fit.update_grid(self, super()._samples(x), tolerance)
+
+    def to_scipy(self) -> NDArray[Any]:
+        """Return the splines of the edges, without base and bias.
+
+        Returns:
+            An array of ``scipy.interpolate.BSpline`` of shape (in_features, out_features), in
+            float64. They agree with the layer on the domain; outside, SciPy's periodic splines
+            repeat and the others give NaN, for SciPy knows none of our other extrapolations.
+        """
+        return spline_scipy.to_scipy(self)
+
+    @classmethod
+    def from_scipy(cls, splines: ArrayLike, **options: Any) -> BSplineKANLayer:
+        """Return a layer whose edges are the given splines.
+
+        Args:
+            splines: ``scipy.interpolate.BSpline`` objects of one degree and one number of knots,
+                (in_features, out_features); the splines of one input share their knots. Clamped
+                ends are re-expressed in our knots, exactly.
+            options: Further arguments of the layer; its base is None unless it is given.
+
+        Raises:
+            UsageError: If the splines do not fit together.
+
+        Example:
+            >>> from scipy.interpolate import make_interp_spline
+            >>> x = np.linspace(0, 1, 20)
+            >>> layer = BSplineKANLayer.from_scipy([[make_interp_spline(x, np.exp(x))]])
+            >>> layer(torch.tensor([0.5]))
+            tensor([1.6487], grad_fn=...)
+        """
+        return spline_scipy.from_scipy(cls, np.asarray(splines, dtype=object), **options)
+
+    def extra_repr(self) -> str:
+        """Return the arguments that ``print(layer)`` shows."""
+        grid = self.grid if self.uniform else f"{self.grid} cells of their own per input"
+        lower, upper = self.domain
+        return (
+            f"{super().extra_repr()}, grid={grid}, degree={self.degree}, "
+            f"domain=({lower:g}, {upper:g}), base={self.base!r}, "
+            f"extrapolation={self.extrapolation!r}"
+        )
+
+
+def _breakpoints(
+    in_features: int, grid: int | Sequence[float] | ArrayLike, domain: tuple[float, float] | None
+) -> Tensor:
+    """Return the ends of a uniform grid, (in, 2), or the breakpoints, (in, n), in float64."""
+    if isinstance(grid, int):
+        check_size("grid", grid)
+        ends = check_domain((-1.0, 1.0) if domain is None else domain)
+        return torch.tensor([ends], dtype=torch.float64).repeat(in_features, 1)
+    if domain is not None:
+        raise UsageError("give either a number of cells and a domain, or breakpoints, not both")
+    points = torch.as_tensor(np.asarray(grid, dtype=np.float64))
+    if points.ndim not in (1, 2) or points.shape[-1] < 2:
+        raise UsageError(
+            f"grid must be an integer, or at least two breakpoints of shape (n,) or "
+            f"({in_features}, n), got shape {tuple(points.shape)}"
+        )
+    if points.ndim == 2 and points.shape[0] != in_features:
+        raise UsageError(f"grid has breakpoints for {points.shape[0]} of {in_features} inputs")
+    if not bool(points.isfinite().all()) or not bool((points.diff(dim=-1) > 0).all()):
+        raise UsageError("the breakpoints of a grid must be finite and increasing")
+    return points.expand(in_features, -1).clone()

@@ -1,0 +1,92 @@
+"""KAN layer with Gaussian radial basis functions on its edges."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from qkan.layers.base import KANLayer, check_size
+
+__all__ = ["RBFKANLayer"]
+
+
+class RBFKANLayer(KANLayer):
+    r"""A KAN layer whose edge functions are sums of Gaussians.
+
+    .. math::
+        y_o = \sum_i \Bigl( \sum_{g} c_{igo} \exp\bigl( -(x_i - \mu_g)^2 / h^2 \bigr)
+            + v_{io} \, b(x_i) \Bigr)
+
+    with ``grid`` centres :math:`\mu_g` spread evenly over the domain, both ends included, at the
+    distance h. A Gaussian of this width is close to a cubic B-spline; there is no boundary, but
+    far from the domain only the base is left.
+
+    Shape:
+        - Input: :math:`(*, \text{in\_features})`.
+        - Output: :math:`(*, \text{out\_features})`.
+
+    Args:
+        in_features: Size of each input sample.
+        out_features: Size of each output sample.
+        grid: The number of centres, at least two.
+        domain: The range of the centres.
+        base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
+            ``"tanh"``, ``"identity"`` or None.
+        bias: Whether a constant is added to each output.
+        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        generator: Where the initial weights are drawn from; by default torch's own generator.
+        device: The device of the parameters.
+        dtype: The type of the parameters.
+
+    Raises:
+        UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
+
+    Example:
+        >>> RBFKANLayer(2, 3, grid=5)(torch.zeros(5, 2)).shape
+        torch.Size([5, 3])
+
+    Source: Li, Kolmogorov-Arnold Networks are Radial Basis Function Networks, arXiv:2405.06721;
+    its layer normalisation is our ``normalization="layer"``.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        grid: int = 8,
+        domain: tuple[float, float] = (-2.0, 2.0),
+        base: str | None = "silu",
+        *,
+        bias: bool = True,
+        normalization: str = "none",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            in_features,
+            out_features,
+            check_size("grid", grid, least=2),
+            domain=domain,
+            base=base,
+            bias=bias,
+            normalization=normalization,
+            device=device,
+            dtype=dtype,
+        )
+        self.reset_parameters(generator)
+
+    def basis(self, x: Tensor) -> Tensor:
+        """Return the Gaussians at ``x``, (N, in_features) -> (N, in_features, grid)."""
+        lower, upper = self.domain
+        centres = torch.linspace(lower, upper, self.num_basis, device=x.device, dtype=x.dtype)
+        width = (upper - lower) / (self.num_basis - 1)
+        return torch.exp(-(((x.unsqueeze(-1) - centres) / width) ** 2))
+
+    def extra_repr(self) -> str:
+        """Return the arguments that ``print(layer)`` shows."""
+        lower, upper = self.domain
+        return (
+            f"{super().extra_repr()}, grid={self.num_basis}, domain=({lower:g}, {upper:g}), "
+            f"base={self.base!r}, bias={self.bias is not None}"
+        )

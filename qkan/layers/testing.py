@@ -1,0 +1,324 @@
+# ruff: noqa: D102 -- the names of the tests say what they test
+"""What a layer of this library promises, as a test class to inherit.
+
+Write ``make`` and let pytest collect the subclass; a new layer then has to keep the promises that
+the others keep. It needs pytest, which is not a dependency of the library.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import io
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, hessian, stack_module_state, vmap
+
+from circuits.errors import UsageError
+from qkan.layers.base import KANLayer
+
+__all__ = ["KANLayerContract", "LayerContract"]
+
+_BATCH = 6
+
+
+class LayerContract:
+    """The promises of a module from ``(..., in_features)`` to ``(..., out_features)``.
+
+    Attributes:
+        in_features: The size of the inputs that the tests use.
+        out_features: The size of the outputs.
+        smooth: Whether the second derivative exists (almost) everywhere.
+    """
+
+    in_features: int = 3
+    out_features: int = 2
+    smooth: bool = True
+
+    def make(self, **options: Any) -> nn.Module:
+        """Return a layer with ``in_features`` and ``out_features``, made with ``options``."""
+        raise NotImplementedError
+
+    def inputs(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return inputs that fill most of the domain (-1, 1)."""
+        generator = torch.Generator().manual_seed(1)
+        x = torch.rand(*shape, self.in_features, generator=generator, dtype=torch.float64)
+        return (1.8 * x - 0.9).to(dtype)
+
+    def seeded(self, seed: int = 0, **options: Any) -> nn.Module:
+        """Return a layer with the weights of a seed."""
+        return self.make(generator=torch.Generator().manual_seed(seed), **options)
+
+    @pytest.mark.parametrize("shape", [(), (1,), (0,), (4,), (2, 3), (2, 1, 3)])
+    def test_any_leading_shape(self, shape: tuple[int, ...]) -> None:
+        layer = self.seeded().eval()
+        x = self.inputs(*shape)
+        y = layer(x)
+        assert y.shape == (*shape, self.out_features)
+        flat = layer(x.reshape(-1, self.in_features))
+        torch.testing.assert_close(y.reshape(flat.shape), flat, rtol=0, atol=0)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_dtype_of_parameters_and_outputs(self, dtype: torch.dtype) -> None:
+        layer = self.seeded(dtype=dtype, device="cpu")
+        assert {value.dtype for value in layer.state_dict().values() if value.ndim} == {dtype}
+        assert layer(self.inputs(_BATCH, dtype=dtype)).dtype == dtype
+
+    def test_changing_the_dtype_agrees(self) -> None:
+        single = self.seeded(dtype=torch.float32).eval()
+        double = copy.deepcopy(single).double()
+        x = self.inputs(_BATCH)
+        torch.testing.assert_close(single(x).double(), double(x.double()), rtol=1e-5, atol=1e-5)
+
+    def test_copies_are_equal_and_independent(self) -> None:
+        layer = self.seeded().eval()
+        x = self.inputs(_BATCH)
+        expected = layer(x).detach()
+        for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            assert torch.equal(twin(x), expected)
+            with torch.no_grad():
+                for parameter in twin.parameters():
+                    parameter.zero_()
+            assert torch.equal(layer(x), expected)
+
+    def test_state_dict_restores_the_function(self) -> None:
+        layer, other = self.seeded(0).eval(), self.seeded(1).eval()
+        file = io.BytesIO()
+        torch.save(layer.state_dict(), file)
+        file.seek(0)
+        other.load_state_dict(torch.load(file, weights_only=True))
+        x = self.inputs(_BATCH)
+        assert torch.equal(layer(x), other(x))
+
+    def test_functional_call_uses_the_given_parameters(self) -> None:
+        layer, other = self.seeded(0).eval(), self.seeded(1).eval()
+        x = self.inputs(_BATCH)
+        assert torch.equal(functional_call(layer, other.state_dict(), (x,)), other(x))
+        assert not torch.equal(layer(x), other(x))
+
+    def test_nothing_stale_after_a_step(self) -> None:
+        layer = self.seeded().eval()
+        x = self.inputs(_BATCH)
+        before = layer(x).detach()
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.add_(0.5)
+        fresh = self.seeded(1).eval()
+        fresh.load_state_dict(layer.state_dict())
+        assert torch.equal(layer(x), fresh(x))
+        assert not torch.allclose(layer(x), before)
+
+    def test_vmap_over_samples_and_over_an_ensemble(self) -> None:
+        layers = [self.seeded(seed).eval() for seed in range(3)]
+        x = self.inputs(_BATCH)
+        torch.testing.assert_close(vmap(layers[0])(x), layers[0](x))
+
+        state = stack_module_state(layers)
+        together = vmap(lambda p, b: functional_call(layers[0], (p, b), (x,)))(*state)
+        torch.testing.assert_close(together, torch.stack([layer(x) for layer in layers]))
+
+    def test_gradients_per_sample(self) -> None:
+        layer = self.seeded(dtype=torch.float64).eval()
+        parameters: dict[str, Tensor] = dict(layer.named_parameters())
+
+        def loss(p: dict[str, Tensor], sample: Tensor) -> Tensor:
+            y: Tensor = functional_call(layer, p, (sample,))
+            return y.square().sum()
+
+        x = self.inputs(_BATCH, dtype=torch.float64)
+        each = vmap(grad(loss), in_dims=(None, 0))(parameters, x)
+        whole = grad(loss)(parameters, x)
+        for name, value in whole.items():
+            torch.testing.assert_close(each[name].sum(0), value)
+
+    def test_gradcheck(self) -> None:
+        layer = self.seeded(dtype=torch.float64).eval()
+        names = [name for name, parameter in layer.named_parameters()]
+
+        def f(x: Tensor, *parameters: Tensor) -> Tensor:
+            y: Tensor = functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))
+            return y
+
+        x = self.inputs(4, dtype=torch.float64).requires_grad_()
+        arguments = (x, *layer.parameters())
+        assert torch.autograd.gradcheck(f, arguments)
+        if self.smooth:
+            assert torch.autograd.gradgradcheck(f, arguments)
+
+    # torch's own forward mode still scripts its decompositions
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+    def test_hessian_is_symmetric(self) -> None:
+        layer = self.seeded(dtype=torch.float64).eval()
+        x = self.inputs(dtype=torch.float64)
+        second = hessian(lambda point: layer(point).square().sum())(x)  # forward over reverse
+        torch.testing.assert_close(second, second.T)
+        if self.smooth:
+            assert bool(second.abs().max() > 0)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("size", [20.0, 1e4, -1e4])
+    def test_finite_far_outside(self, dtype: torch.dtype, size: float) -> None:
+        layer = self.seeded(dtype=dtype).eval()
+        x = torch.full((2, self.in_features), size, dtype=dtype, requires_grad=True)
+        y = layer(x)
+        y.sum().backward()
+        assert bool(y.isfinite().all())
+        for value in (x, *layer.parameters()):
+            assert value.grad is None or bool(value.grad.isfinite().all())
+
+    def test_nan_stays_nan_and_stays_in_its_row(self) -> None:
+        layer = self.seeded().eval()
+        x = self.inputs(2)
+        expected = layer(x)[1]
+        x[0] = torch.nan
+        y = layer(x)
+        assert bool(y[0].isnan().all())
+        torch.testing.assert_close(y[1], expected)
+
+    def test_compile_without_graph_breaks(self) -> None:
+        layer = self.seeded().eval()
+        x = self.inputs(_BATCH).requires_grad_()
+        torch.compiler.reset()
+        compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+        expected, actual = layer(x), compiled(x)
+        torch.testing.assert_close(actual, expected)
+        (wanted,) = torch.autograd.grad(expected.sum(), x)
+        (found,) = torch.autograd.grad(actual.sum(), x)
+        torch.testing.assert_close(found, wanted)
+
+    def test_export_with_any_batch_size(self) -> None:
+        layer = self.seeded().eval()
+        batch = torch.export.Dim("batch", min=2)
+        program = torch.export.export(layer, (self.inputs(4),), dynamic_shapes=({0: batch},))
+        x = self.inputs(7)
+        torch.testing.assert_close(program.module()(x), layer(x))
+
+    def test_wrong_shapes_and_dtypes_are_named(self) -> None:
+        layer = self.make()
+        with pytest.raises(UsageError, match=rf"\(\.\.\., {self.in_features}\), got \(4, 7\)"):
+            layer(torch.zeros(4, 7))
+        with pytest.raises(UsageError, match="must be in_features"):
+            layer(torch.tensor(1.0))
+        with pytest.raises(UsageError, match=r"expected torch.float32.*got torch.float64"):
+            layer(self.inputs(2, dtype=torch.float64))
+        with pytest.raises(UsageError, match=r"got torch.int64"):
+            layer(torch.zeros(2, self.in_features, dtype=torch.int64))
+
+    @pytest.mark.parametrize("name", ["in_features", "out_features"])
+    @pytest.mark.parametrize("value", [0, -1, 2.0])
+    def test_wrong_sizes_are_named(self, name: str, value: float) -> None:
+        arguments = {"in_features": 3, "out_features": 2, name: value}
+        with pytest.raises(UsageError, match=f"{name} must be an integer of at least 1"):
+            type(self.make())(**arguments)
+
+    def test_unknown_keywords_are_errors(self) -> None:
+        with pytest.raises(TypeError, match="gird"):
+            self.make(gird=5)
+
+    def test_weights_come_from_the_generator_alone(self) -> None:
+        before = torch.get_rng_state()
+        first, again = self.seeded(3).state_dict(), self.seeded(3).state_dict()
+        assert torch.equal(torch.get_rng_state(), before)
+        assert all(torch.equal(first[name], again[name]) for name in first)
+
+        generator = torch.Generator().manual_seed(3)
+        one, two = (self.make(generator=generator).eval() for _ in range(2))
+        x = self.inputs(_BATCH)
+        assert not torch.allclose(one(x), two(x))
+        assert not torch.allclose(self.make().eval()(x), self.make().eval()(x))
+
+    def test_the_printed_layer_names_its_sizes(self) -> None:
+        layer = self.make()
+        assert f"{type(layer).__name__}({self.in_features}, {self.out_features}" in repr(
+            layer
+        ).replace("\n  ", "")
+
+
+class KANLayerContract(LayerContract):
+    """What a :class:`KANLayer` promises beyond that."""
+
+    def kan(self, **options: Any) -> KANLayer:
+        """Return a seeded layer, known to be a :class:`KANLayer`."""
+        layer = self.seeded(**options)
+        assert isinstance(layer, KANLayer)
+        return layer
+
+    def test_the_outputs_are_the_sums_of_the_edges(self) -> None:
+        layer = self.kan(dtype=torch.float64, base="silu")
+        x = self.inputs(2, _BATCH, dtype=torch.float64)
+        edges = layer.edges(x)
+        assert edges.shape == (2, _BATCH, self.in_features, self.out_features)
+        total = edges.sum(-2) + (0 if layer.bias is None else layer.bias)
+        torch.testing.assert_close(layer(x), total)
+
+    def test_each_edge_sees_its_own_input_alone(self) -> None:
+        layer = self.kan(dtype=torch.float64)
+        x = self.inputs(1, dtype=torch.float64)
+        moved = x.clone()
+        moved[0, 1] += 0.05
+        changed = (layer.edges(moved) != layer.edges(x))[0].any(-1)
+        assert changed.tolist() == [False, True, False]
+
+    def test_every_coefficient_gets_a_gradient(self) -> None:
+        layer = self.kan()
+        layer(self.inputs(200)).square().sum().backward()
+        for name, parameter in layer.named_parameters():
+            assert parameter.grad is not None, name
+            assert bool((parameter.grad != 0).all()), name
+
+    @pytest.mark.parametrize("normalization", ["layer", "batch", "tanh"])
+    def test_normalization_is_a_choice(self, normalization: str) -> None:
+        layer = self.kan(normalization=normalization)
+        x = 100 * self.inputs(2, _BATCH)
+        plain = self.kan()
+        plain.load_state_dict(layer.state_dict(), strict=False)
+        flat = x.reshape(-1, self.in_features)
+        if normalization == "tanh":
+            expected = torch.tanh(flat)
+        else:
+            along = 1 if normalization == "layer" else 0
+            spread = flat.std(along, unbiased=False, keepdim=True)
+            expected = (flat - flat.mean(along, keepdim=True)) / spread
+        torch.testing.assert_close(
+            layer(x), plain(expected).view(2, _BATCH, -1), rtol=1e-4, atol=1e-4
+        )
+
+    def test_misspelt_choices_are_named(self) -> None:
+        with pytest.raises(UsageError, match="did you mean 'silu'"):
+            self.make(base="silo")
+        with pytest.raises(UsageError, match="did you mean 'layer'"):
+            self.make(normalization="layr")
+
+    @pytest.mark.parametrize("domain", [(1.0, 1.0), (2.0, -2.0), (0.0, torch.inf), (1.0,), "ab"])
+    def test_a_domain_is_two_increasing_numbers(self, domain: Any) -> None:
+        with pytest.raises(UsageError, match="domain must be"):
+            self.make(domain=domain)
+
+    def test_the_variance_survives_six_layers(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        width = 64
+        kind: Any = type(self.kan())
+        options = self.variance_options()
+        layers = [kind(width, width, generator=generator, **options) for _ in range(6)]
+        lower, upper = layers[0].domain
+        sd = (upper - lower) / 4
+        x = (lower + upper) / 2 + sd * torch.randn(2000, width, generator=generator)
+        for layer in layers:
+            x = layer(x).detach()
+            assert float(x.std(0).mean()) == pytest.approx(sd, rel=0.15)
+
+    def variance_options(self) -> dict[str, Any]:
+        """Return what a layer needs to keep the variance."""
+        return {}
+
+    def test_the_grammar_of_the_constructor(self) -> None:
+        parameters = inspect.signature(type(self.kan())).parameters
+        names = list(parameters)
+        assert names[:2] == ["in_features", "out_features"]
+        assert {"domain", "base"} <= set(names)
+        for name in ("bias", "normalization", "generator", "device", "dtype"):
+            assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY

@@ -1,0 +1,298 @@
+"""B-spline layers: SciPy is the oracle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.interpolate import BSpline, make_interp_spline
+
+from circuits.errors import UsageError
+from qkan.layers.bspline import BSplineKANLayer
+from qkan.layers.testing import KANLayerContract
+
+UNEVEN = [-1.0, -0.7, 0.1, 0.5, 1.0]
+EXTRAPOLATIONS = ["linear", "clamp", "zero", "periodic", "error"]
+DOUBLE = {"dtype": torch.float64}
+
+
+def seeded(*arguments, seed=0, **options):
+    return BSplineKANLayer(*arguments, generator=torch.Generator().manual_seed(seed), **options)
+
+
+class TestUniform(KANLayerContract):
+    def make(self, **options):
+        return BSplineKANLayer(3, 2, **options)
+
+
+class TestOwnKnots(KANLayerContract):
+    def make(self, **options):
+        grid = UNEVEN if "domain" not in options else 5
+        return BSplineKANLayer(3, 2, **{"grid": grid, **options})
+
+    def variance_options(self):
+        return {"grid": UNEVEN}
+
+
+class TestPeriodic(KANLayerContract):
+    def make(self, **options):
+        return BSplineKANLayer(3, 2, extrapolation="periodic", **options)
+
+
+class TestQuadraticAndZeroOutside(KANLayerContract):
+    smooth = False
+
+    def make(self, **options):
+        return BSplineKANLayer(3, 2, degree=2, extrapolation="zero", **{"base": None, **options})
+
+
+@pytest.mark.parametrize("grid", [5, UNEVEN], ids=["uniform", "uneven"])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("extrapolation", EXTRAPOLATIONS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 5e-7)])
+def test_every_edge_agrees_with_scipy(grid, degree, extrapolation, dtype, tolerance):
+    if extrapolation == "periodic" and degree >= (5 if grid == 5 else 4):
+        pytest.skip("a periodic spline needs grid > degree")
+    layer = seeded(3, 4, grid, degree, base=None, extrapolation=extrapolation, dtype=dtype)
+    with torch.no_grad():
+        layer.coefficients.uniform_(-1, 1, generator=torch.Generator().manual_seed(2))
+    x = torch.linspace(-1, 1, 401, dtype=dtype)
+    if degree == 0:  # steps: rounding decides on the knots themselves
+        knots = layer.knots()[0]
+        x = x[(x.double().unsqueeze(-1) - knots).abs().amin(1) > 1e-6]
+    edges = layer.edges(x.unsqueeze(-1).expand(-1, 3)).detach().double().numpy()
+    for (i, o), spline in np.ndenumerate(layer.to_scipy()):
+        expected = spline(x.double().numpy())
+        np.testing.assert_allclose(edges[:, i, o], expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("grid", [5, UNEVEN], ids=["uniform", "uneven"])
+@pytest.mark.parametrize("extrapolation", ["linear", "clamp", "zero", "periodic"])
+def test_outside_the_domain(grid, extrapolation):
+    layer = seeded(1, 1, grid, base=None, extrapolation=extrapolation, **DOUBLE)
+    spline = layer.to_scipy()[0, 0]
+    beyond = np.array([0.01, 0.3, 2.5, 17.0])
+    for end, x in ((-1.0, -1 - beyond), (1.0, 1 + beyond)):
+        expected = {
+            "linear": spline(end) + spline(end, 1) * (x - end),
+            "clamp": np.full_like(x, spline(end)),
+            "zero": np.zeros_like(x),
+            "periodic": spline(x),
+        }[extrapolation]
+        y = layer(torch.from_numpy(x).unsqueeze(-1)).detach().numpy()[:, 0]
+        np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_error_refuses_what_lies_outside_and_nan():
+    layer = seeded(2, 1, extrapolation="error")
+    layer(torch.tensor([[-1.0, 1.0]]))
+    with pytest.raises(
+        UsageError, match=r"1 of 4 inputs lie outside the domain, the first is 1\.5"
+    ):
+        layer(torch.tensor([[0.0, 1.5], [0.0, 0.0]]))
+    with pytest.raises(UsageError, match="the first is nan"):
+        layer(torch.tensor([[0.0, torch.nan]]))
+
+
+@pytest.mark.parametrize("extrapolation", ["linear", "clamp", "periodic"])
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+def test_the_bases_sum_to_one_everywhere(extrapolation, degree):
+    layer = seeded(1, 1, 6, degree, extrapolation=extrapolation, **DOUBLE)
+    basis = layer.basis(torch.linspace(-3, 3, 101, **DOUBLE).unsqueeze(-1))
+    torch.testing.assert_close(basis.sum(-1), torch.ones(101, 1, **DOUBLE))
+
+
+def test_the_closed_form_agrees_with_the_recursion():
+    even = np.linspace(-1, 1, 8).tolist()
+    x = torch.linspace(-1.5, 1.5, 301, **DOUBLE).unsqueeze(-1)
+    for extrapolation in ("linear", "clamp", "zero", "periodic"):
+        for degree in range(5):
+            fast = seeded(1, 1, 7, degree, extrapolation=extrapolation, **DOUBLE).basis(x)
+            slow = seeded(1, 1, even, degree, extrapolation=extrapolation, **DOUBLE).basis(x)
+            if degree:
+                torch.testing.assert_close(fast, slow, rtol=0, atol=1e-12)
+            else:
+                assert float((fast != slow).double().mean()) < 0.02  # the steps' own points
+
+
+def test_each_input_may_have_knots_of_its_own():
+    layer = seeded(2, 1, [[-1.0, 0.0, 0.5], [2.0, 3.0, 7.0]], base=None, **DOUBLE)
+    for i, x in enumerate((torch.linspace(-1, 0.5, 50), torch.linspace(2, 7, 50))):
+        points = torch.zeros(50, 2, **DOUBLE)
+        points[:, i] = x
+        expected = layer.to_scipy()[i, 0](points[:, i].numpy())
+        edges = layer.edges(points).detach().numpy()
+        np.testing.assert_allclose(edges[:, i, 0], expected, atol=1e-13)
+    assert layer.domain == (-1.0, 7.0)
+
+
+class TestExchange:
+    @pytest.mark.parametrize("grid", [5, UNEVEN], ids=["uniform", "uneven"])
+    @pytest.mark.parametrize("extrapolation", ["linear", "periodic"])
+    def test_there_and_back(self, grid, extrapolation):
+        layer = seeded(2, 3, grid, base=None, extrapolation=extrapolation, **DOUBLE)
+        back = BSplineKANLayer.from_scipy(layer.to_scipy(), extrapolation=extrapolation, **DOUBLE)
+        assert back.uniform == layer.uniform
+        assert torch.equal(back.coefficients, layer.coefficients)
+        torch.testing.assert_close(back.breakpoints, layer.breakpoints, rtol=0, atol=1e-15)
+
+    def test_clamped_splines_of_scipy_come_in_exactly(self):
+        x = np.linspace(0, 2, 30)
+        splines = [
+            [make_interp_spline(x, np.sin(k * x)), make_interp_spline(x, x**k)] for k in (1, 2)
+        ]
+        layer = BSplineKANLayer.from_scipy(splines, **DOUBLE)
+        points = np.linspace(0, 2, 333)
+        edges = layer.edges(torch.from_numpy(points).unsqueeze(-1).expand(-1, 2)).detach().numpy()
+        for i, o in np.ndindex(2, 2):
+            np.testing.assert_allclose(edges[:, i, o], splines[i][o](points), rtol=0, atol=1e-12)
+
+    def test_options_are_passed_on(self):
+        layer = BSplineKANLayer.from_scipy(seeded(1, 1).to_scipy(), base="silu", bias=True)
+        assert layer.base_weight.item() == layer.bias.item() == 0.0
+
+    @pytest.mark.parametrize(
+        ("splines", "message"),
+        [
+            ([], "shape"),
+            ([[1.0]], "must be a scipy.interpolate.BSpline"),
+            ([[BSpline(range(8), range(4), 3), BSpline(range(6), range(3), 2)]], "same degree"),
+            (
+                [[BSpline(np.arange(8.0), range(4), 3), BSpline(np.arange(8.0) * 2, range(4), 3)]],
+                "share their knots",
+            ),
+            ([[BSpline([0, 1, 2, 3, 3, 4, 5, 6, 7], range(5), 3)]], "repeated knots"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, splines, message):
+        with pytest.raises(UsageError, match=message):
+            BSplineKANLayer.from_scipy(splines)
+
+
+class TestRefine:
+    @pytest.mark.parametrize("grid", [5, UNEVEN], ids=["uniform", "uneven"])
+    @pytest.mark.parametrize("extrapolation", ["linear", "periodic"])
+    def test_a_multiple_keeps_the_functions_exactly(self, grid, extrapolation):
+        layer = seeded(2, 3, grid, extrapolation=extrapolation, **DOUBLE)
+        x = 3 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0), **DOUBLE) - 1.5
+        before, cells = layer(x), layer.grid
+        assert layer.refine(3 * cells) is layer
+        assert layer.grid == 3 * cells
+        assert layer.coefficients.shape[1] == layer.num_basis > 3 * cells - 1
+        torch.testing.assert_close(layer(x), before, rtol=0, atol=1e-10)
+
+    def test_any_other_number_stays_close(self):
+        x = np.linspace(-1, 1, 8)
+        layer = BSplineKANLayer.from_scipy([[make_interp_spline(x, np.sin(2 * x))]], **DOUBLE)
+        points = torch.linspace(-1, 1, 100, **DOUBLE).unsqueeze(-1)
+        before = layer(points)
+        after = layer.refine(13)(points)
+        assert ((after - before).norm() / before.norm()).item() < 1e-3
+
+    def test_a_grid_without_cells_is_refused(self):
+        with pytest.raises(UsageError, match="at least 1"):
+            seeded(1, 1).refine(0)
+
+
+class TestUpdateGrid:
+    def data(self, n, inputs, scale=1.0):
+        return scale * torch.randn(n, inputs, generator=torch.Generator().manual_seed(5), **DOUBLE)
+
+    @pytest.mark.parametrize("grid", [5, UNEVEN], ids=["uniform", "uneven"])
+    @pytest.mark.parametrize("extrapolation", ["linear", "clamp", "zero", "error"])
+    @pytest.mark.parametrize("scale", [0.1, 0.4, 3.0])
+    def test_random_functions_change_by_less_than_a_percent(self, grid, extrapolation, scale):
+        layer = seeded(4, 3, grid, extrapolation=extrapolation, **DOUBLE)
+        x = self.data(500, 4, scale)
+        if extrapolation == "error":
+            x = x.clamp(-1, 1)
+        before = layer(x)
+        layer.update_grid(x)
+        if extrapolation == "error":
+            layer.extrapolation = "clamp"
+        assert ((layer(x) - before).norm() / before.norm()).item() < 0.01
+
+    @pytest.mark.parametrize("grid", [5, UNEVEN], ids=["uniform", "uneven"])
+    def test_rank_deficient_data(self, grid):
+        layer = seeded(3, 2, grid, **DOUBLE)
+        x = torch.tensor([[0.0, -0.3, 5.0], [0.0, 0.2, 5.1]], **DOUBLE)  # two samples, one constant
+        before = layer(x)
+        part = layer.update_grid(x)
+        assert bool(layer.coefficients.isfinite().all())
+        assert ((layer(x) - before).norm() / before.norm()).item() < 0.01
+        assert float(part[0]) in (0.0, 1.0)
+        assert layer.breakpoints[0, 0] < layer.breakpoints[0, -1]
+
+    def test_a_smooth_function_lets_the_grid_go_all_the_way(self):
+        x = np.linspace(-4, 4, 40)
+        spline = make_interp_spline(x, np.tanh(x / 2))
+        layer = BSplineKANLayer.from_scipy([[spline]], **DOUBLE)
+        data = self.data(500, 1, 0.5)
+        part = layer.update_grid(data)
+        assert part.tolist() == [1.0]
+        torch.testing.assert_close(layer.breakpoints[0, 0], data.min())
+        torch.testing.assert_close(layer.breakpoints[0, -1], data.max())
+
+    def test_own_knots_follow_the_density(self):
+        x = np.linspace(-4, 4, 30)
+        splines = [[make_interp_spline(x, np.sin(x / 2))]]
+        layer = BSplineKANLayer.from_scipy(splines, **DOUBLE)
+        own = BSplineKANLayer(1, 1, layer.knots()[:, 3:-3].numpy(), base=None, **DOUBLE)
+        own.load_state_dict({**layer.state_dict(), "breakpoints": own.breakpoints})
+        own.update_grid(self.data(4000, 1))
+        spacing = own.breakpoints[0].diff()
+        middle = len(spacing) // 2
+        assert bool((spacing > 0).all())
+        assert float(spacing[middle]) < 0.5 * float(spacing[0])
+
+    def test_the_period_stays(self):
+        layer = seeded(1, 1, 6, extrapolation="periodic", **DOUBLE)
+        x = torch.linspace(-0.2, 0.2, 50, **DOUBLE).unsqueeze(-1)
+        before = layer(x)
+        layer.update_grid(x)
+        torch.testing.assert_close(layer(x), before)
+        assert layer.domain == (-1.0, 1.0)
+
+    @pytest.mark.parametrize("x", [torch.zeros(0, 2), torch.tensor([[0.0, torch.nan]])])
+    def test_bad_data_are_refused(self, x):
+        with pytest.raises(UsageError, match="every value finite"):
+            seeded(2, 1).update_grid(x)
+
+    def test_the_optimizer_keeps_its_parameters(self):
+        layer = seeded(2, 1)
+        before = [id(parameter) for parameter in layer.parameters()]
+        layer.update_grid(self.data(50, 2).float())
+        assert [id(parameter) for parameter in layer.parameters()] == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"grid": 0}, "grid must be an integer of at least 1"),
+        ({"grid": True}, "grid must be an integer"),
+        ({"degree": -1}, "degree must be an integer of at least 0"),
+        ({"grid": [0.0]}, "at least two breakpoints"),
+        ({"grid": [0.0, 1.0, 1.0]}, "finite and increasing"),
+        ({"grid": [0.0, torch.nan]}, "finite and increasing"),
+        ({"grid": [[0.0, 1.0]]}, "breakpoints for 1 of 2 inputs"),
+        ({"grid": [0.0, 1.0], "domain": (0, 1)}, "not both"),
+        ({"extrapolation": "liner"}, "did you mean 'linear'"),
+        ({"grid": 3, "degree": 3, "extrapolation": "periodic"}, "grid > degree"),
+    ],
+)
+def test_mistakes_are_named(options, message):
+    with pytest.raises(UsageError, match=message):
+        BSplineKANLayer(2, 1, **options)
+
+
+@pytest.mark.parametrize("extrapolation", ["linear", "clamp", "zero", "periodic"])
+@pytest.mark.parametrize("grid", [4, [-1.0, -0.5, 0.0, 0.5, 1.0]], ids=["uniform", "own"])
+def test_the_slope_on_the_knots_and_ends_is_scipys(grid, extrapolation):
+    layer = seeded(1, 1, grid, base=None, extrapolation=extrapolation, **DOUBLE)
+    knots = torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.0], **DOUBLE)
+    x = knots.unsqueeze(-1).requires_grad_()
+    expected = layer.to_scipy()[0, 0](knots.numpy(), 1)
+    torch.compiler.reset()
+    for module in (layer, torch.compile(layer, backend="aot_eager", fullgraph=True)):
+        (slope,) = torch.autograd.grad(module(x).sum(), x)
+        np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-12)

@@ -1,0 +1,29 @@
+"""Radial basis function layers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from circuits.errors import UsageError
+from qkan.layers.rbf import RBFKANLayer
+from qkan.layers.testing import KANLayerContract
+
+
+class TestContract(KANLayerContract):
+    def make(self, **options):
+        return RBFKANLayer(3, 2, **{"domain": (-1.0, 1.0), **options})
+
+
+def test_each_basis_peaks_at_its_centre_and_falls_to_1_over_e_at_the_next():
+    layer = RBFKANLayer(1, 1, 5, (0.0, 8.0), dtype=torch.float64)
+    centres = torch.linspace(0, 8, 5, dtype=torch.float64).unsqueeze(-1)
+    basis = layer.basis(centres)[:, 0]
+    distance = torch.arange(5.0, dtype=torch.float64)
+    expected = torch.exp(-((distance - distance.unsqueeze(-1)) ** 2))
+    torch.testing.assert_close(basis, expected)
+
+
+def test_one_centre_has_no_width():
+    with pytest.raises(UsageError, match="grid must be an integer of at least 2"):
+        RBFKANLayer(2, 1, grid=1)
