@@ -18,15 +18,29 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
     from qkan.data import mnist
+    from qkan.layers.bspline import BSplineKANLayer
+    from qkan.layers.chebyshev import ChebyshevKANLayer
+    from qkan.layers.fourier_kan import FourierKANLayer
     from qkan.layers.preprocess import preprocess
     from qkan.layers.quantum import QuantumLayer
     from qkan.layers.quanvolution import Quanvolution2d
+    from qkan.layers.rbf import RBFKANLayer
+    from qkan.layers.scipy_activation import SciPyActivation
+    from qkan.layers.sine import SineKANLayer
+    from qkan.layers.table_spline import TableSplineLayer
 
 __all__ = [
+    "BSplineKANLayer",
+    "ChebyshevKANLayer",
     "CircuitError",
+    "FourierKANLayer",
     "MissingExtraError",
     "QuantumLayer",
     "Quanvolution2d",
+    "RBFKANLayer",
+    "SciPyActivation",
+    "SineKANLayer",
+    "TableSplineLayer",
     "UsageError",
     "__version__",
     "mnist",
@@ -36,6 +50,13 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "BSplineKANLayer": "qkan.layers.bspline",
+        "SineKANLayer": "qkan.layers.sine",
+        "ChebyshevKANLayer": "qkan.layers.chebyshev",
+        "FourierKANLayer": "qkan.layers.fourier_kan",
+        "RBFKANLayer": "qkan.layers.rbf",
+        "SciPyActivation": "qkan.layers.scipy_activation",
+        "TableSplineLayer": "qkan.layers.table_spline",
         "CircuitError": "circuits.errors",
         "MissingExtraError": "circuits.errors",
         "QuantumLayer": "qkan.layers.quantum",

@@ -22,7 +22,7 @@ from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
 from qkan.layers.table_spline import TableSplineLayer
 
-__all__ = ["bench_layers", "layer_cases", "table_cases"]
+__all__ = ["layer_cases", "run", "table_cases"]
 
 _SETTINGS = (([784, 64, 10], 64), ([784, 64, 10], 256), ([784, 128, 10], 64), ([2, 5, 1], 1000))
 _BSPLINE_TARGETS = (7.0, 11.0, 9.0, 3.0)
@@ -102,7 +102,7 @@ def table_cases() -> list[Case]:
     ]
 
 
-def bench_layers(repetitions: int = 21) -> Report:
+def run(repetitions: int = 21) -> Report:
     """Measure every layer at every setting."""
     cases = []
     for setting, (widths, batch) in enumerate(_SETTINGS):

@@ -10,7 +10,10 @@ import typer
 
 __all__ = ["bench"]
 
-BENCHMARKS = {"quanvolution": "qkan.benchmarks.quanvolution"}
+BENCHMARKS = {
+    "layers": "qkan.benchmarks.layers",
+    "quanvolution": "qkan.benchmarks.quanvolution",
+}
 """The module of every benchmark; its ``run()`` returns a report."""
 
 

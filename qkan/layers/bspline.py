@@ -70,7 +70,7 @@ class BSplineKANLayer(KANLayer):
 
     breakpoints: Tensor
 
-    def __init__(  # noqa: PLR0917 -- the grammar of all layers: sizes, basis, domain, base
+    def __init__(
         self,
         in_features: int,
         out_features: int,

@@ -1,14 +1,9 @@
 # ruff: noqa: D102 -- the names of the tests say what they test
-"""What a layer of this library promises, as a test class to inherit.
-
-Write ``make`` and let pytest collect the subclass; a new layer then has to keep the promises that
-the others keep. It needs pytest, which is not a dependency of the library.
-"""
+"""What every layer promises: shapes, dtypes, copies, functional transforms, gradients, errors."""
 
 from __future__ import annotations
 
 import copy
-import inspect
 import io
 import pickle
 from typing import Any
@@ -19,11 +14,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, hessian, stack_module_state, vmap
 
 from circuits.errors import UsageError
-from qkan.layers.base import KANLayer
 
-__all__ = ["KANLayerContract", "LayerContract"]
+__all__ = ["BATCH", "LayerContract"]
 
-_BATCH = 6
+BATCH = 6
+"""The size of the batches that the tests use."""
 
 
 class LayerContract:
@@ -66,17 +61,17 @@ class LayerContract:
     def test_dtype_of_parameters_and_outputs(self, dtype: torch.dtype) -> None:
         layer = self.seeded(dtype=dtype, device="cpu")
         assert {value.dtype for value in layer.state_dict().values() if value.ndim} == {dtype}
-        assert layer(self.inputs(_BATCH, dtype=dtype)).dtype == dtype
+        assert layer(self.inputs(BATCH, dtype=dtype)).dtype == dtype
 
     def test_changing_the_dtype_agrees(self) -> None:
         single = self.seeded(dtype=torch.float32).eval()
         double = copy.deepcopy(single).double()
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         torch.testing.assert_close(single(x).double(), double(x.double()), rtol=1e-5, atol=1e-5)
 
     def test_copies_are_equal_and_independent(self) -> None:
         layer = self.seeded().eval()
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         expected = layer(x).detach()
         for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
             assert torch.equal(twin(x), expected)
@@ -91,18 +86,18 @@ class LayerContract:
         torch.save(layer.state_dict(), file)
         file.seek(0)
         other.load_state_dict(torch.load(file, weights_only=True))
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         assert torch.equal(layer(x), other(x))
 
     def test_functional_call_uses_the_given_parameters(self) -> None:
         layer, other = self.seeded(0).eval(), self.seeded(1).eval()
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         assert torch.equal(functional_call(layer, other.state_dict(), (x,)), other(x))
         assert not torch.equal(layer(x), other(x))
 
     def test_nothing_stale_after_a_step(self) -> None:
         layer = self.seeded().eval()
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         before = layer(x).detach()
         with torch.no_grad():
             for parameter in layer.parameters():
@@ -114,7 +109,7 @@ class LayerContract:
 
     def test_vmap_over_samples_and_over_an_ensemble(self) -> None:
         layers = [self.seeded(seed).eval() for seed in range(3)]
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         torch.testing.assert_close(vmap(layers[0])(x), layers[0](x))
 
         state = stack_module_state(layers)
@@ -129,7 +124,7 @@ class LayerContract:
             y: Tensor = functional_call(layer, p, (sample,))
             return y.square().sum()
 
-        x = self.inputs(_BATCH, dtype=torch.float64)
+        x = self.inputs(BATCH, dtype=torch.float64)
         each = vmap(grad(loss), in_dims=(None, 0))(parameters, x)
         whole = grad(loss)(parameters, x)
         for name, value in whole.items():
@@ -181,7 +176,7 @@ class LayerContract:
 
     def test_compile_without_graph_breaks(self) -> None:
         layer = self.seeded().eval()
-        x = self.inputs(_BATCH).requires_grad_()
+        x = self.inputs(BATCH).requires_grad_()
         torch.compiler.reset()
         compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
         expected, actual = layer(x), compiled(x)
@@ -227,7 +222,7 @@ class LayerContract:
 
         generator = torch.Generator().manual_seed(3)
         one, two = (self.make(generator=generator).eval() for _ in range(2))
-        x = self.inputs(_BATCH)
+        x = self.inputs(BATCH)
         assert not torch.allclose(one(x), two(x))
         assert not torch.allclose(self.make().eval()(x), self.make().eval()(x))
 
@@ -236,89 +231,3 @@ class LayerContract:
         assert f"{type(layer).__name__}({self.in_features}, {self.out_features}" in repr(
             layer
         ).replace("\n  ", "")
-
-
-class KANLayerContract(LayerContract):
-    """What a :class:`KANLayer` promises beyond that."""
-
-    def kan(self, **options: Any) -> KANLayer:
-        """Return a seeded layer, known to be a :class:`KANLayer`."""
-        layer = self.seeded(**options)
-        assert isinstance(layer, KANLayer)
-        return layer
-
-    def test_the_outputs_are_the_sums_of_the_edges(self) -> None:
-        layer = self.kan(dtype=torch.float64, base="silu")
-        x = self.inputs(2, _BATCH, dtype=torch.float64)
-        edges = layer.edges(x)
-        assert edges.shape == (2, _BATCH, self.in_features, self.out_features)
-        total = edges.sum(-2) + (0 if layer.bias is None else layer.bias)
-        torch.testing.assert_close(layer(x), total)
-
-    def test_each_edge_sees_its_own_input_alone(self) -> None:
-        layer = self.kan(dtype=torch.float64)
-        x = self.inputs(1, dtype=torch.float64)
-        moved = x.clone()
-        moved[0, 1] += 0.05
-        changed = (layer.edges(moved) != layer.edges(x))[0].any(-1)
-        assert changed.tolist() == [False, True, False]
-
-    def test_every_coefficient_gets_a_gradient(self) -> None:
-        layer = self.kan()
-        layer(self.inputs(200)).square().sum().backward()
-        for name, parameter in layer.named_parameters():
-            assert parameter.grad is not None, name
-            assert bool((parameter.grad != 0).all()), name
-
-    @pytest.mark.parametrize("normalization", ["layer", "batch", "tanh"])
-    def test_normalization_is_a_choice(self, normalization: str) -> None:
-        layer = self.kan(normalization=normalization)
-        x = 100 * self.inputs(2, _BATCH)
-        plain = self.kan()
-        plain.load_state_dict(layer.state_dict(), strict=False)
-        flat = x.reshape(-1, self.in_features)
-        if normalization == "tanh":
-            expected = torch.tanh(flat)
-        else:
-            along = 1 if normalization == "layer" else 0
-            spread = flat.std(along, unbiased=False, keepdim=True)
-            expected = (flat - flat.mean(along, keepdim=True)) / spread
-        torch.testing.assert_close(
-            layer(x), plain(expected).view(2, _BATCH, -1), rtol=1e-4, atol=1e-4
-        )
-
-    def test_misspelt_choices_are_named(self) -> None:
-        with pytest.raises(UsageError, match="did you mean 'silu'"):
-            self.make(base="silo")
-        with pytest.raises(UsageError, match="did you mean 'layer'"):
-            self.make(normalization="layr")
-
-    @pytest.mark.parametrize("domain", [(1.0, 1.0), (2.0, -2.0), (0.0, torch.inf), (1.0,), "ab"])
-    def test_a_domain_is_two_increasing_numbers(self, domain: Any) -> None:
-        with pytest.raises(UsageError, match="domain must be"):
-            self.make(domain=domain)
-
-    def test_the_variance_survives_six_layers(self) -> None:
-        generator = torch.Generator().manual_seed(0)
-        width = 64
-        kind: Any = type(self.kan())
-        options = self.variance_options()
-        layers = [kind(width, width, generator=generator, **options) for _ in range(6)]
-        lower, upper = layers[0].domain
-        sd = (upper - lower) / 4
-        x = (lower + upper) / 2 + sd * torch.randn(2000, width, generator=generator)
-        for layer in layers:
-            x = layer(x).detach()
-            assert float(x.std(0).mean()) == pytest.approx(sd, rel=0.15)
-
-    def variance_options(self) -> dict[str, Any]:
-        """Return what a layer needs to keep the variance."""
-        return {}
-
-    def test_the_grammar_of_the_constructor(self) -> None:
-        parameters = inspect.signature(type(self.kan())).parameters
-        names = list(parameters)
-        assert names[:2] == ["in_features", "out_features"]
-        assert {"domain", "base"} <= set(names)
-        for name in ("bias", "normalization", "generator", "device", "dtype"):
-            assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
