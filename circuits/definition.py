@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -187,8 +188,12 @@ class Circuit:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A decorated function's own name leads to the circuit, so pickle must go by that name.
-        module = sys.modules.get(getattr(self.function, "__module__", ""))
+        module = sys.modules.get(getattr(self.function, "__module__", None) or "")
         path = getattr(self.function, "__qualname__", "")
-        if getattr(module, path, None) is self:
-            return path
+        if module is not None and getattr(module, path, None) is self:
+            return _by_name, (module.__name__, path)
         return super().__reduce_ex__(protocol)
+
+
+def _by_name(module: str, path: str) -> Any:
+    return getattr(importlib.import_module(module), path)
