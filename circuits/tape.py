@@ -149,13 +149,14 @@ def find_convention(
     for convention, view in CONVENTIONS.items():
         if convention == "scalar" and inputs.shape[-1] != 1:
             continue
+        singles: list[list[Operator]] = []
         try:
-            batched = elementary(record(function, view(inputs), weights)[0])
             singles = [elementary(record(function, view(row), weights)[0]) for row in inputs]
+            batched = elementary(record(function, view(inputs), weights)[0])
         except CircuitError as error:
             raise CircuitError(f"circuit {name!r}: {error}") from error
         except Exception as error:  # whatever a user's function raises is the reason we report
-            failures.add(f"{type(error).__name__}: {error}")
+            failures.add("" if singles else f"{type(error).__name__}: {error}")
             complaints.append(f"{convention}: {type(error).__name__}: {error}")
             continue
         complaint = gates_differ(batched, singles)
@@ -163,7 +164,7 @@ def find_convention(
             return convention
         complaints.append(f"{convention}: {complaint}")
         failures.add("")
-    if len(failures) == 1 and "" not in failures:
+    if len(failures) == 1 and "" not in failures:  # it fails on a single row, however that is read
         raise CircuitError(
             f"circuit {name!r}: the function raises {failures.pop()}. It is called with NumPy arrays and with "
             f"torch tensors, inputs of shape ({inputs.shape[-1]},) or (batch, {inputs.shape[-1]}); "
