@@ -140,7 +140,10 @@ class Circuit:
             )
         result = {}
         for name, shape in self.weight_shapes.items():
-            value = np.asarray(given.get(name, self.defaults.get(name)), dtype=np.float64)
+            value = _numbers(
+                given.get(name, self.defaults.get(name)),
+                f"weight {name!r} of circuit {self.name!r}",
+            )
             if value.shape != shape:
                 raise UsageError(
                     f"weight {name!r} of circuit {self.name!r} has shape {shape}; "
@@ -157,7 +160,7 @@ class Circuit:
         Raises:
             UsageError: If the last axis has another length, or a value is NaN or infinite.
         """
-        values = np.asarray(inputs, dtype=np.float64)
+        values = _numbers(inputs, f"inputs of circuit {self.name!r}")
         if values.ndim == 0 or values.shape[-1] != self.num_inputs:
             raise UsageError(
                 f"circuit {self.name!r} takes inputs of shape (..., {self.num_inputs}); "
@@ -193,6 +196,13 @@ class Circuit:
         if module is not None and getattr(module, path, None) is self:
             return _by_name, (module.__name__, path)
         return super().__reduce_ex__(protocol)
+
+
+def _numbers(value: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} must be an array of real numbers: {error}") from error
 
 
 def _by_name(module: str, path: str) -> Any:

@@ -56,13 +56,11 @@ def _options(text: str, name: str) -> dict[str, Any]:
     try:
         call = cast(ast.Call, ast.parse(f"f({text})", mode="eval").body)
         options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-        if call.args or None in options or len(options) < len(call.keywords):
-            raise UsageError(f"write the options of {name!r} as name=value, each once")
-        return cast("dict[str, Any]", options)
-    except UsageError:
-        raise
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"cannot read the options in {name!r}: {error}") from error
+    if call.args or None in options or len(options) < len(call.keywords):
+        raise UsageError(f"write the options of {name!r} as name=value, each once")
+    return cast("dict[str, Any]", options)
 
 
 def _call(make: Callable[..., Circuit], name: str, options: dict[str, Any]) -> Circuit:
