@@ -111,8 +111,8 @@ class Circuit:
     def qfunc(self) -> Callable[..., tuple[Any, ...]]:
         """The quantum function ``(inputs, <weights>)`` with its expectation values, for a QNode."""
 
-        def qfunc(inputs: Any, **weights: Any) -> tuple[Any, ...]:
-            self.apply(inputs, **weights)
+        def qfunc(inputs: Any, *in_order: Any, **weights: Any) -> tuple[Any, ...]:
+            self.apply(inputs, **dict(zip(self.weight_shapes, in_order, strict=False)), **weights)
             return tuple(qml.expval(observable) for observable in self.observables)
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
