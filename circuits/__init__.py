@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from circuits.decorator import circuit
     from circuits.definition import Circuit
-    from circuits.draw import draw
+    from circuits.drawing import draw
     from circuits.errors import CircuitError, MissingExtraError, UsageError
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
     from circuits.series import FourierSeries, series_from_values
@@ -64,7 +64,7 @@ __getattr__ = lazy_exports(
         "MissingExtraError": "circuits.errors",
         "UsageError": "circuits.errors",
         "circuit": "circuits.decorator",
-        "draw": "circuits.draw",
+        "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",
         "without_entanglement": "circuits.filters",

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+import keyword
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 from pennylane.operation import Operator
+from pennylane.ops import Projector
 
 from circuits.errors import CircuitError
-from circuits.tape import QuantumFunction, observables_of
+from circuits.tape import QuantumFunction
 
 __all__ = [
+    "check_degrees",
+    "check_observables",
+    "check_scales",
     "check_signature",
     "check_wires",
     "input_count",
     "per_input",
     "positive",
-    "resolve_observables",
+    "weight_defaults",
     "weight_mapping",
 ]
 
 
-def resolve_observables(
-    declared: Sequence[Operator] | Operator | None, measured: Any, num_wires: int, name: str
-) -> tuple[Operator, ...]:
-    """Return the declared observables, else those the function returns, else Z on every wire."""
-    if declared is None:
-        return observables_of(measured, name) or tuple(qml.Z(wire) for wire in range(num_wires))
-    outputs = (declared,) if isinstance(declared, Operator) else tuple(declared)
+def check_observables(declared: Any, name: str) -> tuple[Operator, ...]:
+    """Return the declared observables as a tuple of Hermitian operators."""
+    single = isinstance(declared, Operator) or not isinstance(declared, Iterable)
+    outputs = (declared,) if single else tuple(declared)
     for output in outputs:
         if not isinstance(output, Operator):
             raise CircuitError(
                 f"circuit {name!r}: an observable must be a PennyLane operator such as "
                 f"qml.Z(0) or qml.X(0) @ qml.Y(1); {output!r} arrived"
             )
-        with qml.QueuingManager.stop_recording():
-            matrix = qml.matrix(output, wire_order=output.wires)
-        if not np.allclose(matrix, matrix.conj().T):
+        if not output.wires:
+            raise CircuitError(f"circuit {name!r}: observable {output} acts on no wire; name one")
+        if not _is_hermitian(output):
             raise CircuitError(
                 f"circuit {name!r}: {output} is not Hermitian, so it is no observable"
             )
@@ -48,17 +52,46 @@ def resolve_observables(
     return outputs
 
 
+def _is_hermitian(operator: Operator) -> bool:
+    """Ask the Pauli words where there are any: a matrix of many wires does not fit into memory."""
+    if operator.pauli_rep is not None:
+        return not any(np.any(np.imag(factor)) for factor in operator.pauli_rep.values())
+    if isinstance(operator, Projector):
+        return True
+    with qml.QueuingManager.stop_recording():
+        matrix = qml.matrix(operator, wire_order=operator.wires)
+    return bool(np.allclose(matrix, np.conj(np.swapaxes(matrix, -1, -2))))
+
+
 def check_signature(function: QuantumFunction, shapes: Mapping[str, Any], name: str) -> None:
-    """Refuse a function whose arguments are not the inputs and the declared weights."""
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return
-    first, *rest = parameters or [""]
-    required = {n for n in rest if parameters[n].default is inspect.Parameter.empty}
-    if not first or required - shapes.keys() or shapes.keys() - set(rest):
+    """Refuse what is no quantum function of the inputs and the declared weights."""
+    if isinstance(function, qml.QNode) or not callable(function):
+        hint = ": pass its function, qnode.func" if isinstance(function, qml.QNode) else ""
         raise CircuitError(
-            f"circuit {name!r}: the function takes ({', '.join(parameters)}); expected the inputs, "
-            f"then the declared weights {sorted(shapes)}"
+            f"circuit {name!r} needs a quantum function, not a {type(function).__name__}{hint}"
+        )
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise CircuitError(f"circuit {name!r}: the function must queue its gates when it is called")
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError as error:
+        raise CircuitError(f"circuit {name!r}: the function's arguments are unknown") from error
+    kind = inspect.Parameter
+    rest = parameters[1:]
+    open_ended = any(p.kind is kind.VAR_KEYWORD for p in rest)
+    named = {p.name for p in rest if p.kind in (kind.POSITIONAL_OR_KEYWORD, kind.KEYWORD_ONLY)}
+    variable = (kind.VAR_KEYWORD, kind.VAR_POSITIONAL)
+    required = {p.name for p in rest if p.default is kind.empty and p.kind not in variable}
+    if (
+        not parameters
+        or parameters[0].kind in (kind.KEYWORD_ONLY, kind.VAR_KEYWORD)
+        or parameters[0].name in shapes
+        or required - shapes.keys()
+        or (not open_ended and shapes.keys() - named)
+    ):
+        raise CircuitError(
+            f"circuit {name!r}: the function takes ({', '.join(map(str, parameters))}); expected the "
+            f"inputs, then by name the declared weights {sorted(shapes)}"
         )
 
 
@@ -73,7 +106,7 @@ def check_wires(operators: Sequence[Operator], num_wires: int, what: str, name: 
 
 def input_count(name: str, inputs: int | None, *others: Any) -> int:
     """Return the number of inputs on which everything that was given agrees."""
-    lengths = {len(value) for value in others if isinstance(value, Sequence)}
+    lengths = {len(value) for value in others if _several(value)}
     if inputs is not None:
         lengths.add(positive("inputs", inputs, name))
     if len(lengths) > 1:
@@ -88,24 +121,69 @@ def per_input(value: Any, count: int) -> tuple[Any, ...] | None:
     """Repeat one value for every input; None stays None."""
     if value is None:
         return None
-    return tuple(value) if isinstance(value, Sequence) else (value,) * count
+    return tuple(value) if _several(value) else (value,) * count
+
+
+def _several(value: Any) -> bool:
+    if isinstance(value, Sequence):
+        return not isinstance(value, str)
+    return bool(getattr(value, "ndim", 0))
+
+
+def check_degrees(degrees: Sequence[Any], name: str) -> tuple[int, ...]:
+    """Return degrees as natural numbers."""
+    if not all(_is_finite(d) and d >= 0 and d == int(d) for d in degrees):
+        raise CircuitError(f"circuit {name!r}: degrees must be integers >= 0, not {tuple(degrees)}")
+    return tuple(int(d) for d in degrees)
+
+
+def check_scales(scales: Sequence[Any], name: str) -> tuple[float, ...]:
+    """Return scales as positive numbers."""
+    if not all(_is_finite(s) and s > 0 for s in scales):
+        raise CircuitError(
+            f"circuit {name!r}: scales must be positive and finite, not {tuple(scales)}"
+        )
+    return tuple(float(s) for s in scales)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def positive(what: str, value: Any, name: str) -> int:
     """Return a positive integer, or refuse the value."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise CircuitError(f"circuit {name!r}: {what} must be a positive integer, not {value!r}")
-    return value
+    return int(value)
 
 
-def weight_mapping(shapes: Mapping[str, Sequence[int] | int] | None) -> dict[str, tuple[int, ...]]:
+def weight_mapping(shapes: Any, circuit: str) -> dict[str, tuple[int, ...]]:
     """Return weight shapes as tuples of positive integers."""
+    if not isinstance(shapes, Mapping):
+        raise CircuitError(f"circuit {circuit!r}: weights must map names to shapes, not {shapes!r}")
     result = {}
-    for name, shape in (shapes or {}).items():
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        if name == "inputs" or not name.isidentifier():
-            raise CircuitError(f"a weight cannot be called {name!r}")
-        if any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
-            raise CircuitError(f"weight {name!r} needs a shape of positive integers, not {shape!r}")
-        result[name] = sizes
+    for name, shape in shapes.items():
+        if (
+            not isinstance(name, str)
+            or name == "inputs"
+            or not name.isidentifier()
+            or keyword.iskeyword(name)
+        ):
+            raise CircuitError(f"circuit {circuit!r}: a weight cannot be called {name!r}")
+        sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+        if any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in sizes):
+            raise CircuitError(
+                f"circuit {circuit!r}: weight {name!r} needs a shape of positive integers, not {shape!r}"
+            )
+        result[name] = tuple(int(size) for size in sizes)
     return result
+
+
+def weight_defaults(defaults: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
+    """Return copies of the default weights in float64; :meth:`Circuit.check_weights` checks them."""
+    try:
+        return {n: np.array(value, dtype=np.float64) for n, value in defaults.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CircuitError(
+            f"circuit {name!r}: defaults must map names to numbers; {error}"
+        ) from error

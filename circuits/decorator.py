@@ -7,26 +7,36 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pennylane as qml
 from pennylane.operation import Operator
 
 from circuits.arguments import (
+    check_observables,
     check_signature,
     check_wires,
     input_count,
     per_input,
     positive,
-    resolve_observables,
+    weight_defaults,
     weight_mapping,
 )
 from circuits.definition import Circuit
 from circuits.resolve import resolve_spectrum
 from circuits.spectrum import gate_spectra, probe_points
-from circuits.tape import CONVENTIONS, QuantumFunction, elementary, find_convention, record
+from circuits.tape import (
+    CONVENTIONS,
+    QuantumFunction,
+    elementary,
+    find_convention,
+    fixed_observables,
+    record,
+)
 
 __all__ = ["circuit", "make_circuit"]
 
 _SEED = 7
-_DRAWS = 3
+_WEIGHTS = (0.0, -3.5, 3.5, -7.0)
+"""Weights are tried in intervals of length 3.5 from here, so that a branch on one of them shows."""
 
 
 def circuit(
@@ -115,16 +125,21 @@ def make_circuit(
     label = name if name is not None else str(getattr(function, "__name__", "circuit"))
     count = input_count(label, inputs, degree, scale)
     num_wires = positive("wires", wires, label)
-    shapes = weight_mapping(weights)
+    shapes = weight_mapping(weights or {}, label)
     check_signature(function, shapes, label)
     rng = np.random.default_rng(_SEED)
-    draws = [{n: rng.uniform(-3, 3, s) for n, s in shapes.items()} for _ in range(_DRAWS)]
+    draws = [{n: rng.uniform(a, a + 3.5, s) for n, s in shapes.items()} for a in _WEIGHTS]
 
-    convention = find_convention(function, rng.uniform(-3, 3, (3, count)), draws[0], label)
+    rows = rng.uniform(0.1, 3, (3, count)) * [[1], [-1], [1]]  # both signs, so that a branch shows
+    convention = find_convention(function, rows, draws[0], label)
     points = probe_points(count, rng)
-    recorded = [record(function, CONVENTIONS[convention](points), draw) for draw in draws]
+    view = CONVENTIONS[convention]
+    recorded = [record(function, view(points), draw) for draw in draws]
     gates = [elementary(operations) for operations, _ in recorded]
-    outputs = resolve_observables(observables, recorded[0][1], num_wires, label)
+    if observables is None:
+        measured = [m for _, m in (record(function, view(points[0]), draws[0]), *recorded)]
+        observables = fixed_observables(measured, label) or [qml.Z(w) for w in range(num_wires)]
+    outputs = check_observables(observables, label)
     check_wires([gate for part in gates for gate in part], num_wires, "gates", label)
     check_wires(outputs, num_wires, "observables", label)
 
@@ -138,12 +153,12 @@ def make_circuit(
         degrees=(0,) * count,
         scales=(1.0,) * count,
         cones=(),
-        defaults={n: np.asarray(v, dtype=np.float64) for n, v in (defaults or {}).items()},
+        defaults=weight_defaults(defaults or {}, label),
         direct_only="it was declared direct-only",
         convention=convention,
         reference=reference,
     )
-    made.check_weights({**draws[0], **made.defaults})
+    draws.append(made.check_weights({**draws[0], **made.defaults}))
     if direct_only:
         return made
     spectrum = resolve_spectrum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -110,8 +111,8 @@ class Circuit:
     def qfunc(self) -> Callable[..., tuple[Any, ...]]:
         """The quantum function ``(inputs, <weights>)`` with its expectation values, for a QNode."""
 
-        def qfunc(inputs: Any, **weights: Any) -> tuple[Any, ...]:
-            self.apply(inputs, **weights)
+        def qfunc(inputs: Any, *in_order: Any, **weights: Any) -> tuple[Any, ...]:
+            self.apply(inputs, **dict(zip(self.weight_shapes, in_order, strict=False)), **weights)
             return tuple(qml.expval(observable) for observable in self.observables)
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -139,7 +140,10 @@ class Circuit:
             )
         result = {}
         for name, shape in self.weight_shapes.items():
-            value = np.asarray(given.get(name, self.defaults.get(name)), dtype=np.float64)
+            value = _numbers(
+                given.get(name, self.defaults.get(name)),
+                f"weight {name!r} of circuit {self.name!r}",
+            )
             if value.shape != shape:
                 raise UsageError(
                     f"weight {name!r} of circuit {self.name!r} has shape {shape}; "
@@ -156,7 +160,7 @@ class Circuit:
         Raises:
             UsageError: If the last axis has another length, or a value is NaN or infinite.
         """
-        values = np.asarray(inputs, dtype=np.float64)
+        values = _numbers(inputs, f"inputs of circuit {self.name!r}")
         if values.ndim == 0 or values.shape[-1] != self.num_inputs:
             raise UsageError(
                 f"circuit {self.name!r} takes inputs of shape (..., {self.num_inputs}); "
@@ -187,8 +191,19 @@ class Circuit:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A decorated function's own name leads to the circuit, so pickle must go by that name.
-        module = sys.modules.get(getattr(self.function, "__module__", ""))
+        module = sys.modules.get(getattr(self.function, "__module__", None) or "")
         path = getattr(self.function, "__qualname__", "")
-        if getattr(module, path, None) is self:
-            return path
+        if module is not None and getattr(module, path, None) is self:
+            return _by_name, (module.__name__, path)
         return super().__reduce_ex__(protocol)
+
+
+def _numbers(value: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} must be an array of real numbers: {error}") from error
+
+
+def _by_name(module: str, path: str) -> Any:
+    return getattr(importlib.import_module(module), path)

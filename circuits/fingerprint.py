@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pennylane as qml
-from pennylane.operation import Operator
 
 from circuits.definition import Circuit
+from circuits.spelling import spell, spell_observable
 
 __all__ = ["fingerprint"]
 
@@ -46,47 +45,11 @@ def _facts(circuit: Circuit) -> Iterator[str]:
             n: rng.uniform(-np.pi, np.pi, s) for n, s in sorted(circuit.weight_shapes.items())
         }
         for gate in circuit.gates(inputs, **weights):
-            yield _operator(gate)
+            yield spell(gate)
     for observable in circuit.observables:
-        yield "measure " + _observable(observable)
+        yield "measure " + spell_observable(observable)
     if circuit.direct_only is not None:
         yield from _code(circuit.function)
-
-
-def _operator(operator: Operator) -> str:
-    numbers = [_numbers(value) for value in operator.data]
-    hyper = {k: v for k, v in operator.hyperparameters.items() if not callable(v)}
-    return f"{operator.name} {operator.wires.tolist()} {numbers} {_plain(hyper)}"
-
-
-def _observable(observable: Operator) -> str:
-    """Hash an observable by its Pauli words where it has them, else by its matrix."""
-    if observable.pauli_rep is not None:
-        words = [
-            (sorted((int(w), p) for w, p in word.items()), _numbers(c))
-            for word, c in observable.pauli_rep.items()
-        ]
-        return str(sorted(words))
-    wires = sorted(observable.wires.tolist())
-    return f"{wires} {_numbers(qml.matrix(observable, wire_order=wires))}"
-
-
-def _numbers(value: Any) -> str:
-    rounded = np.round(np.asarray(value), _DIGITS) + 0.0  # -0.0 and 0.0 are one angle
-    return f"{rounded.shape}{[format(v, f'.{_DIGITS}f') for v in rounded.ravel()]}"
-
-
-def _plain(value: Any) -> str:
-    """Spell hyperparameters out; the default text of large arrays leaves numbers out."""
-    if isinstance(value, Operator):
-        return _operator(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_plain(v)}" for k, v in sorted(value.items())) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_plain(v) for v in value) + "]"
-    if isinstance(value, np.ndarray):
-        return _numbers(value)
-    return str(value)
 
 
 def _code(function: Any) -> Iterator[str]:
@@ -102,5 +65,7 @@ def _constants(code: types.CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _constants(constant)
+        elif isinstance(constant, frozenset):  # its order changes from process to process
+            yield str(sorted(map(repr, constant)))
         else:
             yield repr(constant)

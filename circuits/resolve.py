@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from circuits.arguments import check_degrees, check_scales
 from circuits.definition import Circuit
 from circuits.errors import CircuitError
 from circuits.spectrum import GateSpectrum, common_unit, cone_degrees
-from circuits.verify import direct_values, find_departure
+from circuits.verify import affordable, direct_values, find_departure
 
 __all__ = ["Spectrum", "resolve_spectrum"]
 
@@ -51,18 +51,21 @@ class _Reading:
 def resolve_spectrum(
     made: Circuit,
     gates: list[GateSpectrum] | str,
-    degree: Sequence[int] | None,
+    degree: Sequence[float] | None,
     scale: Sequence[float] | None,
     draws: Sequence[Mapping[str, np.ndarray]],
 ) -> Spectrum:
     """Return the verified spectrum of a circuit.
+
+    Direct values are compared with the series in any case, unless the gates vouch for it and the circuit is
+    too wide to be simulated in passing.
 
     Args:
         made: The circuit, its spectrum still empty.
         gates: The result of :func:`circuits.spectrum.gate_spectra`.
         degree: The declared degrees, or None to compute them.
         scale: The declared scales, or None to compute them.
-        draws: Weights at which a declaration that the gates do not vouch for is tried.
+        draws: Weights at which values are compared: the first, or all if the gates do not vouch.
 
     Raises:
         CircuitError: If a declaration is malformed or wrong.
@@ -71,29 +74,36 @@ def resolve_spectrum(
     declared = degree is not None or scale is not None
     if not declared and reading.problem is not None:
         return _direct_only(made, reading.problem)
-    scales = tuple(float(s) for s in scale or reading.units)
-    if any(not (math.isfinite(s) and s > 0) for s in scales):
-        raise CircuitError(
-            f"circuit {made.name!r}: scales must be positive and finite, not {scales}"
-        )
+    scales = reading.units if scale is None else check_scales(scale, made.name)
     bound = reading.bound(scales, made.num_wires)
-    if degree is None:
-        if bound is None:
-            raise CircuitError(
-                f"circuit {made.name!r} has no series of scale {scales}: "
-                f"{reading.problem or f'the units of its frequencies are {reading.units}'}. "
-                "Leave the scale out to have it computed."
-            )
-        degree = tuple(bound.get(k, 0) for k in range(made.num_inputs))
-    if any(isinstance(d, bool) or int(d) != d or d < 0 for d in degree):
+    if degree is not None:
+        degrees = check_degrees(degree, made.name)
+    elif bound is not None:
+        degrees = tuple(bound.get(k, 0) for k in range(made.num_inputs))
+    else:
         raise CircuitError(
-            f"circuit {made.name!r}: degrees must be integers >= 0, not {tuple(degree)}"
+            f"circuit {made.name!r} has no series of scale {scales}: "
+            f"{reading.problem or f'the units of its frequencies are {reading.units}'}. "
+            "Leave the scale out to have it computed."
         )
-    degrees = tuple(int(d) for d in degree)
-    if bound is None or any(reach > degrees[k] for k, reach in bound.items()):
-        # The gates alone do not vouch for the declaration, but cancellation may: ask the values.
-        _try_values(made, degrees, scales, reading, bound, draws)
-    return Spectrum(degrees, scales, _cones(made, reading, gates, degrees, scales, bound))
+    cones = _cones(made, reading, gates, degrees, scales, bound)
+    vouched = bound is not None and all(reach <= degrees[k] for k, reach in bound.items())
+    departure = None
+    if not vouched or affordable(made, cones):
+        departure = _departure(made, cones, scales, draws[:1] if vouched else draws)
+    if departure is None:
+        return Spectrum(degrees, scales, cones)
+    reason = reading.problem or (
+        f"the gates give scales {reading.units}"
+        if bound is None
+        else f"the gates give degrees {tuple(bound.get(k, 0) for k in range(made.num_inputs))}"
+    )
+    if not declared:
+        return _direct_only(made, f"{departure}, although {reason}")
+    raise CircuitError(
+        f"circuit {made.name!r} is not the Fourier series declared: {departure}. Reason: {reason}. "
+        "Leave degree and scale out to have them computed, or pass direct_only=True."
+    )
 
 
 def _read(gates: list[GateSpectrum] | str, num_inputs: int) -> _Reading:
@@ -115,29 +125,18 @@ def _read(gates: list[GateSpectrum] | str, num_inputs: int) -> _Reading:
     return _Reading(gates, tuple(units), None)
 
 
-def _try_values(
+def _departure(
     made: Circuit,
-    degrees: tuple[int, ...],
-    scales: tuple[float, ...],
-    reading: _Reading,
-    bound: Mapping[int, int] | None,
+    cones: Sequence[Mapping[int, int]],
+    scales: Sequence[float],
     draws: Sequence[Mapping[str, np.ndarray]],
-) -> None:
+) -> str | None:
+    rng = np.random.default_rng(_SEED)
     for draw in draws:
-        values = direct_values(made.qfunc, made.num_wires, draw)
-        departure = find_departure(values, degrees, scales, np.random.default_rng(_SEED))
-        if departure is None:
-            continue
-        if bound is not None:
-            reason = (
-                f"the gates give degrees {tuple(bound.get(k, 0) for k in range(made.num_inputs))}"
-            )
-        else:
-            reason = reading.problem or f"the gates give scales {reading.units}"
-        raise CircuitError(
-            f"circuit {made.name!r} is not the Fourier series declared: {departure}. Reason: {reason}. "
-            "Leave degree and scale out to have them computed, or pass direct_only=True."
-        )
+        departure = find_departure(direct_values(made, draw), cones, scales, rng)
+        if departure is not None:
+            return departure
+    return None
 
 
 def _cones(

@@ -62,6 +62,8 @@ class FourierSeries:
 
     def derivative(self, inputs: Array, k: int) -> Array:
         """Return the partial derivatives with respect to input ``k``; shapes as in a call."""
+        if k not in range(len(self.scales)):
+            raise UsageError(f"input {k!r} is not among the {len(self.scales)} of this series")
         changed = []
         for block, coeffs in zip(self.plan.blocks, self.coefficients, strict=True):
             if k in block.inputs:

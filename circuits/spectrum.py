@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from pennylane.operation import Operator
 
+from circuits.spelling import spell
 from circuits.tape import frequencies
 
 __all__ = ["GateSpectrum", "common_unit", "cone_degrees", "gate_spectra", "probe_points"]
@@ -45,12 +46,13 @@ class GateSpectrum:
 def probe_points(num_inputs: int, rng: np.random.Generator) -> np.ndarray:
     """Return rows of inputs at which an affine dependence shows, shape ``(4 (1 + 2 n), n)``.
 
-    Four base points of both signs and different sizes, each followed by two steps along every axis.
+    Four base points of different sizes, each followed by two steps along every axis: a longer one, which
+    is to one side or the other enough to change the sign, and a shorter one back.
     """
-    sizes = np.array([0.5, 2.0, 7.0, 30.0])
+    sizes = (0.5, -2.0, 7.0, -30.0)
     rows = []
     for size in sizes:
-        base = rng.uniform(-size, size, num_inputs)
+        base = rng.uniform(-abs(size), abs(size), num_inputs)
         rows.append(base)
         for step in (0.37 * size, -1.21 * size):
             rows.extend(base + step * np.eye(num_inputs)[k] for k in range(num_inputs))
@@ -69,8 +71,8 @@ def gate_spectra(
     Returns:
         One entry a gate, or the reason why the gates cannot be compared.
     """
-    shapes = {tuple((gate.name, tuple(gate.wires)) for gate in gates) for gates in recordings}
-    if len(shapes) > 1:
+    forms = {tuple(spell(gate, angles=False) for gate in gates) for gates in recordings}
+    if len(forms) > 1:
         return "the gates change with the weights"
     return [
         _gate_spectrum([gates[index] for gates in recordings], points)
@@ -89,12 +91,8 @@ def _gate_spectrum(gates: Sequence[Operator], points: np.ndarray) -> GateSpectru
             rates = np.concatenate([s[k].reshape(-1) for s in slopes])
             scale = np.abs(rates).max()
             known = frequencies(gates[0])
-            if gates[0].ndim_params[position] != 0:
-                problem = (
-                    f"input {k} enters {gates[0].name} on wires {sorted(wires)} through a matrix"
-                )
-            elif known is None:
-                problem = f"the frequencies of {gates[0].name} are unknown"
+            if known is None or np.ndim(gates[0].data[position]) > 1 or np.any(rates.imag):
+                problem = f"input {k} is not the angle of a rotation in {gates[0].name} on wires {sorted(wires)}"
             elif np.ptp(rates) > _TOLERANCE * max(scale, 1.0):
                 within = any(np.ptp(s[k]) > _TOLERANCE * max(scale, 1.0) for s in slopes)
                 how = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from circuits.definition import Circuit
 from circuits.errors import UsageError, unknown_name
@@ -41,8 +41,10 @@ def quanvolutional_filter(name: str, *, entanglement: bool = True, **options: An
         >>> quanvolutional_filter("random(layers=2, seed=5)").num_observables
         4
     """
+    if not isinstance(name, str):
+        raise UsageError(f"the name of a filter is text, not {name!r}")
     base, _, rest = name.partition(SUFFIX)
-    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", base)
+    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", base)
     key = match[1].replace("_", "-").lower() if match else name
     if match is None or rest or key not in FILTERS:
         raise unknown_name("filter", key, FILTERS)
@@ -52,13 +54,13 @@ def quanvolutional_filter(name: str, *, entanglement: bool = True, **options: An
 
 def _options(text: str, name: str) -> dict[str, Any]:
     try:
-        call = ast.parse(f"f({text})", mode="eval").body
-        assert isinstance(call, ast.Call)
-        if call.args:
-            raise UsageError(f"write the options of {name!r} as name=value")
-        return {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}
+        call = cast(ast.Call, ast.parse(f"f({text})", mode="eval").body)
+        options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"cannot read the options in {name!r}: {error}") from error
+    if call.args or None in options or len(options) < len(call.keywords):
+        raise UsageError(f"write the options of {name!r} as name=value, each once")
+    return cast("dict[str, Any]", options)
 
 
 def _call(make: Callable[..., Circuit], name: str, options: dict[str, Any]) -> Circuit:
@@ -69,7 +71,8 @@ def _call(make: Callable[..., Circuit], name: str, options: dict[str, Any]) -> C
         if option not in known:
             raise unknown_name(f"option of filter {name!r}:", option, known or ["(none)"])
         least = 0 if option == "seed" else 1
-        if value is not None and (
+        left_out = value is None and known[option].default is None
+        if not left_out and (
             isinstance(value, bool) or not isinstance(value, int) or value < least
         ):
             raise UsageError(

@@ -9,7 +9,6 @@ import pennylane as qml
 
 from circuits.decorator import make_circuit
 from circuits.definition import Circuit
-from circuits.tape import CONVENTIONS, QuantumFunction, elementary, record
 
 __all__ = ["without_entanglement"]
 
@@ -27,7 +26,7 @@ def without_entanglement(circuit: Circuit) -> Circuit:
         3
     """
     return make_circuit(
-        partial(one_wire_gates, function=circuit.function, convention=circuit.convention),
+        partial(one_wire_gates, circuit=circuit),
         name=circuit.name + SUFFIX,
         wires=circuit.num_wires,
         inputs=circuit.num_inputs,
@@ -38,13 +37,8 @@ def without_entanglement(circuit: Circuit) -> Circuit:
     )
 
 
-def one_wire_gates(
-    inputs: Any, *, function: QuantumFunction, convention: str, **weights: Any
-) -> None:
-    """Queue the elementary gates of ``function`` that act on one wire."""
-    with qml.QueuingManager.stop_recording():
-        operations, _ = record(function, CONVENTIONS[convention](inputs), weights)
-        gates = elementary(operations)
-    for gate in gates:
+def one_wire_gates(inputs: Any, *, circuit: Circuit, **weights: Any) -> None:
+    """Queue the elementary gates of ``circuit`` that act on one wire."""
+    for gate in circuit.gates(inputs, **weights):
         if len(gate.wires) == 1:
             qml.apply(gate)

@@ -44,11 +44,13 @@ def draw(
     batched = circuit.gates(points, **values)
     single = circuit.gates(points[0], **values)
     for gate, moved in zip(single, batched, strict=True):
+        if decimals is None:
+            continue
         angles = [
             _formula(np.asarray(one), np.asarray(many), circuit.num_inputs, decimals)
             for one, many in zip(gate.data, moved.data, strict=True)
         ]
-        if decimals is not None and gate.num_params and all(angles):
+        if angles and all(angles):
             gate.label = partial(_label, gate, angles)
     measured = [qml.expval(observable) for observable in circuit.observables]
     tape = qml.tape.QuantumScript(single, measured)
@@ -67,18 +69,18 @@ def _label(gate: Operator, angles: list[str], *_: Any, **options: Any) -> str:
     return f"{name}\n({', '.join(angles)})"
 
 
-def _formula(one: np.ndarray, many: np.ndarray, inputs: int, decimals: int | None) -> str:
+def _formula(one: np.ndarray, many: np.ndarray, inputs: int, decimals: int) -> str:
     """Write an angle as a sum over inputs; empty where it is a matrix, f(x) where it is not linear."""
     if one.ndim:
         return ""
     if many.ndim == 0:
-        return f"{float(one):.{decimals or 2}f}"
+        return f"{float(one):.{decimals}f}"
     up, down = many[1 : inputs + 1] - many[0], many[0] - many[inputs + 1 :]
     if not np.allclose(up, down):
         return "f(x)"
     terms = [f"{_rate(rate)}x{k}" for k, rate in enumerate(up) if abs(rate) > 1e-12]
     if abs(float(one)) > 1e-12:
-        terms.append(f"{float(one):.{decimals or 2}f}")
+        terms.append(f"{float(one):.{decimals}f}")
     return "+".join(terms).replace("+-", "-") or "0"
 
 
