@@ -29,7 +29,7 @@ from IPython.display import display
 
 import circuits
 import qkan
-from circuits.draw import draw
+from circuits.drawing import draw
 from qkan.plotting import Response, plot_channels, plot_curves, plot_response
 
 # Continuous integration runs this notebook with few seeds and epochs.
@@ -45,7 +45,7 @@ SEEDS, EPOCHS = (2, 3) if QUICK else (10, 60)
 # %%
 demo = circuits.quanvolutional_filter("demo")
 print(demo)
-display(draw(demo))
+display(circuits.draw(demo))
 
 # %% [markdown]
 # ## What function of the pixels is it?

@@ -16,7 +16,7 @@ def draw(
 ) -> None:
     """Draw a circuit into a file."""
     from circuits import quanvolutional_filter
-    from circuits.draw import draw as draw_circuit
+    from circuits.drawing import draw as draw_circuit
     from circuits.errors import UsageError
     from qkan.plotting import render
 

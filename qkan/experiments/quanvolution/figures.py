@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from circuits import FourierSeries
-from circuits.draw import draw
+from circuits.drawing import draw
 from qkan.experiments.quanvolution.form import forms_of
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.report import Picture
