@@ -34,7 +34,10 @@ def gates(inputs, theta, num_wires):
 def filters(num_wires):
     """Two circuits with different numbers of observables, as gates and as circuits."""
     last = num_wires - 1
-    several = [(qml.Z(0), qml.Y(last), qml.X(0) @ qml.Z(last) if last else qml.X(0)), (qml.Y(0),)]
+    several = [
+        (qml.Z(0), qml.Y(last), qml.X(0) @ qml.Z(last) if last else qml.X(0)),
+        (qml.Y(0), qml.Z(num_wires // 2)),
+    ]
     angles = [THETA, THETA[::-1].copy()]
 
     def make(index):
