@@ -1,21 +1,53 @@
-"""Checks of tensors that reach a layer."""
+"""Checks of what reaches a layer."""
 
 from __future__ import annotations
 
 from math import isfinite
+from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from circuits import UsageError
+from circuits import Circuit, UsageError
 
-__all__ = ["inside_transform", "require_finite", "require_floating"]
+__all__ = [
+    "inside_transform",
+    "pair",
+    "require_circuit",
+    "require_finite",
+    "require_floating",
+    "require_tensor",
+    "whole",
+]
+
+
+_REAL = (torch.float32, torch.float64)
+
+
+def require_circuit(circuit: Any) -> Circuit:
+    """Return a circuit; refuse what is none."""
+    if not isinstance(circuit, Circuit):
+        raise UsageError(
+            f"expected a circuits.Circuit, {type(circuit).__name__} arrived; take a filter by name with "
+            "circuits.quanvolutional_filter('demo'), or decorate a quantum function with "
+            "@circuits.circuit(wires=..., weights=...)"
+        )
+    return circuit
+
+
+def require_tensor(x: Any, who: str) -> None:
+    """Refuse arrays and lists."""
+    if not isinstance(x, Tensor):
+        raise UsageError(
+            f"{who} expects a torch.Tensor, {type(x).__name__} arrived; use torch.as_tensor"
+        )
 
 
 def require_floating(x: Tensor, who: str) -> None:
-    """Refuse tensors that hold no real floating-point numbers."""
-    if not x.is_floating_point():
-        raise UsageError(f"{who} expects a floating-point tensor, {x.dtype} arrived; use x.float()")
+    """Refuse tensors that hold no real numbers of at least 32 bits; simulators have no half precision."""
+    if x.dtype not in _REAL:
+        raise UsageError(f"{who} expects float32 or float64, {x.dtype} arrived; use x.float()")
 
 
 def require_finite(x: Tensor, who: str) -> None:
@@ -34,3 +66,18 @@ def inside_transform() -> bool:
     """Tell whether a transform of ``torch.func`` (vmap, grad) is running."""
     # torch has no public question for this; its own modules ask the same.
     return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def pair(name: str, value: Any, *, least: int) -> tuple[int, int]:
+    """Return two integers from one or two."""
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2:
+        raise UsageError(f"{name} must be an integer >= {least} or two of them, not {value!r}")
+    return whole(name, both[0], least=least), whole(name, both[1], least=least)
+
+
+def whole(name: str, value: Any, *, least: int) -> int:
+    """Return an integer."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise UsageError(f"{name} must be an integer >= {least}, not {value!r}")
+    return int(value)

@@ -14,7 +14,13 @@ from circuits import Circuit, FourierSeries, UsageError, series_from_values
 from circuits.backends import Backend
 from circuits.backends import backend as resolve_backend
 from circuits.errors import unknown_name
-from qkan.layers.checks import inside_transform, require_finite, require_floating
+from qkan.layers.checks import (
+    inside_transform,
+    require_circuit,
+    require_finite,
+    require_floating,
+    require_tensor,
+)
 from qkan.layers.torch_layer import CircuitTorchLayer
 
 __all__ = ["Evaluation", "QuantumLayer"]
@@ -82,17 +88,12 @@ class QuantumLayer(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        if not isinstance(circuit, Circuit):
-            raise UsageError(
-                f"expected a circuits.Circuit, {type(circuit).__name__} arrived; decorate a quantum "
-                "function with @circuits.circuit(wires=..., weights=...)"
-            )
+        require_circuit(circuit)
         if evaluate not in get_args(Evaluation):
             raise unknown_name("evaluation", str(evaluate), get_args(Evaluation))
         if evaluate == "fourier":
             circuit.require_series()
-        if isinstance(backend, str):
-            backend = resolve_backend(backend, wires=circuit.num_wires)
+        backend = resolve_backend(backend, wires=circuit.num_wires)
         self.circuit = circuit
         self.backend = backend
         self.evaluate = evaluate
@@ -115,6 +116,7 @@ class QuantumLayer(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values."""
+        require_tensor(inputs, "QuantumLayer")
         if inputs.ndim == 0 or inputs.shape[-1] != self.in_features:
             raise UsageError(
                 f"QuantumLayer of {self.circuit.name!r} expects inputs of shape "
@@ -139,7 +141,7 @@ class QuantumLayer(nn.Module):
                 with respect to the inputs is asked for.
         """
         needs_grad = torch.is_grad_enabled() and rows.requires_grad
-        if distinct and self.backend.analytic and not needs_grad:
+        if distinct and self.backend.analytic and not needs_grad and not inside_transform():
             unique, places = torch.unique(rows.detach(), dim=0, return_inverse=True)
             return self.direct(unique)[places]
         size = len(rows) if torch.is_grad_enabled() else self.backend.chunk_size(self.circuit)
@@ -197,7 +199,15 @@ class QuantumLayer(nn.Module):
         return values
 
     def set_series_values(self, values: Tensor) -> None:
-        """Take node values that were run before with the present, frozen weights (from a cache)."""
+        """Take node values that were run before with the present, frozen weights (from a cache).
+
+        Raises:
+            UsageError: If the weights are not frozen, or the values have a wrong shape.
+        """
+        if any(weight.requires_grad for weight in self.torch_layer.parameters()):
+            raise UsageError(
+                "node values can be set only while all weights are frozen; call requires_grad_(False)"
+            )
         self._remember(series_from_values(self.circuit, values))
 
     def weight_values(self) -> dict[str, np.ndarray]:
@@ -213,7 +223,11 @@ class QuantumLayer(nn.Module):
     def _remember(self, series: FourierSeries) -> None:
         weights = list(self.torch_layer.parameters())
         if not any(weight.requires_grad for weight in weights) and type(self)._plain(weights):
-            self._frozen = (weights, [weight.detach().clone() for weight in weights], series)
+            # What was made in inference mode could not be used for gradients afterwards.
+            with torch.inference_mode(False):
+                blocks = tuple(block.detach().clone() for block in series.coefficients)
+                kept = FourierSeries(series.plan, blocks, series.scales)
+                self._frozen = (weights, [weight.detach().clone() for weight in weights], kept)
 
     def _remembered(self) -> FourierSeries | None:
         if self._frozen is None:
@@ -221,7 +235,9 @@ class QuantumLayer(nn.Module):
         tensors, values, series = self._frozen
         now = list(self.torch_layer.parameters())
         same = all(
-            old is new and not new.requires_grad and value.dtype == new.dtype
+            old is new
+            and not new.requires_grad
+            and (value.dtype, value.device) == (new.dtype, new.device)
             for old, new, value in zip(tensors, now, values, strict=True)
         )
         if same and all(map(torch.equal, values, now)):
@@ -254,6 +270,10 @@ def _initial(
     dtype: torch.dtype | None,
 ) -> dict[str, Tensor]:
     """Return values for every weight: given, else the circuit's own, else drawn."""
+    if not (weights is None or isinstance(weights, Mapping)):
+        raise UsageError(f"weights are a mapping by name, {type(weights).__name__} arrived")
+    if dtype not in (None, torch.float32, torch.float64):
+        raise UsageError(f"weights are float32 or float64, dtype={dtype} arrived")
     given = {
         name: value.detach().cpu().numpy() if isinstance(value, Tensor) else value
         for name, value in (weights or {}).items()

@@ -12,7 +12,15 @@ from torch.nn.functional import pad
 from circuits import Circuit, FourierSeries, UsageError
 from circuits.backends import Backend
 from circuits.errors import unknown_name
-from qkan.layers.checks import inside_transform, require_finite
+from qkan.layers.checks import (
+    inside_transform,
+    pair,
+    require_circuit,
+    require_finite,
+    require_floating,
+    require_tensor,
+    whole,
+)
 from qkan.layers.kernels import SeriesKernel
 from qkan.layers.quantum import Evaluation, QuantumLayer
 
@@ -84,26 +92,27 @@ class Quanvolution2d(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        several = [circuits] if isinstance(circuits, Circuit) else list(circuits)
+        listed = circuits if isinstance(circuits, list | tuple) else [circuits]
+        several = [require_circuit(circuit) for circuit in listed]
         if not several:
             raise UsageError("Quanvolution2d needs at least one circuit; an empty list arrived")
         if channels not in ("separate", "joint"):
             raise unknown_name("treatment of channels", str(channels), ["separate", "joint"])
-        self.kernel_size = _pair("kernel_size", kernel_size, least=1)
-        self.stride = self.kernel_size if stride is None else _pair("stride", stride, least=1)
-        self.padding = _pair("padding", padding, least=0)
-        self.dilation = _pair("dilation", dilation, least=1)
-        (self.in_channels, _) = _pair("in_channels", in_channels, least=1)
+        self.kernel_size = pair("kernel_size", kernel_size, least=1)
+        self.stride = self.kernel_size if stride is None else pair("stride", stride, least=1)
+        self.padding = pair("padding", padding, least=0)
+        self.dilation = pair("dilation", dilation, least=1)
+        self.in_channels = whole("in_channels", in_channels, least=1)
         self.channels = channels
         pixels = self.kernel_size[0] * self.kernel_size[1]
         pixels *= self.in_channels if channels == "joint" else 1
-        given = (
-            [weights] * len(several) if weights is None or isinstance(weights, Mapping) else weights
+        given: list[Any] = (
+            list(weights) if isinstance(weights, list | tuple) else [weights] * len(several)
         )
         if len(given) != len(several):
             raise UsageError(f"{len(several)} circuits need as many weights; {len(given)} arrived")
         for circuit in several:
-            if isinstance(circuit, Circuit) and circuit.num_inputs != pixels:
+            if circuit.num_inputs != pixels:
                 raise UsageError(
                     f"a patch of {self.kernel_size[0]}x{self.kernel_size[1]} pixels in "
                     f"{self.in_channels} {channels} channel(s) is {pixels} inputs, but circuit {circuit.name!r} "
@@ -161,6 +170,7 @@ class Quanvolution2d(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the feature maps."""
+        require_tensor(image, "Quanvolution2d")
         if image.ndim == 3:
             return self.forward(image[None])[0]
         self._check(image)
@@ -184,6 +194,7 @@ class Quanvolution2d(nn.Module):
 
         ``groups`` is the number of channels that are filtered alone: ``in_channels``, or 1 where they are joint.
         """
+        require_tensor(image, "Quanvolution2d")
         self._check(image)
         views = self._patches(self._scaled(image), self.out_size(image.shape[-2], image.shape[-1]))
         return torch.stack(views, dim=-1)
@@ -196,8 +207,10 @@ class Quanvolution2d(nn.Module):
             )
         if image.dtype == torch.bool or image.is_complex():
             raise UsageError(f"Quanvolution2d expects real or 8-bit pixels, {image.dtype} arrived")
-        if not image.is_floating_point() and image.dtype != torch.uint8:
-            low, high = (int(value) for value in torch.aminmax(image))
+        if image.is_floating_point():
+            require_floating(image, "Quanvolution2d")
+        elif image.dtype != torch.uint8 and not inside_transform():
+            low, high = (int(value) for value in torch.aminmax(image.long()))
             if low < 0 or high > 255:
                 raise UsageError(
                     f"integer images hold pixels from 0 to 255; {low} to {high} arrived. "
@@ -282,11 +295,3 @@ class Quanvolution2d(nn.Module):
             f"{self.in_channels} {self.channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
         )
-
-
-def _pair(name: str, value: Any, *, least: int) -> tuple[int, int]:
-    pair = value if isinstance(value, tuple | list) else (value, value)
-    whole = all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in pair)
-    if len(pair) != 2 or not whole:
-        raise UsageError(f"{name} must be an integer >= {least} or two of them, not {value!r}")
-    return pair[0], pair[1]

@@ -8,7 +8,7 @@ from typing import Any
 import pennylane as qml
 import torch
 
-from circuits import Circuit
+from circuits import Circuit, UsageError
 from circuits.backends import Backend
 
 __all__ = ["CircuitTorchLayer"]
@@ -46,6 +46,23 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
         self.circuit = circuit
         self.backend = backend
         self.stream = stream
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the expectation values; their second derivatives exist or are refused."""
+        values: torch.Tensor = super().forward(inputs)
+        if values.requires_grad and self.backend.gradient != "backprop":
+            # PennyLane's own backward pass is a constant to autograd: what depends on its
+            # derivative would be zero without a word.
+            values.register_hook(self._refuse_second_derivatives)  # type: ignore[no-untyped-call]
+        return values
+
+    def _refuse_second_derivatives(self, _: torch.Tensor) -> None:
+        if torch.is_grad_enabled():  # create_graph=True
+            raise UsageError(
+                f"{self.backend.name!r} differentiates by {self.backend.gradient}, which has no second "
+                "derivatives (create_graph=True); take those of the inputs with evaluate='fourier', those of "
+                "the weights on 'default.qubit' without shots"
+            )
 
     @property
     def qnode_weights(self) -> MutableMapping[str, Any]:

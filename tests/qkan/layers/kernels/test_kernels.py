@@ -1,0 +1,153 @@
+"""Both kernels against the generic evaluation of ``circuits.fourier``, on random series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from circuits import FourierSeries, fourier
+from circuits.plan import plan_nodes
+from qkan.layers.kernels import SeriesKernel, series
+from qkan.layers.kernels.scratch import Scratch
+
+CONES = {
+    "one input": [{0: 3}],
+    "two degrees": [{0: 1, 1: 2}],
+    "blocks that overlap": [{0: 1}, {1: 2, 2: 1}, {0: 2, 2: 1}],
+    "outputs out of order": [{2: 1}, {0: 1, 1: 1}, {2: 1}, {}],
+    "a degree of zero": [{0: 0, 1: 3}, {2: 1}],
+    "four inputs": [{0: 1, 1: 1, 2: 1, 3: 1}, {1: 1, 3: 1}],
+    "constants only": [{}, {}],
+}
+KINDS = ("dense", "rank one", "rank two", "sparse", "constant", "zero")
+FORMS = ("products", "planes", None)
+
+
+def coefficients(shape, kind, rng):
+    def rank_one():
+        table = rng.normal(size=shape[0])
+        for size in shape[1:]:
+            table = np.multiply.outer(table, rng.normal(size=size))
+        return table
+
+    table = np.zeros(shape)
+    if kind == "dense":
+        table = rng.normal(size=shape)
+    elif kind == "sparse":
+        table = rng.normal(size=shape) * (rng.random(shape) < 0.2)
+    elif kind == "constant":
+        table[(slice(None), *[0] * (len(shape) - 1))] = rng.normal(size=shape[0])
+    elif kind.startswith("rank"):
+        table = rank_one() + (rank_one() if kind == "rank two" else 0)
+    return torch.from_numpy(table)
+
+
+def random_series(cones, kind, rng):
+    inputs = 1 + max((k for cone in cones for k in cone), default=0)
+    scales = tuple(rng.uniform(0.3, 3.0, inputs).tolist())
+    plan = plan_nodes(cones, scales)
+    blocks = tuple(
+        coefficients((len(block.outputs), *[2 * d + 1 for d in block.degrees]), kind, rng)
+        for block in plan.blocks
+    )
+    return FourierSeries(plan, blocks, scales)
+
+
+def reference(made, points):
+    """Evaluate block by block with ``circuits.fourier.evaluate``."""
+    out = torch.empty(made.num_outputs, points.shape[1], dtype=torch.float64)
+    for block, table in zip(made.plan.blocks, made.coefficients, strict=True):
+        seen = points[list(block.inputs)]
+        values = fourier.evaluate(table, seen, [made.scales[k] for k in block.inputs])
+        out[list(block.outputs)] = values
+    return out
+
+
+def run(made, points, form=None, dtype=torch.float64):
+    kernel = SeriesKernel(made, dtype=dtype, device=points.device, form=form)
+    out = torch.full((made.num_outputs, *points.shape[1:]), torch.nan, dtype=dtype)
+    kernel(list(points), list(out))
+    return out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cones", CONES.values(), ids=CONES)
+def test_kernels_are_the_generic_evaluation(cones, kind):
+    rng = np.random.default_rng(1)
+    made = random_series(cones, kind, rng)
+    points = torch.from_numpy(rng.uniform(-4, 4, (len(made.scales), 37)))
+    expected = reference(made, points)
+    for form in FORMS:
+        torch.testing.assert_close(run(made, points, form), expected, rtol=1e-12, atol=1e-12)
+        single = run(made, points.float(), form, torch.float32)
+        torch.testing.assert_close(single.double(), expected, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_points_and_results_of_any_shape_and_stride(form):
+    rng = np.random.default_rng(2)
+    made = random_series([{0: 2, 1: 1}, {1: 1}], "dense", rng)
+    image = torch.from_numpy(rng.uniform(-1, 1, (3, 2, 8, 6)))
+    points = [image[:, :, ::2, ::3], image[:, :, 1::2, 2::3]]
+    maps = torch.empty(3, 2, 2, 4, 2, dtype=torch.float64)
+    kernel = SeriesKernel(made, dtype=torch.float64, device=image.device, form=form)
+    kernel(points, [maps[:, :, 0], maps[:, :, 1]])
+    expected = reference(made, torch.stack([p.flatten() for p in points]))
+    torch.testing.assert_close(maps.movedim(2, 0).reshape(2, -1), expected)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_buffers_that_are_used_again_leave_nothing_behind(form):
+    rng = np.random.default_rng(3)
+    made = random_series(CONES["blocks that overlap"], "rank two", rng)
+    kernel = SeriesKernel(made, dtype=torch.float64, device=torch.device("cpu"), form=form)
+    for count in (50, 7, 0, 1, 120):
+        points = torch.from_numpy(rng.uniform(-4, 4, (3, count)))
+        out = torch.full((3, count), torch.nan, dtype=torch.float64)
+        kernel(list(points), list(out))
+        torch.testing.assert_close(out, reference(made, points), rtol=1e-12, atol=1e-12)
+
+
+def test_the_cheaper_form_is_taken():
+    rng = np.random.default_rng(4)
+
+    def forms(kind):
+        made = random_series(CONES["four inputs"], kind, rng)
+        kernel = SeriesKernel(made, dtype=torch.float32, device=torch.device("cpu"))
+        return [type(part).__name__ for part in kernel._kernels]
+
+    assert forms("rank one") == ["ProductsKernel"]
+    assert forms("dense") == ["PlanesKernel"]
+
+
+@pytest.mark.parametrize("budget", [1, 3000, 2**23])
+def test_chunks_meet_without_a_seam(monkeypatch, budget):
+    from circuits import quanvolutional_filter
+    from qkan import Quanvolution2d
+
+    image = torch.from_numpy(np.random.default_rng(5).random((11, 2, 5, 6)))
+    made = [quanvolutional_filter("demo"), quanvolutional_filter("strongly-entangling")]
+    layer = Quanvolution2d(made, 2, 1, 1, in_channels=2, evaluate="fourier")
+    expected = layer.requires_grad_()(image)
+    monkeypatch.setattr(series, "_SCRATCH_BYTES", budget)
+    found = layer.requires_grad_(False)(image)
+    torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-12)
+
+
+def test_the_chunk_keeps_to_its_memory():
+    made = random_series(CONES["four inputs"], "dense", np.random.default_rng(6))
+    for form in ("products", "planes"):
+        kernel = SeriesKernel(made, dtype=torch.float32, device=torch.device("cpu"), form=form)
+        points = torch.rand(4, kernel.chunk)
+        kernel(list(points), list(torch.empty(2, kernel.chunk)))
+        buffers = kernel._scratch._buffers.values()
+        assert sum(b.numel() * b.element_size() for b in buffers) <= 1.5 * series._SCRATCH_BYTES
+
+
+def test_scratch_grows_and_is_used_again():
+    scratch = Scratch(torch.float32, torch.device("cpu"))
+    first = scratch.get("a", 2, 3).fill_(1.0)
+    assert scratch.get("a", 3).data_ptr() == first.data_ptr()
+    assert scratch.get("b", 3).data_ptr() != first.data_ptr()
+    assert scratch.get("a", 4, 5).shape == (4, 5)
