@@ -29,7 +29,6 @@ from IPython.display import display
 
 import circuits
 import qkan
-from circuits.drawing import draw
 from qkan.plotting import Response, plot_channels, plot_curves, plot_response
 
 # Continuous integration runs this notebook with few seeds and epochs.

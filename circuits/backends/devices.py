@@ -13,7 +13,7 @@ import pennylane as qml
 
 from circuits.backends.base import Backend, BackendInfo
 from circuits.backends.probe import probe, require_usable
-from circuits.backends.transforms import expand_trainable_batch, return_float64
+from circuits.backends.transforms import at_full_precision, expand_trainable_batch
 from circuits.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class PennyLaneBackend(Backend):
 
         gradient = self.gradient
         device = self._device(circuit.num_wires, stream)
-        if gradient != "backprop":
-            device = return_float64(device)
+        if gradient != "backprop" or self.density_matrix:
+            device = at_full_precision(device)
         qnode = qml.QNode(qfunc, device, diff_method=gradient)
         if self.shots is not None:
             qnode = qml.set_shots(qnode, shots=self.shots)

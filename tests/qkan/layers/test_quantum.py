@@ -112,9 +112,6 @@ def test_gradcheck(small, name, evaluate):
     assert gradcheck(call, (x, *weights), fast_mode=name != "default.qubit")
 
 
-@pytest.mark.xfail(
-    reason="PennyLane 0.45's default.mixed computes diagonal gates of torch scalars in complex64"
-)
 @pytest.mark.parametrize("evaluate", ["direct", "fourier"])
 def test_noisy_values_through_torch_have_all_digits(small, evaluate):
     layer = layer_of(small, backend=EXACT["noisy"], evaluate=evaluate)
