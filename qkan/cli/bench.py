@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,9 @@ def bench(
     if json:
         # A file that cannot be written is better found before the minutes than after them.
         json.touch()
+    # Read when torch is loaded: one thread, and a profiler that keeps its log to itself.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     report = import_module(BENCHMARKS[name]).run()
     report.print()
     if json:
