@@ -20,6 +20,9 @@ from circuits.tape import CONVENTIONS, QuantumFunction, elementary, record
 
 __all__ = ["Circuit"]
 
+_MOST_NODES = 10_000_000
+"""More nodes are neither run nor held: 3^14 fit, 3^15 do not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
@@ -75,8 +78,16 @@ class Circuit:
 
     @cached_property
     def plan(self) -> NodePlan:
-        """The nodes to run, and the observables that each of them serves."""
-        self.require_series()
+        """The nodes to run, and the observables that each of them serves.
+
+        Raises:
+            CircuitError: If the circuit has no Fourier series, or one of too many nodes.
+        """
+        if self.num_nodes > _MOST_NODES:
+            raise CircuitError(
+                f"the series of circuit {self.name!r} needs {self.num_nodes:,} circuits, more than "
+                f"{_MOST_NODES:,}: evaluate it with evaluate='direct', or let its observables see fewer inputs"
+            )
         return plan_nodes(self.cones, self.scales)
 
     @cached_property

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from circuits.definition import Circuit
 from circuits.spelling import spell, spell_observable
+
+if TYPE_CHECKING:
+    from circuits.definition import Circuit
 
 __all__ = ["fingerprint"]
 

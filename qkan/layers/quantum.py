@@ -140,12 +140,18 @@ class QuantumLayer(nn.Module):
             distinct: Run equal rows once. Only where that changes nothing: the backend is analytic, and no gradient
                 with respect to the inputs is asked for.
         """
-        needs_grad = torch.is_grad_enabled() and rows.requires_grad
-        if distinct and self.backend.analytic and not needs_grad and not inside_transform():
+        grad = torch.is_grad_enabled()
+        plain = not inside_transform()
+        if distinct and self.backend.analytic and not (grad and rows.requires_grad) and plain:
             unique, places = torch.unique(rows.detach(), dim=0, return_inverse=True)
             return self.direct(unique)[places]
-        size = len(rows) if torch.is_grad_enabled() else self.backend.chunk_size(self.circuit)
-        return torch.cat([self.torch_layer(part) for part in torch.split(rows, size)])
+        trained = any(weight.requires_grad for weight in self.torch_layer.parameters())
+        if not plain or (grad and (rows.requires_grad or trained)):
+            return self.torch_layer(rows)  # type: ignore[no-any-return]
+        # Nothing is differentiated: bounded memory, and no adjoint pass for nothing.
+        with torch.no_grad():
+            parts = torch.split(rows, self.backend.chunk_size(self.circuit))
+            return torch.cat([self.torch_layer(part) for part in parts])
 
     def choose(self, count: int, rows: Callable[[], Tensor]) -> str:
         """Return ``"fourier"`` or ``"direct"``; keep and log the choice and its reason.
@@ -195,8 +201,7 @@ class QuantumLayer(nn.Module):
         """Run the nodes on the backend, shape ``(num_nodes, num_observables)``, in float64."""
         nodes = torch.from_numpy(self.circuit.plan.inputs)
         weights = list(self.torch_layer.parameters())
-        values: Tensor = self.torch_layer(nodes.to(weights[0].device) if weights else nodes)
-        return values
+        return self.direct(nodes.to(weights[0].device) if weights else nodes)
 
     def set_series_values(self, values: Tensor) -> None:
         """Take node values that were run before with the present, frozen weights (from a cache).

@@ -46,3 +46,20 @@ def test_node_counts(cones, nodes):
 
 def test_a_huge_count_needs_no_nodes():
     assert count_nodes([dict.fromkeys(range(60), 1)]) == 3**60
+
+
+def test_a_series_of_too_many_nodes_is_refused_before_it_fills_the_memory():
+    import pennylane as qml
+
+    import circuits
+
+    @circuits.circuit(wires=16, inputs=16)
+    def wide(inputs):
+        for wire in range(16):
+            qml.RX(inputs[..., wire], wires=wire)
+        for wire in range(15):
+            qml.CNOT(wires=[wire, wire + 1])
+
+    assert wide.num_nodes == 3**16
+    with pytest.raises(circuits.CircuitError, match=r"needs 43,046,721 circuits.*direct"):
+        _ = wide.plan

@@ -268,3 +268,16 @@ def test_copies_are_independent(small):
         other.torch_layer.phi.add_(1.0)
     assert not torch.allclose(other(x), before)
     assert torch.equal(layer(x), before)
+
+
+def test_a_frozen_layer_differentiates_nothing_and_runs_in_chunks(small, monkeypatch):
+    layer = layer_of(small, backend=EXACT["lightning.qubit"], evaluate="direct")
+    layer.requires_grad_(False)
+    monkeypatch.setattr(type(layer.backend), "chunk_size", lambda *_: 2)
+    x = points(5)
+    with qml.Tracker(layer.torch_layer.qnode.device) as tracker:
+        values = layer(x)
+    assert tracker.totals["executions"] == 2 * 5  # two groups of observables that commute
+    assert "derivatives" not in tracker.totals
+    assert not values.requires_grad
+    torch.testing.assert_close(values, layer(x.requires_grad_()), rtol=0, atol=1e-12)
