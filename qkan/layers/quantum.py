@@ -148,7 +148,7 @@ class QuantumLayer(nn.Module):
         trained = any(weight.requires_grad for weight in self.torch_layer.parameters())
         if not plain or (grad and (rows.requires_grad or trained)):
             return self.torch_layer(rows)  # type: ignore[no-any-return]
-        # Nothing is differentiated: bounded memory, and no adjoint pass for nothing.
+        # Nothing is differentiated: memory can be bounded.
         with torch.no_grad():
             parts = torch.split(rows, self.backend.chunk_size(self.circuit))
             return torch.cat([self.torch_layer(part) for part in parts])
