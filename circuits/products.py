@@ -6,8 +6,9 @@ is a cosine or two per input instead of a term for every combination of harmonic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -47,13 +48,17 @@ class Product:
     factors: tuple[Factor, ...]
 
 
-def factorize(table: np.ndarray) -> list[Product]:
+def factorize(table: np.ndarray, most: int | None = None) -> list[Product] | None:
     """Write a series as a sum of products, by singular values of its unfoldings.
 
     Exact to rounding; the fewest products where an input splits off with rank one, else not always.
 
     Args:
         table: The coefficients of one observable, ``(2 d_1 + 1, ..., 2 d_n + 1)``.
+        most: Give up beyond so many products; a dense table of n inputs has up to 3^(n - 1).
+
+    Returns:
+        The products, or None if there are more than ``most``.
 
     Example:
         >>> table = np.outer([0.0, 1.0, 1.0], [0.0, 2.0, 0.0])  # (cos x + sin x) 2 cos y
@@ -63,21 +68,22 @@ def factorize(table: np.ndarray) -> list[Product]:
     size = float(np.abs(table).max(initial=0.0))
     if size == 0.0:
         return []
-    return [_product(vectors, size) for vectors in _split(table, size)]
+    found = list(islice(_split(table, size), None if most is None else most + 1))
+    if most is not None and len(found) > most:
+        return None
+    return [_product(vectors, size) for vectors in found]
 
 
-def _split(table: np.ndarray, size: float) -> list[list[np.ndarray]]:
-    if table.ndim == 0:
-        return [[table.reshape(1)]]
-    if table.ndim == 1:
-        return [[table]]
+def _split(table: np.ndarray, size: float) -> Iterator[list[np.ndarray]]:
+    if table.ndim < 2:
+        yield [table.reshape(-1)]
+        return
     left, values, right = np.linalg.svd(table.reshape(table.shape[0], -1), full_matrices=False)
-    products = []
     for index, value in enumerate(values):
         if value > _TOLERANCE * size:
             rest = value * right[index].reshape(table.shape[1:])
-            products += [[left[:, index], *vectors] for vectors in _split(rest, size)]
-    return products
+            for vectors in _split(rest, size):
+                yield [left[:, index], *vectors]
 
 
 def _product(vectors: Sequence[np.ndarray], size: float) -> Product:

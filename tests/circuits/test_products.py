@@ -51,3 +51,10 @@ def test_waves_are_the_series_of_one_input():
     total = part.amplitude * (constant + sum(a * np.cos(w * x - p) for a, w, p in waves))
     coeffs = np.array([[0.5, 1.0, -2.0, 0.0, 3.0]])
     assert total == pytest.approx(fourier.evaluate(coeffs, x[None], [2.0])[0], abs=1e-13)
+
+
+def test_dense_tables_are_given_up_early() -> None:
+    table = np.random.default_rng(0).normal(size=(3,) * 9)
+    assert factorize(table, most=64) is None
+    small = table[0, 0, 0, 0, 0, 0]
+    assert len(factorize(small, most=9) or []) == len(factorize(small) or []) == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 from torch import Tensor
@@ -22,15 +23,26 @@ class ProductsKernel:
         block: The block.
         coefficients: Its coefficients.
         scales: The scale of each of the block's inputs.
+        most: Products an output may have; with more the cost is infinite and nothing is prepared.
     """
 
-    def __init__(self, block: Block, coefficients: Tensor, scales: Sequence[float]):
+    def __init__(
+        self,
+        block: Block,
+        coefficients: Tensor,
+        scales: Sequence[float],
+        most: int | None = None,
+    ):
         self._inputs = block.inputs
         self._scales = scales
         tables = coefficients.detach().double().cpu().numpy()
-        self._sums: list[tuple[int, list[Product]]] = [
-            (output, factorize(table)) for output, table in zip(block.outputs, tables, strict=True)
-        ]
+        self._sums: list[tuple[int, list[Product]]] = []
+        self.cost, self.rows = inf, 0
+        for output, table in zip(block.outputs, tables, strict=True):
+            sums = factorize(table, most)
+            if sums is None:
+                return
+            self._sums.append((output, sums))
         products = [product for _, some in self._sums for product in some]
         factors = {factor for product in products for factor in product.factors}
         waves = sum(len(factor.waves(1.0)[1]) for factor in factors)

@@ -18,6 +18,9 @@ __all__ = ["SeriesKernel"]
 _SCRATCH_BYTES = 2**23
 """What the buffers may take: larger ones leave the processor's cache, smaller ones cost more calls."""
 
+_MOST_PRODUCTS = 64
+"""Longer sums are not even looked for: to find all of them can take seconds."""
+
 
 class SeriesKernel:
     """A prepared evaluation of one series.
@@ -43,7 +46,8 @@ class SeriesKernel:
         for block, coefficients in zip(series.plan.blocks, series.coefficients, strict=True):
             scales = [series.scales[k] for k in block.inputs]
             planes = PlanesKernel(block, coefficients, scales, self._scratch)
-            products = ProductsKernel(block, coefficients, scales)
+            most = None if form == "products" else _MOST_PRODUCTS
+            products = ProductsKernel(block, coefficients, scales, most)
             cheaper = "products" if products.cost <= planes.cost else "planes"
             self._kernels.append(products if (form or cheaper) == "products" else planes)
 
