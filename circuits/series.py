@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_torch_array
 
 from circuits import fourier
 from circuits.definition import Circuit
@@ -95,7 +94,7 @@ class FourierSeries:
         """Return the terms of one observable whose coefficients exceed ``tolerance``, largest first."""
         for block, coeffs in zip(self.plan.blocks, self.coefficients, strict=True):
             if output in block.outputs:
-                table = np.asarray(coeffs[block.outputs.index(output)], dtype=np.float64)
+                table = _to_numpy(coeffs)[block.outputs.index(output)]
                 break
         else:
             raise UsageError(f"output {output} is not among the {self.num_outputs} of this series")
@@ -108,10 +107,6 @@ class FourierSeries:
             )
             found.append(Term(float(table[tuple(index)]), harmonics))
         return sorted(found, key=lambda term: -abs(term.coefficient))
-
-    def as_arrays(self) -> Mapping[str, np.ndarray]:
-        """Return the coefficients by block, to be stored."""
-        return {f"block{i}": np.asarray(c) for i, c in enumerate(self.coefficients)}
 
 
 def series_from_values(circuit: Circuit, values: Array) -> FourierSeries:
@@ -136,3 +131,9 @@ def series_from_values(circuit: Circuit, values: Array) -> FourierSeries:
         )
         blocks.append(fourier.coefficients(chosen, block.degrees))
     return FourierSeries(plan, tuple(blocks), circuit.scales)
+
+
+def _to_numpy(array: Array) -> np.ndarray:
+    """Return the values in float64, whatever device they are on and whatever graph they belong to."""
+    plain = array.detach().cpu() if is_torch_array(array) else array
+    return np.asarray(plain, dtype=np.float64)

@@ -280,3 +280,11 @@ def test_a_frozen_layer_keeps_no_graph_and_runs_in_chunks(small, monkeypatch):
     assert tracker.totals["executions"] == 2 * 5  # two groups of observables that commute
     assert not values.requires_grad
     torch.testing.assert_close(values, layer(x.requires_grad_()), rtol=0, atol=1e-12)
+
+
+def test_the_terms_of_a_trainable_layer_can_be_read(small):
+    series = layer_of(small, evaluate="fourier").series()
+    assert series.coefficients[0].requires_grad
+    constant = sum(term.coefficient for term in series.terms(0) if not term.harmonics)
+    x = torch.rand(4000, 2, generator=seeded(), dtype=torch.float64) * 4 * torch.pi
+    assert constant == pytest.approx(float(series(x).detach()[:, 0].mean()), abs=0.1)
