@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from circuits._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from circuits import backends, filters, fourier
     from circuits.backends import (
         NOISE_CHANNELS,
         Backend,
@@ -38,8 +39,11 @@ __all__ = [
     "backend",
     "backend_names",
     "backend_table",
+    "backends",
     "circuit",
     "draw",
+    "filters",
+    "fourier",
     "quanvolutional_filter",
     "series_from_values",
     "without_entanglement",
@@ -63,6 +67,9 @@ __getattr__ = lazy_exports(
         "FourierSeries": "circuits.series",
         "MissingExtraError": "circuits.errors",
         "UsageError": "circuits.errors",
+        "backends": "circuits.backends",
+        "filters": "circuits.filters",
+        "fourier": "circuits.fourier",
         "circuit": "circuits.decorator",
         "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",

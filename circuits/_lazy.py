@@ -14,12 +14,13 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
 
     Args:
         package: The importing package's ``__name__``.
-        homes: For each public name the module that defines it.
+        homes: For each public name the module that defines it, or that it is.
     """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(homes[name]), name)
+        module = importlib.import_module(homes[name])
+        return module if homes[name] == f"{package}.{name}" else getattr(module, name)
 
     return get

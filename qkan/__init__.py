@@ -17,6 +17,7 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
+    from qkan import cache, data, layers, plotting
     from qkan.data import mnist
     from qkan.layers.bspline import BSplineKANLayer
     from qkan.layers.chebyshev import ChebyshevKANLayer
@@ -43,7 +44,11 @@ __all__ = [
     "TableSplineLayer",
     "UsageError",
     "__version__",
+    "cache",
+    "data",
+    "layers",
     "mnist",
+    "plotting",
     "preprocess",
 ]
 
@@ -62,6 +67,10 @@ __getattr__ = lazy_exports(
         "QuantumLayer": "qkan.layers.quantum",
         "Quanvolution2d": "qkan.layers.quanvolution",
         "UsageError": "circuits.errors",
+        "cache": "qkan.cache",
+        "data": "qkan.data",
+        "layers": "qkan.layers",
+        "plotting": "qkan.plotting",
         "mnist": "qkan.data",
         "preprocess": "qkan.layers.preprocess",
     },
