@@ -24,8 +24,11 @@ from qkan.layers.qkan.bloch_steps import Chain, Mix, Turn, chains
 
 __all__ = ["ClosedForm"]
 
-Vector = list[Tensor]
+Vector = tuple[Tensor, ...]
 """The components x, y, z, each ``(nodes, edges or 1)``."""
+
+_CHUNK = 8192
+"""Edges that are computed together: their vectors at all nodes then stay in the processor's cache."""
 
 
 class ClosedForm:
@@ -37,7 +40,7 @@ class ClosedForm:
     """
 
     def __init__(self, program: BlochProgram, degree: int):
-        self._state, self._observable = chains(program, degree)
+        self._chains = chains(program, degree)
         self._offset = program.observable[0]
         self._analysis = fourier.coefficients(np.eye(2 * degree + 1), [degree]).T.copy()
         matrix = program.weights
@@ -57,90 +60,99 @@ class ClosedForm:
         flat = [weight.reshape(-1, weight.shape[-1]) for weight in weights]
         angles = flat[0] if len(flat) == 1 else torch.cat(flat)
         if self._weights is not None:
-            angles = _constant(self._weights, angles) @ angles
+            angles = constant(self._weights, angles) @ angles
         if self._constants is not None:
-            angles = angles + _constant(self._constants, angles)
+            angles = angles + constant(self._constants, angles)
         if inside_transform() or torch.compiler.is_compiling():
-            return self.coefficients(angles)
+            return self.coefficients(angles.cos(), angles.sin())
         result: Tensor = _Coefficients.apply(angles, self)
         return result
 
-    def coefficients(self, angles: Tensor) -> Tensor:
-        """Return the coefficients by differentiable operations; the reference of the written gradient."""
-        return self.evaluate(angles.cos(), angles.sin())
-
-    def evaluate(self, cos: Tensor, sin: Tensor) -> Tensor:
-        """Return the coefficients from the cosines and sines of the angles."""
-        state = _run(self._state, cos, sin)[0]
-        observable = _run(self._observable, cos, sin)[0]
-        values = (state * observable).view(3, -1, cos.shape[-1]).sum(0)
+    def coefficients(self, cos: Tensor, sin: Tensor) -> Tensor:
+        """Return the coefficients from the cosines and sines of the angles, by differentiable operations."""
+        rows = cos.unbind(), sin.unbind()
+        (state, _), (observable, _) = (_run(chain, *rows) for chain in self._chains)
+        values = state[0] * observable[0]
+        for a, b in zip(state[1:], observable[1:], strict=True):
+            values = torch.addcmul(values, a, b)
         if self._offset:
             values = values + self._offset
-        return _constant(self._analysis, values) @ values
+        return constant(self._analysis, values) @ values
 
-    def gradient(self, cos: Tensor, sin: Tensor, upstream: Tensor) -> Tensor:
-        """Return the gradient with respect to the angles."""
-        state, state_trail = _run(self._state, cos, sin)
-        observable, observable_trail = _run(self._observable, cos, sin)
-        at_nodes = (_constant(self._analysis.T, upstream) @ upstream).repeat(3, 1)
-        result = torch.zeros_like(cos)
-        _pull_back(self._state, at_nodes * observable, state_trail, (cos, sin), result)
-        _pull_back(self._observable, at_nodes * state, observable_trail, (cos, sin), result)
-        return result
+    def gradient(self, cos: Tensor, sin: Tensor, upstream: Tensor, out: Tensor) -> None:
+        """Write the gradient with respect to the angles into ``out``."""
+        rows = cos.unbind(), sin.unbind()
+        (state, state_trail), (observable, observable_trail) = (
+            _run(chain, *rows) for chain in self._chains
+        )
+        at_nodes = constant(self._analysis.T, upstream) @ upstream
+        toward_state = tuple(at_nodes * part for part in observable)
+        toward_observable = tuple(at_nodes * part for part in state)
+        by_angle: dict[int, Tensor] = {}
+        _pull_back(self._chains[0], toward_state, state_trail, *rows, by_angle)
+        _pull_back(self._chains[1], toward_observable, observable_trail, *rows, by_angle)
+        torch.stack([by_angle[row] for row in range(len(cos))], out=out)
 
 
-def _run(chain: Chain, cos: Tensor, sin: Tensor) -> tuple[Tensor, list[Vector]]:
-    """Return the vector at the end, (3 nodes, edges), and the one behind each rotation."""
-    vector = list(_constant(chain.start, cos).view(3, -1, 1))
+def constant(array: np.ndarray, like: Tensor) -> Tensor:
+    """Return a constant of the dtype and on the device of a tensor."""
+    return torch.from_numpy(array).to(like)
+
+
+def _run(
+    chain: Chain, cos: Sequence[Tensor], sin: Sequence[Tensor]
+) -> tuple[Vector, list[Vector]]:
+    """Return the vector at the end, and the one behind each rotation."""
+    vector = constant(chain.start, cos[0]).view(3, -1, 1).unbind()
     trail = []
     for step in chain.steps:
         if isinstance(step, Turn):
-            vector = _turn(vector, step.axis, cos[step.row], step.sign * sin[step.row])
+            vector = _turn(vector, step.axis, cos[step.row], sin[step.row], step.sign)
             trail.append(vector)
         else:
-            vector = list((_constant(step.matrix, cos) @ _joined(vector)).chunk(3))
-    return _joined(vector), trail
+            vector = _mix(step.matrix, vector)
+    return vector, trail
 
 
 def _pull_back(
     chain: Chain,
-    gradient: Tensor,
+    gradient: Vector,
     trail: list[Vector],
-    angles: tuple[Tensor, Tensor],
-    result: Tensor,
+    cos: Sequence[Tensor],
+    sin: Sequence[Tensor],
+    by_angle: dict[int, Tensor],
 ) -> None:
-    """Add the gradient of each of the chain's angles to its row of ``result``."""
-    cos, sin = angles
-    parts = list(gradient.chunk(3))
+    """Put the gradient of each of the chain's angles into ``by_angle``."""
     for step in reversed(chain.steps):
         if isinstance(step, Mix):
-            parts = list((_constant(step.matrix.T, cos) @ _joined(parts)).chunk(3))
+            gradient = _mix(step.matrix.T, gradient)
             continue
         vector = trail.pop()
         first, second = (step.axis + 1) % 3, (step.axis + 2) % 3
-        slope = parts[second] * vector[first]
-        slope = torch.addcmul(slope, parts[first], vector[second], value=-1)
-        result[step.row].add_(slope.sum(0), alpha=step.sign)
-        parts = _turn(parts, step.axis, cos[step.row], -step.sign * sin[step.row])
+        if step.sign < 0:
+            first, second = second, first
+        slope = gradient[second] * vector[first]
+        slope = torch.addcmul(slope, gradient[first], vector[second], value=-1)
+        by_angle[step.row] = slope.sum(0) if len(slope) > 1 else slope[0]
+        gradient = _turn(gradient, step.axis, cos[step.row], sin[step.row], -step.sign)
 
 
-def _turn(vector: Vector, axis: int, cos: Tensor, sin: Tensor) -> Vector:
-    """Rotate about an axis by the angles with these cosines and sines."""
+def _turn(vector: Vector, axis: int, cos: Tensor, sin: Tensor, sign: float) -> Vector:
+    """Rotate about an axis by the angles with these cosines and sines; undo it if the sign is -1."""
     first, second = (axis + 1) % 3, (axis + 2) % 3
     q, r = vector[first], vector[second]
-    result = list(vector)
-    result[first] = torch.addcmul(q * cos, r, sin, value=-1)
-    result[second] = torch.addcmul(r * cos, q, sin)
-    return result
+    turned = list(vector)
+    turned[first] = torch.addcmul(q * cos, r, sin, value=-sign)
+    turned[second] = torch.addcmul(r * cos, q, sin, value=sign)
+    return tuple(turned)
 
 
-def _joined(vector: Vector) -> Tensor:
-    """Return the components below each other, (3 nodes, edges)."""
-    return torch.cat(torch.broadcast_tensors(*vector))
-
-
-def _constant(array: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(array).to(like)
+def _mix(matrix: np.ndarray, vector: Vector) -> Vector:
+    """Apply a constant matrix to the components at all nodes."""
+    if len({part.shape for part in vector}) > 1:
+        vector = torch.broadcast_tensors(*vector)
+    mixed = constant(matrix, vector[0]) @ torch.cat(vector)
+    return mixed.view(3, -1, mixed.shape[-1]).unbind()
 
 
 class _Coefficients(torch.autograd.Function):
@@ -148,17 +160,21 @@ class _Coefficients(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, angles: Tensor, form: ClosedForm) -> Tensor:
-        ctx.form = form
         cos, sin = angles.cos(), angles.sin()
+        ctx.form = form
         ctx.save_for_backward(angles, cos, sin)
-        return form.evaluate(cos, sin)
+        pairs = zip(cos.split(_CHUNK, dim=1), sin.split(_CHUNK, dim=1), strict=True)
+        parts = [form.coefficients(*pair) for pair in pairs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
         angles, cos, sin = ctx.saved_tensors
         if torch.is_grad_enabled():
-            (result,) = torch.autograd.grad(
-                ctx.form.coefficients(angles), angles, upstream, create_graph=True
-            )
-            return result, None
-        return ctx.form.gradient(cos, sin, upstream), None
+            plain = ctx.form.coefficients(angles.cos(), angles.sin())
+            return torch.autograd.grad(plain, angles, upstream, create_graph=True)[0], None
+        result = torch.empty_like(angles)
+        for start in range(0, angles.shape[1], _CHUNK):
+            part = slice(start, start + _CHUNK)
+            ctx.form.gradient(cos[:, part], sin[:, part], upstream[:, part], result[:, part])
+        return result, None

@@ -192,7 +192,7 @@ class QuantumKANLayer(nn.Module):
         if self.input_range is not None and len(x):
             x = self.input_range(x)
         mode = self.choose(len(x))
-        y = self._direct(x) if mode == "direct" else self._series(x, self._coefficients(mode))
+        y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
         if self.base is not None and self.base_weight is not None:
             y = torch.addmm(y, _BASES[self.base](x), self.base_weight)
         return y.reshape(*input.shape[:-1], self.out_features)
@@ -252,7 +252,8 @@ class QuantumKANLayer(nn.Module):
             flat = series.coefficients(values.flatten(1), self.circuit.degrees).T.to(self.dtype)
         return flat.reshape(-1, self.in_features, self.out_features)
 
-    def _series(self, x: Tensor, coefficients: Tensor) -> Tensor:
+    def sum_of_series(self, x: Tensor, coefficients: Tensor) -> Tensor:
+        """Return the quantum part of the outputs from the edges' Fourier coefficients."""
         if self.weight is not None:
             coefficients = coefficients * self.weight
         constant, waves = coefficients.split([1, len(coefficients) - 1])
