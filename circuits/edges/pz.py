@@ -27,7 +27,8 @@ def pz(*, depth: int = 3) -> Circuit:
         depth: How many times the input is uploaded.
 
     Example:
-        >>> [gate.name for gate in pz(depth=1).gates([0.0], theta=[[0.1, 0.2], [0.3, 0.4]])]
+        >>> import numpy as np
+        >>> [gate.name for gate in pz(depth=1).gates(np.zeros(1), theta=np.zeros((2, 2)))]
         ['Hadamard', 'RZ', 'RY', 'RZ', 'RZ', 'RY']
     """
     return make_circuit(

@@ -24,11 +24,15 @@ from qkan.layers.qkan.bloch_steps import Chain, Mix, Turn, chains
 
 __all__ = ["ClosedForm"]
 
-Vector = tuple[Tensor, ...]
-"""The components x, y, z, each ``(nodes, edges or 1)``."""
+Vector = tuple[Tensor | None, Tensor | None, Tensor | None]
+"""The components x, y, z, each ``(nodes, edges or 1)``, or None where it is zero for every edge."""
+
+Rows = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+"""The cosines and the sines of the angles, row by row."""
 
 _CHUNK = 8192
-"""Edges that are computed together: their vectors at all nodes then stay in the processor's cache."""
+"""So many edges are computed together, which bounds the memory. With no more than that, backwards the vectors are
+remembered; with more they are computed again."""
 
 
 class ClosedForm:
@@ -70,28 +74,34 @@ class ClosedForm:
 
     def coefficients(self, cos: Tensor, sin: Tensor) -> Tensor:
         """Return the coefficients from the cosines and sines of the angles, by differentiable operations."""
-        rows = cos.unbind(), sin.unbind()
-        (state, _), (observable, _) = (_run(chain, *rows) for chain in self._chains)
-        values = state[0] * observable[0]
-        for a, b in zip(state[1:], observable[1:], strict=True):
-            values = torch.addcmul(values, a, b)
+        return self.read_out(self.run((cos.unbind(), sin.unbind())))
+
+    def run(self, rows: Rows) -> list[list[Vector]]:
+        """Return, for the state and for the observable, the vector behind each step."""
+        return [_run(chain, rows) for chain in self._chains]
+
+    def read_out(self, trails: list[list[Vector]]) -> Tensor:
+        """Return the coefficients from the vectors where state and observable meet."""
+        values = None
+        for a, b in zip(*(trail[-1] for trail in trails), strict=True):
+            if a is not None and b is not None:
+                values = a * b if values is None else torch.addcmul(values, a, b)
+        assert values is not None  # a circuit whose value is always 0 has degree 0
         if self._offset:
             values = values + self._offset
         return constant(self._analysis, values) @ values
 
-    def gradient(self, cos: Tensor, sin: Tensor, upstream: Tensor, out: Tensor) -> None:
+    def gradient(
+        self, rows: Rows, trails: list[list[Vector]], upstream: Tensor, out: Tensor
+    ) -> None:
         """Write the gradient with respect to the angles into ``out``."""
-        rows = cos.unbind(), sin.unbind()
-        (state, state_trail), (observable, observable_trail) = (
-            _run(chain, *rows) for chain in self._chains
-        )
         at_nodes = constant(self._analysis.T, upstream) @ upstream
-        toward_state = tuple(at_nodes * part for part in observable)
-        toward_observable = tuple(at_nodes * part for part in state)
+        ends = [trail[-1] for trail in trails]
         by_angle: dict[int, Tensor] = {}
-        _pull_back(self._chains[0], toward_state, state_trail, *rows, by_angle)
-        _pull_back(self._chains[1], toward_observable, observable_trail, *rows, by_angle)
-        torch.stack([by_angle[row] for row in range(len(cos))], out=out)
+        for chain, trail, other in zip(self._chains, trails, reversed(ends), strict=True):
+            toward = [torch.zeros_like(at_nodes) if part is None else at_nodes * part for part in other]
+            _pull_back(chain, toward, trail, rows, by_angle)
+        torch.stack([by_angle[row] for row in range(len(out))], out=out)
 
 
 def constant(array: np.ndarray, like: Tensor) -> Tensor:
@@ -99,42 +109,45 @@ def constant(array: np.ndarray, like: Tensor) -> Tensor:
     return torch.from_numpy(array).to(like)
 
 
-def _run(
-    chain: Chain, cos: Sequence[Tensor], sin: Sequence[Tensor]
-) -> tuple[Vector, list[Vector]]:
-    """Return the vector at the end, and the one behind each rotation."""
-    vector = constant(chain.start, cos[0]).view(3, -1, 1).unbind()
-    trail = []
+def _run(chain: Chain, rows: Rows) -> list[Vector]:
+    cos, sin = rows
+    parts = constant(chain.start, cos[0]).view(3, -1, 1).unbind()
+    zero = ~chain.start.reshape(3, -1).any(1)
+    vector = _vector([None if nil else part for nil, part in zip(zero, parts, strict=True)])
+    trail = [vector]
     for step in chain.steps:
         if isinstance(step, Turn):
             vector = _turn(vector, step.axis, cos[step.row], sin[step.row], step.sign)
-            trail.append(vector)
         else:
             vector = _mix(step.matrix, vector)
-    return vector, trail
+        trail.append(vector)
+    return trail
 
 
 def _pull_back(
     chain: Chain,
-    gradient: Vector,
+    toward: Sequence[Tensor],
     trail: list[Vector],
-    cos: Sequence[Tensor],
-    sin: Sequence[Tensor],
+    rows: Rows,
     by_angle: dict[int, Tensor],
 ) -> None:
     """Put the gradient of each of the chain's angles into ``by_angle``."""
-    for step in reversed(chain.steps):
+    cos, sin = rows
+    gradient = _vector(toward)
+    for index in range(len(chain.steps) - 1, -1, -1):
+        step, vector = chain.steps[index], trail[index + 1]
         if isinstance(step, Mix):
             gradient = _mix(step.matrix.T, gradient)
             continue
-        vector = trail.pop()
         first, second = (step.axis + 1) % 3, (step.axis + 2) % 3
         if step.sign < 0:
             first, second = second, first
-        slope = gradient[second] * vector[first]
-        slope = torch.addcmul(slope, gradient[first], vector[second], value=-1)
+        slope = _difference(gradient[second], vector[first], gradient[first], vector[second], 1.0)
+        if slope is None:
+            slope = torch.zeros_like(cos[step.row]).unsqueeze(0)
         by_angle[step.row] = slope.sum(0) if len(slope) > 1 else slope[0]
-        gradient = _turn(gradient, step.axis, cos[step.row], sin[step.row], -step.sign)
+        if index > 0:
+            gradient = _turn(gradient, step.axis, cos[step.row], sin[step.row], -step.sign)
 
 
 def _turn(vector: Vector, axis: int, cos: Tensor, sin: Tensor, sign: float) -> Vector:
@@ -142,17 +155,37 @@ def _turn(vector: Vector, axis: int, cos: Tensor, sin: Tensor, sign: float) -> V
     first, second = (axis + 1) % 3, (axis + 2) % 3
     q, r = vector[first], vector[second]
     turned = list(vector)
-    turned[first] = torch.addcmul(q * cos, r, sin, value=-sign)
-    turned[second] = torch.addcmul(r * cos, q, sin, value=sign)
-    return tuple(turned)
+    turned[first] = _difference(q, cos, r, sin, sign)
+    turned[second] = _difference(r, cos, q, sin, -sign)
+    return _vector(turned)
+
+
+def _difference(
+    a: Tensor | None, b: Tensor | None, c: Tensor | None, d: Tensor | None, sign: float
+) -> Tensor | None:
+    """Return ``a b - sign c d``, where None is zero."""
+    if c is None or d is None:
+        return None if a is None or b is None else a * b
+    if a is None or b is None:
+        return c * d if sign < 0 else -c * d
+    return torch.addcmul(a * b, c, d, value=-sign)
 
 
 def _mix(matrix: np.ndarray, vector: Vector) -> Vector:
     """Apply a constant matrix to the components at all nodes."""
-    if len({part.shape for part in vector}) > 1:
-        vector = torch.broadcast_tensors(*vector)
-    mixed = constant(matrix, vector[0]) @ torch.cat(vector)
-    return mixed.view(3, -1, mixed.shape[-1]).unbind()
+    parts = [part for part in vector if part is not None]
+    if len(parts) < 3:
+        there = [part is not None for part in vector]
+        matrix = matrix.reshape(len(matrix), 3, -1)[:, there].reshape(len(matrix), -1)
+    if any(part.shape != parts[0].shape for part in parts):
+        parts = list(torch.broadcast_tensors(*parts))
+    mixed = constant(matrix, parts[0]) @ torch.cat(parts)
+    return _vector(mixed.view(3, -1, mixed.shape[-1]).unbind())
+
+
+def _vector(parts: Sequence[Tensor | None]) -> Vector:
+    x, y, z = parts
+    return x, y, z
 
 
 class _Coefficients(torch.autograd.Function):
@@ -161,11 +194,13 @@ class _Coefficients(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, angles: Tensor, form: ClosedForm) -> Tensor:
         cos, sin = angles.cos(), angles.sin()
-        ctx.form = form
+        ctx.form, ctx.trails = form, None
         ctx.save_for_backward(angles, cos, sin)
+        if angles.shape[1] <= _CHUNK:
+            ctx.trails = form.run((cos.unbind(), sin.unbind()))
+            return form.read_out(ctx.trails)
         pairs = zip(cos.split(_CHUNK, dim=1), sin.split(_CHUNK, dim=1), strict=True)
-        parts = [form.coefficients(*pair) for pair in pairs]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return torch.cat([form.coefficients(*pair) for pair in pairs], dim=1)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
@@ -176,5 +211,7 @@ class _Coefficients(torch.autograd.Function):
         result = torch.empty_like(angles)
         for start in range(0, angles.shape[1], _CHUNK):
             part = slice(start, start + _CHUNK)
-            ctx.form.gradient(cos[:, part], sin[:, part], upstream[:, part], result[:, part])
+            rows = cos[:, part].unbind(), sin[:, part].unbind()
+            trails = ctx.form.run(rows) if ctx.trails is None else ctx.trails
+            ctx.form.gradient(rows, trails, upstream[:, part], result[:, part])
         return result, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from circuits.backends import Backend
 from circuits.batching import WEIGHT_BATCHING, weight_batching
 from qkan.layers.torch_layer import CircuitTorchLayer
 
-__all__ = ["EdgeCircuits"]
+__all__ = ["EdgeCircuits", "uniform"]
 
 
 class EdgeCircuits(nn.Module):
@@ -63,11 +63,12 @@ class EdgeCircuits(nn.Module):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw every weight uniformly from [0, 2 pi), different for each edge."""
         for weight in self.torch_layer.parameters():
-            weight.copy_(2 * np.pi * _uniform(weight.shape, generator))
+            weight.copy_(2 * np.pi * uniform(weight.shape, generator))
 
     def weights(self) -> list[Tensor]:
         """Return the weights in the circuit's order, each ``(*shape, *edges)``."""
-        return [self.torch_layer.get_parameter(name) for name in self.circuit.weight_shapes]
+        own = self.torch_layer.qnode_weights
+        return [own[name] for name in self.circuit.weight_shapes]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Run the circuits."""
@@ -103,6 +104,7 @@ class EdgeCircuits(nn.Module):
         return values
 
 
-def _uniform(shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+def uniform(shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
+    """Draw numbers from [0, 1) in float64, so that a seed gives the same layer in any dtype."""
     device = "cpu" if generator is None else generator.device
     return torch.rand(shape, generator=generator, dtype=torch.float64, device=device)

@@ -19,7 +19,7 @@ from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
 from qkan.layers.checks import require_finite
 from qkan.layers.qkan.closed_form import ClosedForm
-from qkan.layers.qkan.edge_circuits import EdgeCircuits
+from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
 from qkan.layers.qkan.product import per_edge_sum, per_input_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
@@ -97,6 +97,7 @@ class QuantumKANLayer(nn.Module):
     weight: nn.Parameter | None
     bias: nn.Parameter | None
     base_weight: nn.Parameter | None
+    _like: Tensor
 
     def __init__(
         self,
@@ -153,6 +154,8 @@ class QuantumKANLayer(nn.Module):
         self.weight = parameter(weight, *edges)
         self.bias = parameter(bias, *edges)
         self.base_weight = parameter(base is not None, *edges)
+        # Says dtype and device of a layer that may have no parameter at all.
+        self.register_buffer("_like", torch.empty(0, device=device, dtype=dtype), persistent=False)
         self.reset_parameters(generator)
 
     @torch.no_grad()
@@ -169,10 +172,7 @@ class QuantumKANLayer(nn.Module):
             if values is not None:
                 values.fill_(start)
         if self.base_weight is not None:
-            device = "cpu" if generator is None else generator.device
-            shape = self.base_weight.shape
-            drawn = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
-            self.base_weight.copy_(bound * (2 * drawn - 1))
+            self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges."""
@@ -181,10 +181,9 @@ class QuantumKANLayer(nn.Module):
                 f"QuantumKANLayer: expected an input of shape (..., {self.in_features}), "
                 f"got {tuple(input.shape)}; the last dimension must be in_features"
             )
-        dtype = self.dtype
-        if input.dtype != dtype:
+        if input.dtype != self.dtype:
             raise UsageError(
-                f"QuantumKANLayer: expected {dtype}, the layer's dtype, got {input.dtype}; "
+                f"QuantumKANLayer: expected {self.dtype}, the layer's dtype, got {input.dtype}; "
                 "convert the input or the layer with .to(dtype)"
             )
         require_finite(input, "QuantumKANLayer")
@@ -200,7 +199,7 @@ class QuantumKANLayer(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters."""
-        return next((p.dtype for p in self.parameters()), torch.get_default_dtype())
+        return self._like.dtype
 
     def choose(self, samples: int) -> str:
         """Return the evaluation for so many samples; keep and log the choice and its reason."""
@@ -248,24 +247,24 @@ class QuantumKANLayer(nn.Module):
             flat = self._closed(weights)
         else:
             nodes = torch.from_numpy(series.nodes(self.circuit.degrees, self.circuit.scales))
-            values = self.edges(nodes.to(next(self.parameters()).device))
+            values = self.edges(nodes.to(self._like.device))
             flat = series.coefficients(values.flatten(1), self.circuit.degrees).T.to(self.dtype)
         return flat.reshape(-1, self.in_features, self.out_features)
 
     def sum_of_series(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Return the quantum part of the outputs from the edges' Fourier coefficients."""
-        if self.weight is not None:
-            coefficients = coefficients * self.weight
-        constant, waves = coefficients.split([1, len(coefficients) - 1])
-        offset = constant[0].sum(0)
-        if self.bias is not None:
-            offset = offset + self._bias_sum()
         rate = self.circuit.scales[0]
-        if self.scaling == "per-edge" and self.scale is not None and self.shift is not None:
-            scale, shift = (self.scale, self.shift) if rate == 1 else (rate * self.scale, rate * self.shift)
-            return per_edge_sum(x, scale, shift, waves) + offset
-        angles = self._angles(x)
-        return per_input_sum(angles if rate == 1 else rate * angles, waves) + offset
+        if self.scaling != "per-edge" or self.scale is None or self.shift is None:
+            angles = self._angles(x)
+            angles = angles if rate == 1 else rate * angles
+            return per_input_sum(angles, coefficients, self.weight, self.bias)
+        constant, waves = coefficients.split([1, len(coefficients) - 1])
+        scale, shift = self.scale, self.shift
+        if rate != 1:
+            scale, shift = rate * scale, rate * shift
+        if self.weight is not None:
+            waves = waves * self.weight
+        return per_edge_sum(x, scale, shift, waves) + self._weighted(constant[0]).sum(0)
 
     def _direct(self, x: Tensor) -> Tensor:
         angles = self._angles(x)
@@ -275,10 +274,6 @@ class QuantumKANLayer(nn.Module):
     def _weighted(self, values: Tensor) -> Tensor:
         values = values if self.bias is None else values + self.bias
         return values if self.weight is None else values * self.weight
-
-    def _bias_sum(self) -> Tensor:
-        assert self.bias is not None
-        return (self.bias if self.weight is None else self.bias * self.weight).sum(0)
 
     def _angles(self, x: Tensor) -> Tensor:
         """Return a x + b, (N, in), or (N, in, out) where each edge has its own."""
