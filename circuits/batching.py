@@ -45,11 +45,13 @@ def weight_batching(circuit: Circuit) -> str | None:
         for k, row in enumerate(inputs)
     ]
     for name in WEIGHT_BATCHING:
-        given = weights if name == "last" else {n: np.moveaxis(w, -1, 0) for n, w in weights.items()}
+        given = (
+            weights if name == "last" else {n: np.moveaxis(w, -1, 0) for n, w in weights.items()}
+        )
         try:
             batched = elementary(record(circuit.function, view(inputs), given)[0])
             if gates_differ(batched, singles) is None:
                 return name
-        except Exception:  # noqa: S112  (whatever a user's function raises, this way is not its way)
+        except Exception:  # whatever a user's function raises, this way is not its way
             continue
     return None

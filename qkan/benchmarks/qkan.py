@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pennylane as qml
@@ -68,12 +69,10 @@ def _steps(
     x = torch.rand(batch, widths[0], generator=generator)
 
     def chain(**options: Any) -> nn.Sequential:
-        pairs = zip(widths, widths[1:], strict=False)
-        return nn.Sequential(
-            *(QuantumKANLayer(a, b, "pz(depth=3)", generator=generator, **options) for a, b in pairs)
-        )
+        options |= {"edge": "pz(depth=3)", "generator": generator}
+        return nn.Sequential(*(QuantumKANLayer(a, b, **options) for a, b in pairwise(widths)))
 
-    linear = nn.Sequential(*(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+    linear = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(widths)))
     against, floor = f"nn.Linear {label}", f"floor {label}"
     quantum = chain()
     megabytes = saved_for_backward(quantum, x) / 2**20
@@ -82,9 +81,7 @@ def _steps(
         Case(against, _step(linear, x)),
         Case(floor, _floor(quantum, widths, batch), against=against),
         case(f"QKAN {label} ({megabytes:.1f} MiB saved)", _step(quantum, x), target=per_input),
-        case(
-            f"QKAN {label}, scale per edge", _step(chain(scale="per-edge"), x), target=per_edge
-        ),
+        case(f"QKAN {label}, scale per edge", _step(chain(scale="per-edge"), x), target=per_edge),
     ]
     if compiled:
         cases.append(case(f"QKAN {label}, compiled", _step(torch.compile(chain()), x)))
@@ -104,15 +101,13 @@ def _step(module: Any, x: Tensor) -> Step:
 
 def _floor(quantum: nn.Module, widths: Sequence[int], batch: int) -> Step:
     """Adam on the same parameters, and the three matrix products of each layer."""
-    for parameter in quantum.parameters():
-        parameter.grad = torch.zeros_like(parameter)
     parameters = [nn.Parameter(torch.zeros_like(p)) for p in quantum.parameters()]
     for parameter in parameters:
         parameter.grad = torch.ones_like(parameter)
     optimizer = torch.optim.Adam(parameters)
     shapes = [
         (torch.rand(batch, 7 * a), torch.rand(7 * a, b), torch.rand(batch, b))
-        for a, b in zip(widths, widths[1:], strict=False)
+        for a, b in pairwise(widths)
     ]
 
     def run() -> None:
@@ -133,10 +128,10 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
     against = f"one layer's step {label}"
     coefficients = layer.coefficients().detach().requires_grad_()
     upstream = torch.ones_like(coefficients)
-    optimizer = torch.optim.Adam([nn.Parameter(p.detach().clone()) for p in layer.parameters()])
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = torch.ones_like(parameter)
+    parameters = [nn.Parameter(p.detach().clone()) for p in layer.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer = torch.optim.Adam(parameters)
 
     def make_coefficients() -> None:
         torch.autograd.backward(layer.coefficients(), upstream)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,9 +29,13 @@ Vector = tuple[Tensor | None, Tensor | None, Tensor | None]
 Rows = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 """The cosines and the sines of the angles, row by row."""
 
-_CHUNK = 8192
-"""So many edges are computed together, which bounds the memory. With no more than that, backwards the vectors are
-remembered; with more they are computed again."""
+_CHUNK = 2**15
+"""So many edges are computed together, which bounds the memory."""
+
+_REMEMBERED = 2**13
+"""With no more edges than this, the vectors are remembered for the gradient; else they are computed again."""
+
+_ALL = (True, True, True)
 
 
 class ClosedForm:
@@ -46,10 +49,12 @@ class ClosedForm:
     def __init__(self, program: BlochProgram, degree: int):
         self._chains = chains(program, degree)
         self._offset = program.observable[0]
-        self._analysis = fourier.coefficients(np.eye(2 * degree + 1), [degree]).T.copy()
-        matrix = program.weights
-        self._weights = None if np.array_equal(matrix, np.eye(len(matrix))) else matrix
-        self._constants = program.constants[:, None] if program.constants.any() else None
+        identity = torch.eye(2 * degree + 1, dtype=torch.float64)
+        self._analysis: Tensor = fourier.coefficients(identity, [degree]).T.contiguous()
+        matrix, constants = torch.from_numpy(program.weights), torch.from_numpy(program.constants)
+        plain = torch.equal(matrix, torch.eye(*matrix.shape, dtype=torch.float64))
+        self._weights = None if plain else matrix
+        self._constants = constants.unsqueeze(1) if constants.any() else None
 
     def __call__(self, weights: Sequence[Tensor]) -> Tensor:
         """Return the coefficients of 1, cos, sin, cos 2, ... of the scaled input.
@@ -64,9 +69,9 @@ class ClosedForm:
         flat = [weight.reshape(-1, weight.shape[-1]) for weight in weights]
         angles = flat[0] if len(flat) == 1 else torch.cat(flat)
         if self._weights is not None:
-            angles = constant(self._weights, angles) @ angles
+            angles = self._weights.to(angles) @ angles
         if self._constants is not None:
-            angles = angles + constant(self._constants, angles)
+            angles = angles + self._constants.to(angles)
         if inside_transform() or torch.compiler.is_compiling():
             return self.coefficients(angles.cos(), angles.sin())
         result: Tensor = _Coefficients.apply(angles, self)
@@ -82,44 +87,40 @@ class ClosedForm:
 
     def read_out(self, trails: list[list[Vector]]) -> Tensor:
         """Return the coefficients from the vectors where state and observable meet."""
-        values = None
+        values: Tensor | None = None
         for a, b in zip(*(trail[-1] for trail in trails), strict=True):
             if a is not None and b is not None:
                 values = a * b if values is None else torch.addcmul(values, a, b)
         assert values is not None  # a circuit whose value is always 0 has degree 0
         if self._offset:
             values = values + self._offset
-        return constant(self._analysis, values) @ values
+        result: Tensor = self._analysis.to(values) @ values
+        return result
 
     def gradient(
         self, rows: Rows, trails: list[list[Vector]], upstream: Tensor, out: Tensor
     ) -> None:
         """Write the gradient with respect to the angles into ``out``."""
-        at_nodes = constant(self._analysis.T, upstream) @ upstream
+        at_nodes = self._analysis.T.to(upstream) @ upstream
         ends = [trail[-1] for trail in trails]
         by_angle: dict[int, Tensor] = {}
         for chain, trail, other in zip(self._chains, trails, reversed(ends), strict=True):
-            toward = [torch.zeros_like(at_nodes) if part is None else at_nodes * part for part in other]
+            toward = [
+                torch.zeros_like(at_nodes) if part is None else at_nodes * part for part in other
+            ]
             _pull_back(chain, toward, trail, rows, by_angle)
         torch.stack([by_angle[row] for row in range(len(out))], out=out)
 
 
-def constant(array: np.ndarray, like: Tensor) -> Tensor:
-    """Return a constant of the dtype and on the device of a tensor."""
-    return torch.from_numpy(array).to(like)
-
-
 def _run(chain: Chain, rows: Rows) -> list[Vector]:
     cos, sin = rows
-    parts = constant(chain.start, cos[0]).view(3, -1, 1).unbind()
-    zero = ~chain.start.reshape(3, -1).any(1)
-    vector = _vector([None if nil else part for nil, part in zip(zero, parts, strict=True)])
+    vector = _vector([None if part is None else part.to(cos[0]) for part in chain.start])
     trail = [vector]
     for step in chain.steps:
         if isinstance(step, Turn):
             vector = _turn(vector, step.axis, cos[step.row], sin[step.row], step.sign)
         else:
-            vector = _mix(step.matrix, vector)
+            vector = _mix(step.matrix, vector, _ALL)
         trail.append(vector)
     return trail
 
@@ -137,7 +138,7 @@ def _pull_back(
     for index in range(len(chain.steps) - 1, -1, -1):
         step, vector = chain.steps[index], trail[index + 1]
         if isinstance(step, Mix):
-            gradient = _mix(step.matrix.T, gradient)
+            gradient = _mix(step.matrix.T, gradient, step.alive)
             continue
         first, second = (step.axis + 1) % 3, (step.axis + 2) % 3
         if step.sign < 0:
@@ -171,16 +172,13 @@ def _difference(
     return torch.addcmul(a * b, c, d, value=-sign)
 
 
-def _mix(matrix: np.ndarray, vector: Vector) -> Vector:
-    """Apply a constant matrix to the components at all nodes."""
+def _mix(matrix: Tensor, vector: Vector, alive: Sequence[bool]) -> Vector:
+    """Apply a constant matrix, from the components that are there to those that are ``alive``."""
     parts = [part for part in vector if part is not None]
-    if len(parts) < 3:
-        there = [part is not None for part in vector]
-        matrix = matrix.reshape(len(matrix), 3, -1)[:, there].reshape(len(matrix), -1)
-    if any(part.shape != parts[0].shape for part in parts):
-        parts = list(torch.broadcast_tensors(*parts))
-    mixed = constant(matrix, parts[0]) @ torch.cat(parts)
-    return _vector(mixed.view(3, -1, mixed.shape[-1]).unbind())
+    edges = max(part.shape[-1] for part in parts)
+    mixed = matrix.to(parts[0]) @ torch.cat([part.expand(-1, edges) for part in parts])
+    rows = iter(mixed.view(sum(alive), -1, edges).unbind())
+    return _vector([next(rows) if there else None for there in alive])
 
 
 def _vector(parts: Sequence[Tensor | None]) -> Vector:
@@ -196,10 +194,10 @@ class _Coefficients(torch.autograd.Function):
         cos, sin = angles.cos(), angles.sin()
         ctx.form, ctx.trails = form, None
         ctx.save_for_backward(angles, cos, sin)
-        if angles.shape[1] <= _CHUNK:
+        if angles.shape[1] <= _REMEMBERED:
             ctx.trails = form.run((cos.unbind(), sin.unbind()))
             return form.read_out(ctx.trails)
-        pairs = zip(cos.split(_CHUNK, dim=1), sin.split(_CHUNK, dim=1), strict=True)
+        pairs = zip(torch.split(cos, _CHUNK, dim=1), torch.split(sin, _CHUNK, dim=1), strict=True)
         return torch.cat([form.coefficients(*pair) for pair in pairs], dim=1)
 
     @staticmethod

@@ -21,13 +21,12 @@ class EdgeCircuits(nn.Module):
     """Expectation values of one circuit with weights of their own for each edge.
 
     The broadcast runs over samples and edges together. A function that can take a batch of weights neither on the
-    last axis nor on the first is run edge by edge.
+    last axis nor on the first is run edge by edge. The weights have no values before ``reset_parameters``.
 
     Args:
         circuit: The circuit: one input, one observable.
         backend: Where it runs.
         edges: The shape that the edges are arranged in.
-        generator: Draws the weights, uniformly from [0, 2 pi).
         stream: Number of an independent sequence of samples under the backend's seed.
         device: Where the weights are.
         dtype: Of the weights.
@@ -43,7 +42,6 @@ class EdgeCircuits(nn.Module):
         backend: Backend,
         edges: tuple[int, ...],
         *,
-        generator: torch.Generator | None = None,
         stream: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -57,7 +55,6 @@ class EdgeCircuits(nn.Module):
             for name, shape in circuit.weight_shapes.items()
         }
         self.torch_layer = CircuitTorchLayer(circuit, backend, blank, stream)
-        self.reset_parameters(generator)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:

@@ -78,9 +78,7 @@ def why_no_closed_form(
     return ClosedForm(program, circuit.degrees[0]), ""
 
 
-def choose(
-    evaluate: str, circuit: Circuit, why_not_closed: str, samples: int
-) -> tuple[str, str]:
+def choose(evaluate: str, circuit: Circuit, why_not_closed: str, samples: int) -> tuple[str, str]:
     """Return the evaluation and the reason for it."""
     if evaluate != "auto":
         return evaluate, "as asked"

@@ -160,7 +160,7 @@ class QuantumKANLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        r"""Draw angles from :math:`[0, 2 \pi)` and base weights like ``nn.Linear``'s; :math:`w = 1/\sqrt{in}`, a = 1."""
+        r"""Draw the circuits' weights uniformly and v as ``nn.Linear`` does; set w to :math:`1/\sqrt{in}`, a to 1."""
         self.edges.reset_parameters(generator)
         bound = 1 / math.sqrt(self.in_features)
         for values, start in (
@@ -187,8 +187,10 @@ class QuantumKANLayer(nn.Module):
                 "convert the input or the layer with .to(dtype)"
             )
         require_finite(input, "QuantumKANLayer")
+        if input.numel() == 0:
+            return input.new_zeros((*input.shape[:-1], self.out_features))
         x = input.reshape(-1, self.in_features)
-        if self.input_range is not None and len(x):
+        if self.input_range is not None:
             x = self.input_range(x)
         mode = self.choose(len(x))
         y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
@@ -204,7 +206,7 @@ class QuantumKANLayer(nn.Module):
     def choose(self, samples: int) -> str:
         """Return the evaluation for so many samples; keep and log the choice and its reason."""
         mode, why = choose(self.evaluate, self.circuit, self._not_closed, samples)
-        if f"{mode}: {why}" != self.chosen:
+        if not torch.compiler.is_compiling() and f"{mode}: {why}" != self.chosen:
             self.chosen = f"{mode}: {why}"
             _log.info("edges %s are evaluated by %s", self.circuit.name, self.chosen)
         return mode
@@ -258,12 +260,10 @@ class QuantumKANLayer(nn.Module):
             angles = self._angles(x)
             angles = angles if rate == 1 else rate * angles
             return per_input_sum(angles, coefficients, self.weight, self.bias)
-        constant, waves = coefficients.split([1, len(coefficients) - 1])
-        scale, shift = self.scale, self.shift
-        if rate != 1:
-            scale, shift = rate * scale, rate * shift
+        constant, waves = coefficients[:1], coefficients[1:]
         if self.weight is not None:
             waves = waves * self.weight
+        scale, shift = rate * self.scale, rate * self.shift
         return per_edge_sum(x, scale, shift, waves) + self._weighted(constant[0]).sum(0)
 
     def _direct(self, x: Tensor) -> Tensor:

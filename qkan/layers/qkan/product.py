@@ -167,7 +167,9 @@ class _PerEdge(torch.autograd.Function):
         ctx.save_for_backward(x, scale, shift, coefficients)
         values = x.new_empty(len(coefficients), *x.T.shape)
         result = x.new_empty(scale.shape[1], len(x))
-        for o, (angles, weights) in enumerate(_outputs(x.T.contiguous(), scale, shift, coefficients)):
+        for o, (angles, weights) in enumerate(
+            _outputs(x.T.contiguous(), scale, shift, coefficients)
+        ):
             _fill(angles, values)
             torch.mv(values.flatten(0, 1).T, weights.flatten(), out=result[o])
         return result.T

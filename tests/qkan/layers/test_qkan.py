@@ -14,7 +14,6 @@ from torch.func import functional_call, grad, hessian, stack_module_state, vmap
 import circuits
 from circuits import CircuitError, UsageError
 from circuits.bloch import bloch_program
-from circuits.edges import edge
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.closed_form import ClosedForm
 
@@ -36,7 +35,9 @@ def slicing_edge(inputs, w):
         qml.RX(inputs[..., 0], wires=0)
 
 
-@circuits.circuit(wires=1, weights={"w": (3,)}, observables=qml.Hermitian([[0.3, 0.5j], [-0.5j, 1.0]], 0))
+@circuits.circuit(
+    wires=1, weights={"w": (3,)}, observables=qml.Hermitian([[0.3, 0.5j], [-0.5j, 1.0]], 0)
+)
 def odd_edge(inputs, w):
     """Fixed gates, several weights in one angle, a constant, a scale of 2, an observable with a trace."""
     qml.SX(0)
@@ -126,13 +127,17 @@ def test_parity_with_qnodes_by_hand(sizes, how):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["pz", "rpz", "real", "px", "reupload", "exponential(depth=2)", "entangled"])
+@pytest.mark.parametrize(
+    "name", ["pz", "rpz", "real", "px", "reupload", "exponential(depth=2)", "entangled"]
+)
 def test_parity_with_qiskit(name):
     qiskit = pytest.importorskip("qiskit")
     from qiskit.primitives import StatevectorEstimator
     from qiskit.quantum_info import SparsePauliOp
 
-    layer = make(name, (2, 3), evaluate="fourier", base=None, weight=False, bias=False, scale="fixed")
+    layer = make(
+        name, (2, 3), evaluate="fourier", base=None, weight=False, bias=False, scale="fixed"
+    )
     circuit, x = layer.circuit, points(1, 2)
     readout = SparsePauliOp("I" * (circuit.num_wires - 1) + "Z")
     gates = {"Hadamard": "h", "PauliX": "x", "PauliZ": "z", "CNOT": "cx"}
@@ -157,7 +162,12 @@ def test_parity_with_qiskit(name):
 @pytest.mark.parametrize("how", ["closed", "fourier"])
 def test_gradcheck_through_three_layers(how, scale):
     sizes = [2, 3, 2, 1]
-    net = nn.Sequential(*(make("pz(depth=2)", s, k, scale=scale, evaluate=how) for k, s in enumerate(pairwise(sizes))))
+    net = nn.Sequential(
+        *(
+            make("pz(depth=2)", s, k, scale=scale, evaluate=how)
+            for k, s in enumerate(pairwise(sizes))
+        )
+    )
     names = [name for name, _ in net.named_parameters()]
     values = [p.detach().clone().requires_grad_() for p in net.parameters()]
     x = points(3, 2).requires_grad_()
@@ -177,7 +187,9 @@ def test_second_derivatives(scale):
         return functional_call(layer, dict(zip(names, values, strict=True)), (x,))
 
     inputs = (points(2, 2), *(v.detach().clone() for v in values))
-    assert torch.autograd.gradgradcheck(call, tuple(v.requires_grad_() for v in inputs), fast_mode=True)
+    assert torch.autograd.gradgradcheck(
+        call, tuple(v.requires_grad_() for v in inputs), fast_mode=True
+    )
 
 
 def test_many_edges_take_the_chunked_path(monkeypatch):
@@ -185,6 +197,7 @@ def test_many_edges_take_the_chunked_path(monkeypatch):
     x = points(6, 5)
     whole = values_and_gradients(layer, x)
     monkeypatch.setattr("qkan.layers.qkan.closed_form._CHUNK", 7)
+    monkeypatch.setattr("qkan.layers.qkan.closed_form._REMEMBERED", 6)
     for wanted, found in zip(whole, values_and_gradients(layer, x), strict=True):
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
 
@@ -259,7 +272,7 @@ def test_copies_state_and_functional_call(how):
 def test_transforms(name, scale):
     layers = [make(name, seed=seed, scale=scale) for seed in range(3)]
     x = points(8, 3)
-    torch.testing.assert_close(vmap(lambda part: layers[0](part))(x.view(2, 4, 3)).view(8, 2), layers[0](x))
+    torch.testing.assert_close(vmap(layers[0])(x.view(2, 4, 3)).reshape(8, 2), layers[0](x))
     state = stack_module_state(layers)
     together = vmap(lambda p, b: functional_call(layers[0], (p, b), (x,)))(*state)
     torch.testing.assert_close(together, torch.stack([layer(x) for layer in layers]))
@@ -275,6 +288,8 @@ def test_transforms(name, scale):
         torch.testing.assert_close(each[key].sum(0), value)
 
 
+# torch itself scripts its decompositions when forward mode is first used.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
 def test_hessian_of_the_inputs():
     layer = make("pz", (2, 1))
     x = points(2)
@@ -342,7 +357,7 @@ def test_shots_and_noise_go_through_the_nodes():
     assert all(p.grad is not None for p in sampled.parameters())
     with pytest.raises(UsageError, match="shots=400"):
         make(backend=backend("default.qubit", shots=400), evaluate="closed")
-    assert make(backend=backend("auto", noise="depolarizing(0.05)")).choose(100) == "fourier"
+    assert make(backend=backend("auto", noise="depolarizing:0.05")).choose(100) == "fourier"
 
 
 def test_lightning_trains_weights_and_inputs():
@@ -427,7 +442,7 @@ def test_wrong_inputs_are_named():
     layer = make()
     with pytest.raises(UsageError, match=r"\(\.\.\., 3\), got \(4, 2\)"):
         layer(points(4, 2))
-    with pytest.raises(UsageError, match="expected torch.float64"):
+    with pytest.raises(UsageError, match=r"expected torch\.float64"):
         layer(points(4, 3).float())
     x = points(4, 3)
     x[1, 2] = torch.nan
