@@ -9,7 +9,7 @@ backwards, and they meet where that costs least.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,6 +64,15 @@ class Chain:
     start: tuple[Tensor | None, ...]
     steps: tuple[Turn | Mix, ...]
     cost: int
+
+    def to(self, dtype: torch.dtype, device: torch.device) -> Chain:
+        """Return the chain with its constants in a dtype and on a device."""
+        start = tuple(None if part is None else part.to(device, dtype) for part in self.start)
+        steps = tuple(
+            replace(step, matrix=step.matrix.to(device, dtype)) if isinstance(step, Mix) else step
+            for step in self.steps
+        )
+        return Chain(start, steps, self.cost)
 
 
 def chains(program: BlochProgram, degree: int) -> tuple[Chain, Chain]:

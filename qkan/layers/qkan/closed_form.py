@@ -11,6 +11,7 @@ rotation about axis p is :math:`\sum_j G_j \cdot (e_p \times v_j)`, with v the v
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ from torch import Tensor
 
 from circuits import fourier
 from circuits.bloch import BlochProgram
-from qkan.layers.checks import inside_transform
 from qkan.layers.qkan.bloch_steps import Chain, Mix, Turn, chains
+from qkan.layers.qkan.product import traced
 
 __all__ = ["ClosedForm"]
 
@@ -47,7 +48,8 @@ class ClosedForm:
     """
 
     def __init__(self, program: BlochProgram, degree: int):
-        self._chains = chains(program, degree)
+        self._chains: tuple[Chain, ...] = chains(program, degree)
+        self._casts: dict[tuple[torch.dtype, torch.device], ClosedForm] = {}
         self._offset = program.observable[0]
         identity = torch.eye(2 * degree + 1, dtype=torch.float64)
         self._analysis: Tensor = fourier.coefficients(identity, [degree]).T.contiguous()
@@ -72,10 +74,20 @@ class ClosedForm:
             angles = self._weights.to(angles) @ angles
         if self._constants is not None:
             angles = angles + self._constants.to(angles)
-        if inside_transform() or torch.compiler.is_compiling():
+        if traced():
             return self.coefficients(angles.cos(), angles.sin())
-        result: Tensor = _Coefficients.apply(angles, self)
+        result: Tensor = _Coefficients.apply(angles, self._like(angles))
         return result
+
+    def _like(self, tensor: Tensor) -> ClosedForm:
+        """Return this with its constants in a tensor's dtype and on its device; kept, for casts add up."""
+        key = tensor.dtype, tensor.device
+        if key not in self._casts:
+            cast = copy(self)
+            cast._chains = tuple(chain.to(*key) for chain in self._chains)
+            cast._analysis = self._analysis.to(tensor)
+            self._casts[key] = cast
+        return self._casts[key]
 
     def coefficients(self, cos: Tensor, sin: Tensor) -> Tensor:
         """Return the coefficients from the cosines and sines of the angles, by differentiable operations."""

@@ -280,8 +280,9 @@ class QuantumKANLayer(nn.Module):
         if self.scale is None or self.shift is None:
             return x
         if self.scaling == "per-edge":
-            x = x.unsqueeze(-1)
-        return torch.addcmul(self.shift, x, self.scale)
+            return torch.addcmul(self.shift, x.unsqueeze(-1), self.scale)
+        # Samples in a row: sums over them, and the harmonics, then run over contiguous memory.
+        return torch.addcmul(self.shift.unsqueeze(1), x.T, self.scale.unsqueeze(1)).T
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""
