@@ -250,7 +250,7 @@ class QuantumKANLayer(nn.Module):
         else:
             nodes = torch.from_numpy(series.nodes(self.circuit.degrees, self.circuit.scales))
             values = self.edges(nodes.to(self._like.device))
-            flat = series.coefficients(values.flatten(1), self.circuit.degrees).T.to(self.dtype)
+            flat = series.coefficients(values.flatten(1), self.circuit.degrees).to(self.dtype).T
         return flat.reshape(-1, self.in_features, self.out_features)
 
     def sum_of_series(self, x: Tensor, coefficients: Tensor) -> Tensor:

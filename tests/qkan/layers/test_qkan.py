@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, grad, hessian, stack_module_state, vmap
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import circuits
 from circuits import CircuitError, UsageError
 from circuits.bloch import bloch_program
+from circuits.edges import edge
+from qkan.benchmarks.qkan import saved_for_backward
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.closed_form import ClosedForm
 
@@ -53,8 +57,9 @@ def odd_edge(inputs, w):
 OWN = {"template": template_edge, "slicing": slicing_edge, "odd": odd_edge}
 
 
+@cache
 def named(name):
-    return OWN.get(name, name)
+    return OWN[name] if name in OWN else edge(name)
 
 
 def make(name="pz", sizes=(3, 2), seed=0, shake=0.3, **options):
@@ -211,17 +216,32 @@ def test_written_gradient_is_autograds(name):
     assert torch.autograd.gradgradcheck(lambda *w: form(w), weights)
 
 
-def test_fourier_memory_is_bounded():
-    layer = make("pz", (20, 30), dtype=torch.float32, shake=0.0)
-    x = points(500, 20, dtype=torch.float32)
-    for scale in SCALES:
-        layer = make("pz", (20, 30), dtype=torch.float32, shake=0.0, scale=scale)
-        sizes = []
-        with torch.autograd.graph.saved_tensors_hooks(
-            lambda t, sizes=sizes: (sizes.append(t.untyped_storage().nbytes()), t)[1], lambda t: t
-        ):
-            layer(x)
-        assert max(sizes) < 500 * 20 * 30 * 4
+class Largest(TorchDispatchMode):
+    """Watches for the largest tensor that any operation makes."""
+
+    size = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for value in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(value, torch.Tensor):
+                self.size = max(self.size, value.numel())
+        return result
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("how", ["closed", "fourier"])
+def test_nothing_of_size_batch_times_edges_is_made(how, scale):
+    layer = make("pz", (40, 30), dtype=torch.float32, shake=0.0, scale=scale, evaluate=how)
+    x = points(2000, 40, dtype=torch.float32)
+    with Largest() as made:
+        layer(x).sum().backward()
+    assert 2000 * 40 <= made.size < 2000 * 40 * 30 / 4
+
+
+def test_little_is_saved_for_backward():
+    net = nn.Sequential(QuantumKANLayer(784, 32), QuantumKANLayer(32, 10))
+    assert saved_for_backward(net, points(64, 784, dtype=torch.float32)) <= 8 * 2**20
 
 
 @pytest.mark.parametrize("how", ["closed", "fourier", "direct"])
