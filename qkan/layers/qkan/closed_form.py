@@ -97,6 +97,11 @@ class ClosedForm:
         """Return, for the state and for the observable, the vector behind each step."""
         return [_run(chain, rows) for chain in self._chains]
 
+    def trails(self, parts: Sequence[Tensor | None]) -> list[list[Vector]]:
+        """Return what :meth:`run` returned, from its components in a row."""
+        vectors = iter([_vector(parts[k : k + 3]) for k in range(0, len(parts), 3)])
+        return [[next(vectors) for _ in range(len(c.steps) + 1)] for c in self._chains]
+
     def read_out(self, trails: list[list[Vector]]) -> Tensor:
         """Return the coefficients from the vectors where state and observable meet."""
         values: Tensor | None = None
@@ -204,17 +209,19 @@ class _Coefficients(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, angles: Tensor, form: ClosedForm) -> Tensor:
         cos, sin = angles.cos(), angles.sin()
-        ctx.form, ctx.trails = form, None
-        ctx.save_for_backward(angles, cos, sin)
+        ctx.form = form
         if angles.shape[1] <= _REMEMBERED:
-            ctx.trails = form.run((cos.unbind(), sin.unbind()))
-            return form.read_out(ctx.trails)
+            trails = form.run((cos.unbind(), sin.unbind()))
+            kept = [part for trail in trails for vector in trail for part in vector]
+            ctx.save_for_backward(angles, cos, sin, *kept)
+            return form.read_out(trails)
+        ctx.save_for_backward(angles, cos, sin)
         pairs = zip(torch.split(cos, _CHUNK, dim=1), torch.split(sin, _CHUNK, dim=1), strict=True)
         return torch.cat([form.coefficients(*pair) for pair in pairs], dim=1)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        angles, cos, sin = ctx.saved_tensors
+        angles, cos, sin, *kept = ctx.saved_tensors
         if torch.is_grad_enabled():
             plain = ctx.form.coefficients(angles.cos(), angles.sin())
             return torch.autograd.grad(plain, angles, upstream, create_graph=True)[0], None
@@ -222,6 +229,6 @@ class _Coefficients(torch.autograd.Function):
         for start in range(0, angles.shape[1], _CHUNK):
             part = slice(start, start + _CHUNK)
             rows = cos[:, part].unbind(), sin[:, part].unbind()
-            trails = ctx.form.run(rows) if ctx.trails is None else ctx.trails
+            trails = ctx.form.trails(kept) if kept else ctx.form.run(rows)
             ctx.form.gradient(rows, trails, upstream[:, part], result[:, part])
         return result, None
