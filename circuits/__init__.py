@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from circuits.decorator import circuit
     from circuits.definition import Circuit
     from circuits.drawing import draw
+    from circuits.edges import EDGES, edge
     from circuits.errors import CircuitError, MissingExtraError, UsageError
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
     from circuits.series import FourierSeries, series_from_values
 
 __all__ = [
+    "EDGES",
     "FILTERS",
     "NOISE_CHANNELS",
     "Backend",
@@ -42,6 +44,7 @@ __all__ = [
     "backends",
     "circuit",
     "draw",
+    "edge",
     "filters",
     "fourier",
     "quanvolutional_filter",
@@ -70,6 +73,8 @@ __getattr__ = lazy_exports(
         "backends": "circuits.backends",
         "filters": "circuits.filters",
         "fourier": "circuits.fourier",
+        "EDGES": "circuits.edges",
+        "edge": "circuits.edges",
         "circuit": "circuits.decorator",
         "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",

@@ -23,19 +23,24 @@ if TYPE_CHECKING:
     from qkan.layers.chebyshev import ChebyshevKANLayer
     from qkan.layers.fourier_kan import FourierKANLayer
     from qkan.layers.preprocess import preprocess
+    from qkan.layers.qkan import QuantumKANLayer
     from qkan.layers.quantum import QuantumLayer
     from qkan.layers.quanvolution import Quanvolution2d
     from qkan.layers.rbf import RBFKANLayer
     from qkan.layers.scipy_activation import SciPyActivation
     from qkan.layers.sine import SineKANLayer
     from qkan.layers.table_spline import TableSplineLayer
+    from qkan.models.qkan import QKAN, QKANConfig
 
 __all__ = [
+    "QKAN",
     "BSplineKANLayer",
     "ChebyshevKANLayer",
     "CircuitError",
     "FourierKANLayer",
     "MissingExtraError",
+    "QKANConfig",
+    "QuantumKANLayer",
     "QuantumLayer",
     "Quanvolution2d",
     "RBFKANLayer",
@@ -62,6 +67,9 @@ __getattr__ = lazy_exports(
         "RBFKANLayer": "qkan.layers.rbf",
         "SciPyActivation": "qkan.layers.scipy_activation",
         "TableSplineLayer": "qkan.layers.table_spline",
+        "QuantumKANLayer": "qkan.layers.qkan",
+        "QKAN": "qkan.models.qkan",
+        "QKANConfig": "qkan.models.qkan",
         "CircuitError": "circuits.errors",
         "MissingExtraError": "circuits.errors",
         "QuantumLayer": "qkan.layers.quantum",

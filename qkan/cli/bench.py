@@ -13,6 +13,7 @@ __all__ = ["bench"]
 
 BENCHMARKS = {
     "layers": "qkan.benchmarks.layers",
+    "qkan": "qkan.benchmarks.qkan",
     "quanvolution": "qkan.benchmarks.quanvolution",
 }
 """The module of every benchmark; its ``run()`` returns a report."""

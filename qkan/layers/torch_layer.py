@@ -23,7 +23,8 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
     Args:
         circuit: The circuit.
         backend: Where it runs.
-        weights: The initial values; they keep their dtype and device.
+        weights: The initial values; they keep their dtype and device. Their shapes may have a batch, for circuits that
+            run as one broadcast.
         stream: Number of an independent sequence of samples under the backend's seed.
 
     Shape:
@@ -40,7 +41,7 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
     ):
         super().__init__(
             backend.qnode(circuit, stream=stream),
-            dict(circuit.weight_shapes),
+            {name: tuple(weights[name].shape) for name in circuit.weight_shapes},
             init_method=dict(weights),
         )
         self.circuit = circuit

@@ -1,0 +1,187 @@
+r"""One-wire circuits as rotations of the Bloch vector, read off their gates.
+
+A gate about axis :math:`p` by the angle :math:`r s x + \sum_j A_j \theta_j + c` turns the Bloch vector about :math:`p`;
+any other gate is a fixed rotation. A circuit of such gates on one wire is a short program that an array library runs
+for many circuits at once, without PennyLane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pennylane as qml
+from pennylane.operation import Operator
+
+from circuits.definition import Circuit
+from circuits.errors import CircuitError
+
+__all__ = ["BlochProgram", "Fixed", "Rotation", "bloch_program"]
+
+_AXES = {"RX": 0, "RY": 1, "RZ": 2, "PhaseShift": 2}
+_TOLERANCE = 1e-12
+_SEED = 5
+
+_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A rotation about an axis, by the angle ``angles[row] + harmonic * scale * x``.
+
+    Attributes:
+        axis: 0, 1, 2 for x, y, z.
+        row: The row of :attr:`BlochProgram.weights` and :attr:`BlochProgram.constants`, or None for the input alone.
+        harmonic: How often the scaled input is in the angle.
+    """
+
+    axis: int
+    row: int | None
+    harmonic: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """A rotation that neither inputs nor weights change, as a 3 x 3 matrix."""
+
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class BlochProgram:
+    """What a one-wire circuit does to the Bloch vector (0, 0, 1), and how it is read out.
+
+    Attributes:
+        steps: In time order.
+        weights: The matrix that takes the flattened weights, in the circuit's order, to the angles.
+        constants: What is added to each angle.
+        observable: The components of the observable along the identity, X, Y and Z.
+    """
+
+    steps: tuple[Rotation | Fixed, ...]
+    weights: np.ndarray
+    constants: np.ndarray
+    observable: tuple[float, float, float, float]
+
+
+def bloch_program(circuit: Circuit) -> BlochProgram:
+    """Return the program of a circuit.
+
+    Raises:
+        CircuitError: If the circuit is not of this kind; the message says why.
+
+    Example:
+        >>> from circuits.edges import edge
+        >>> program = bloch_program(edge("pz(depth=1)"))
+        >>> [(step.axis, step.row, step.harmonic) for step in program.steps[1:]]
+        [(2, 0, 0), (1, 1, 0), (2, None, 1), (2, 2, 0), (1, 3, 0)]
+    """
+    circuit.require_series()
+    if circuit.num_wires != 1 or circuit.num_inputs != 1 or circuit.num_observables != 1:
+        raise _error(circuit, "it does not have one wire, one input and one observable")
+    rng = np.random.default_rng(_SEED)
+    size = sum(int(np.prod(shape)) for shape in circuit.weight_shapes.values())
+    origin = rng.uniform(-1, 1, size)
+    start = _gates(circuit, 0.0, origin)
+    columns = [_angles(circuit, start, 0.0, origin + unit) for unit in np.eye(size)]
+    angles = _angles(circuit, start, 0.0, origin)
+    slopes = np.stack([column - angles for column in columns], axis=-1).reshape(-1, size)
+    rates = (_angles(circuit, start, 1.0, origin) - angles) / circuit.scales[0]
+    slopes, rates = _tidy(slopes), _tidy(rates)
+    constants = _tidy(angles - slopes @ origin)
+    for _ in range(2):  # at points far from those that the slopes were taken from
+        x, weights = rng.uniform(-9, 9), rng.uniform(-9, 9, size)
+        predicted = slopes @ weights + constants + rates * circuit.scales[0] * x
+        if not np.allclose(predicted, _angles(circuit, start, x, weights), rtol=0, atol=1e-9):
+            raise _error(circuit, "an angle is not linear in the weights")
+    if np.any(rates != np.round(rates)):
+        raise _error(circuit, "the input enters at a rate that is no multiple of the scale")
+    return _assemble(circuit, start, slopes, constants, rates)
+
+
+def _assemble(
+    circuit: Circuit,
+    gates: Sequence[Operator],
+    slopes: np.ndarray,
+    constants: np.ndarray,
+    rates: np.ndarray,
+) -> BlochProgram:
+    steps: list[Rotation | Fixed] = []
+    kept: list[int] = []
+    turning = iter(range(len(rates)))
+    for gate in gates:
+        if gate.name not in _AXES:
+            steps.append(Fixed(_rotation(qml.matrix(gate))))
+            continue
+        index = next(turning)
+        row = None
+        if np.any(slopes[index]) or constants[index]:
+            row = len(kept)
+            kept.append(index)
+        if row is not None or rates[index]:
+            steps.append(Rotation(_AXES[gate.name], row, int(rates[index])))
+    matrix = qml.matrix(circuit.observables[0], wire_order=[0])
+    parts = [float(np.trace(p @ matrix).real / 2) for p in (np.eye(2), *_PAULI)]
+    return BlochProgram(
+        tuple(steps), slopes[kept], constants[kept], (parts[0], parts[1], parts[2], parts[3])
+    )
+
+
+def _gates(circuit: Circuit, x: float, weights: np.ndarray) -> list[Operator]:
+    """Record the gates, taken apart until each is a Pauli rotation or has no parameter."""
+    return [
+        gate
+        for operation in circuit.gates(np.array([x]), **_split(circuit, weights))
+        for gate in _apart(circuit, operation)
+    ]
+
+
+def _apart(circuit: Circuit, gate: Operator) -> list[Operator]:
+    if gate.name in {"GlobalPhase", "Identity", "Barrier"}:
+        return []
+    if gate.name in _AXES or not gate.num_params:
+        return [gate]
+    if isinstance(gate, qml.QubitUnitary) or not gate.has_decomposition:
+        raise _error(circuit, f"{gate.name} is no rotation about x, y or z")
+    with qml.QueuingManager.stop_recording():
+        parts = gate.decomposition()
+    return [part for piece in parts for part in _apart(circuit, piece)]
+
+
+def _angles(
+    circuit: Circuit, like: Sequence[Operator], x: float, weights: np.ndarray
+) -> np.ndarray:
+    gates = _gates(circuit, x, weights)
+    if [gate.name for gate in gates] != [gate.name for gate in like]:
+        raise _error(circuit, "its gates change with the weights")
+    return np.array([float(gate.data[0]) for gate in gates if gate.name in _AXES])
+
+
+def _split(circuit: Circuit, flat: np.ndarray) -> Mapping[str, np.ndarray]:
+    values, start = {}, 0
+    for name, shape in circuit.weight_shapes.items():
+        size = int(np.prod(shape))
+        values[name] = flat[start : start + size].reshape(shape)
+        start += size
+    return values
+
+
+def _rotation(unitary: np.ndarray) -> np.ndarray:
+    """Return the rotation of the Bloch vector, R_ab = tr(P_a U P_b U^+) / 2."""
+    matrix: np.ndarray = np.einsum(
+        "aij,jk,bkl,il->ab", _PAULI, unitary, _PAULI, unitary.conj()
+    ).real
+    return _tidy(matrix / 2)
+
+
+def _tidy(values: np.ndarray) -> np.ndarray:
+    """Take rounding noise off whole numbers."""
+    whole = np.round(values)
+    return np.where(np.abs(values - whole) < _TOLERANCE, whole, values)
+
+
+def _error(circuit: Circuit, reason: str) -> CircuitError:
+    return CircuitError(
+        f"circuit {circuit.name!r} has no closed form: {reason}. Evaluate it with evaluate='fourier'."
+    )

@@ -1,0 +1,47 @@
+r"""The real edge: all amplitudes stay real.
+
+.. math:: \langle Z \rangle \text{ of } \prod_{l=d-1}^{0} \bigl( RY(x)\, Z\, RY(\theta_l)\, X \bigr)\, H |0\rangle .
+
+Rotations about Y alone would add up to one angle; X and Z turn every second one round, so that an even number of
+uploads can cancel.
+
+Source: J.-C. Jiang et al., arXiv:2509.14026. There the input may have a trainable rate for each upload; here the layer
+scales it once for the edge (``scale=`` of ``qkan.QuantumKANLayer``), so that the spectrum is fixed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pennylane as qml
+
+from circuits.decorator import make_circuit
+from circuits.definition import Circuit
+
+__all__ = ["real"]
+
+
+def real(*, depth: int = 3) -> Circuit:
+    """Return the real edge of degree ``depth``, with weights ``theta`` of shape (depth,).
+
+    Args:
+        depth: How many times the input is uploaded.
+    """
+    return make_circuit(
+        partial(real_gates, depth=depth),
+        name=f"real(depth={depth})",
+        wires=1,
+        weights={"theta": (depth,)},
+        reference="Jiang et al., arXiv:2509.14026",
+    )
+
+
+def real_gates(inputs: Any, theta: Any, *, depth: int) -> None:
+    """Queue the gates."""
+    qml.Hadamard(wires=0)
+    for layer in range(depth):
+        qml.X(wires=0)
+        qml.RY(theta[layer], wires=0)
+        qml.Z(wires=0)
+        qml.RY(inputs[..., 0], wires=0)

@@ -1,0 +1,65 @@
+"""Circuits by name, with options written like a call: ``random(layers=2, seed=5)``."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from circuits.definition import Circuit
+from circuits.errors import UsageError, unknown_name
+
+__all__ = ["make_by_name"]
+
+Maker = Callable[..., Circuit]
+
+
+def make_by_name(
+    kind: str, name: str, makers: Mapping[str, Maker], options: Mapping[str, Any]
+) -> Circuit:
+    """Return the circuit that ``name`` asks for.
+
+    Args:
+        kind: What the circuits are, for the errors: "filter", "edge".
+        name: One of ``makers``, with options in parentheses or without.
+        makers: The functions that make the circuits; their arguments are the options.
+        options: More options; they go before those in the name.
+
+    Raises:
+        UsageError: If the name or an option is unknown, or an integer is none or too small.
+    """
+    if not isinstance(name, str):
+        raise UsageError(f"the name of a {kind} is text, not {name!r}")
+    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", name)
+    key = match[1].replace("_", "-").lower() if match else name
+    if match is None or key not in makers:
+        raise unknown_name(kind, key, makers)
+    given = _options(match[2] or "", name) | dict(options)
+    known = inspect.signature(makers[key]).parameters
+    for option, value in given.items():
+        if option not in known:
+            raise unknown_name(f"option of {kind} {key!r}:", option, known or ["(none)"])
+        if str(known[option].annotation).startswith("int"):
+            _check_integer(f"{option} of {kind} {key!r}", value, known[option])
+    return makers[key](**given)
+
+
+def _options(text: str, name: str) -> dict[str, Any]:
+    try:
+        call = cast(ast.Call, ast.parse(f"f({text})", mode="eval").body)
+        options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"cannot read the options in {name!r}: {error}") from error
+    if call.args or None in options or len(options) < len(call.keywords):
+        raise UsageError(f"write the options of {name!r} as name=value, each once")
+    return cast("dict[str, Any]", options)
+
+
+def _check_integer(what: str, value: Any, parameter: inspect.Parameter) -> None:
+    least = 0 if parameter.name == "seed" else 1
+    if value is None and parameter.default is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"{what} must be an integer >= {least}, not {value!r}")

@@ -1,0 +1,174 @@
+"""Training steps of quantum KANs beside nn.Linear chains of the same widths, and where their time goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import pennylane as qml
+import torch
+from torch import Tensor, nn
+
+from circuits import Circuit, circuit
+from qkan.benchmarks.harness import Case, Report, measure
+from qkan.layers.qkan import QuantumKANLayer
+
+__all__ = ["run", "saved_for_backward"]
+
+_CASES: tuple[tuple[tuple[int, ...], int, float, float], ...] = (
+    ((784, 32, 10), 64, 14, 120),
+    ((64, 64), 256, 9, 120),
+    ((2, 5, 1), 1000, 6, 10),
+)
+"""Widths, batch, and the bounds on the ratio with a scale an input and with a scale an edge."""
+
+Step = Callable[[], object]
+
+
+def run(*, repetitions: int = 21, compiled: bool = False) -> Report:
+    """Measure forward, backward and Adam of degree-3 edges with the base term, float32.
+
+    The floor of each step is Adam on as many parameters and the matrix products alone, as a chain of linear layers
+    on 2 degree + 1 features an input.
+
+    Args:
+        repetitions: Turns of each case.
+        compiled: Whether ``torch.compile`` is measured, too; compiling takes minutes.
+    """
+    cases: list[Case] = []
+    for widths, batch, per_input, per_edge in _CASES:
+        cases += _steps(widths, batch, per_input, per_edge, compiled)
+    cases += _parts((784, 32), 64) + _parts((64, 64), 256)
+    return measure("qkan", [*cases, *_own_edge()], repetitions=repetitions)
+
+
+def saved_for_backward(module: nn.Module, x: Tensor) -> int:
+    """Return the bytes that autograd keeps for the backward pass, each storage once, without the parameters."""
+    parameters = {p.untyped_storage().data_ptr() for p in module.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = module(x)
+    del result
+    return sum(kept.values())
+
+
+def _steps(
+    widths: Sequence[int], batch: int, per_input: float, per_edge: float, compiled: bool
+) -> list[Case]:
+    label = f"{list(widths)} batch {batch}"
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(batch, widths[0], generator=generator)
+
+    def chain(**options: Any) -> nn.Sequential:
+        options |= {"edge": "pz(depth=3)", "generator": generator}
+        return nn.Sequential(*(QuantumKANLayer(a, b, **options) for a, b in pairwise(widths)))
+
+    linear = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(widths)))
+    against, floor = f"nn.Linear {label}", f"floor {label}"
+    quantum = chain()
+    megabytes = saved_for_backward(quantum, x) / 2**20
+    case = partial(Case, against=against, floor=floor)
+    cases = [
+        Case(against, _step(linear, x)),
+        Case(floor, _floor(quantum, widths, batch), against=against),
+        case(f"QKAN {label} ({megabytes:.1f} MiB saved)", _step(quantum, x), target=per_input),
+        case(f"QKAN {label}, scale per edge", _step(chain(scale="per-edge"), x), target=per_edge),
+    ]
+    if compiled:
+        cases.append(case(f"QKAN {label}, compiled", _step(torch.compile(chain()), x)))
+    return cases
+
+
+def _step(module: Any, x: Tensor) -> Step:
+    optimizer = torch.optim.Adam(module.parameters())
+
+    def run() -> None:
+        optimizer.zero_grad()
+        torch.autograd.backward(module(x).square().mean())
+        optimizer.step()
+
+    return run
+
+
+def _floor(quantum: nn.Module, widths: Sequence[int], batch: int) -> Step:
+    """Adam on the same parameters, and the three matrix products of each layer."""
+    parameters = [nn.Parameter(torch.zeros_like(p)) for p in quantum.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer = torch.optim.Adam(parameters)
+    shapes = [
+        (torch.rand(batch, 7 * a), torch.rand(7 * a, b), torch.rand(batch, b))
+        for a, b in pairwise(widths)
+    ]
+
+    def run() -> None:
+        for features, matrix, upstream in shapes:
+            _ = features @ matrix
+            _ = features.T @ upstream
+            _ = upstream @ matrix.T
+        optimizer.step()
+
+    return run
+
+
+def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
+    """Where the time of one layer's step goes; ratios are to the whole step."""
+    layer = QuantumKANLayer(*widths, "pz(depth=3)")
+    x = torch.rand(batch, widths[0])
+    label = f"{list(widths)} batch {batch}"
+    against = f"one layer's step {label}"
+    coefficients = layer.coefficients().detach().requires_grad_()
+    upstream = torch.ones_like(coefficients)
+    parameters = [nn.Parameter(p.detach().clone()) for p in layer.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer = torch.optim.Adam(parameters)
+
+    def make_coefficients() -> None:
+        torch.autograd.backward(layer.coefficients(), upstream)
+
+    def product() -> None:
+        torch.autograd.backward(layer.sum_of_series(x, coefficients).sum())
+
+    return [
+        Case(against, _step(layer, x)),
+        Case(f"  coefficients {label}", make_coefficients, against=against),
+        Case(f"  features and product {label}", product, against=against),
+        Case(f"  optimiser {label}", optimizer.step, against=against),
+    ]
+
+
+def _own_edge() -> list[Case]:
+    """A user's own edge by its nodes on default.qubit, beside the closed form of the same circuit."""
+    edge = _users_edge()
+    x = torch.rand(256, 64)
+    layers = [QuantumKANLayer(64, 64, edge, evaluate=how) for how in ("closed", "fourier")]
+    names = [
+        "own edge, closed form, [64, 64] batch 256",
+        "own edge, nodes by PennyLane, [64, 64] batch 256",
+    ]
+    return [
+        Case(names[0], _step(layers[0], x)),
+        Case(names[1], _step(layers[1], x), against=names[0], target=8),
+    ]
+
+
+def _users_edge() -> Circuit:
+    @circuit(wires=1, degree=3, weights={"theta": (4, 2)})
+    def own(inputs: Any, theta: Any) -> None:
+        for layer in range(4):
+            qml.RZ(theta[layer, 0], wires=0)
+            qml.RY(theta[layer, 1], wires=0)
+            if layer < 3:
+                qml.RZ(inputs[..., 0], wires=0)
+
+    return own

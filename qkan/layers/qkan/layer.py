@@ -1,0 +1,293 @@
+r"""A layer of quantum edges: every edge function is an expectation value of its own circuit."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from circuits import Circuit, UsageError
+from circuits import fourier as series
+from circuits.backends import Backend
+from circuits.backends import backend as resolve_backend
+from circuits.edges import edge as named_edge
+from circuits.errors import unknown_name
+from qkan.layers.checks import require_finite
+from qkan.layers.qkan.closed_form import ClosedForm
+from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
+from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
+from qkan.layers.qkan.product import per_edge_sum, per_input_sum
+from qkan.layers.qkan.ranges import input_range as make_input_range
+
+__all__ = ["QuantumKANLayer"]
+
+_log = logging.getLogger(__name__)
+
+Scale = Literal["per-input", "per-edge", "fixed"]
+
+_BASES: dict[str, Callable[[Tensor], Tensor]] = {
+    "silu": functional.silu,
+    "tanh": torch.tanh,
+    "identity": lambda x: x,
+}
+
+
+class QuantumKANLayer(nn.Module):
+    r"""A Kolmogorov-Arnold layer whose edge functions are expectation values of variational circuits.
+
+    .. math::
+        y_o = \sum_i \bigl[ w_{io} \bigl( \phi_{io}(a x_i + b) + c_{io} \bigr) + v_{io} B(x_i) \bigr],
+        \qquad \phi_{io}(t) = \langle O \rangle(t; \theta_{io}) .
+
+    Each edge is a Fourier series of degree d, so 2d + 1 numbers an edge are all that a circuit is asked for, whatever
+    the batch; the layer is then one matrix product. Evaluations, which agree to rounding in values and gradients:
+
+    - ``"direct"``: every sample is a circuit on the backend: the reference, of size batch x in x out.
+    - ``"fourier"``: the circuits run at the nodes of the series, for all edges in one broadcast; any backend.
+    - ``"closed"``: the series of one-wire circuits is computed by torch alone; exact simulation only.
+    - ``"auto"``: closed if the backend is an exact simulator that nothing else was asked of, else fourier if there is a
+      series of no more nodes than samples, else direct.
+
+    Args:
+        in_features: Size of each input sample.
+        out_features: Size of each output sample.
+        edge: The circuit on the edges, with one input and one observable: a name such as ``"pz(depth=3)"``
+            (:data:`circuits.edges.EDGES`), or a circuit of your own.
+        backend: Where circuits run: a name or a :class:`circuits.backends.Backend`.
+        evaluate: ``"auto"``, ``"closed"``, ``"fourier"`` or ``"direct"``.
+        scale: Which edges share a and b: ``"per-input"``, ``"per-edge"``, or ``"fixed"``, a = 1 and b = 0. With
+            scales of their own, edges share no basis: the product is then made for each output.
+        base: The classical function B, ``"silu"``, ``"tanh"`` or ``"identity"``, or None.
+        weight: Whether there is a trainable factor w; else it is 1.
+        bias: Whether there is a trainable c; else it is 0.
+        trainable: Whether the circuits' own weights are to be trained.
+        input_range: What is done to the inputs first: ``"none"``; ``"tanh"``, into (-pi, pi); ``"standardise"``, by
+            running mean and variance; ``"arccos"``, from [-1, 1] to angles.
+        generator: Draws the initial weights; by default torch's own generator.
+        stream: Number of an independent sequence of samples, for layers that share a backend with a seed.
+        device: Where the weights are.
+        dtype: Of the weights, and of the inputs.
+
+    Shape:
+        - Input: :math:`(*, \text{in\_features})`
+        - Output: :math:`(*, \text{out\_features})`
+
+    Raises:
+        UsageError: If a name is unknown, a size or shape or dtype is wrong, or an input is NaN or infinite.
+        CircuitError: If the circuit cannot be evaluated as asked.
+
+    Example:
+        >>> layer = QuantumKANLayer(2, 3, edge="pz(depth=3)")
+        >>> layer(torch.zeros(5, 2)).shape
+        torch.Size([5, 3])
+
+    Source:
+        J.-C. Jiang et al., arXiv:2509.14026, for the layer; M. Schuld, R. Sweke, J. J. Meyer, arXiv:2008.08605, and
+        F. J. Schreiber, J. Eisert, J. J. Meyer, arXiv:2206.11740, for the series. There the input is scaled for each
+        upload; here once, so that the spectrum is known.
+    """
+
+    scale: nn.Parameter | None
+    shift: nn.Parameter | None
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+    base_weight: nn.Parameter | None
+    _like: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        edge: str | Circuit = "pz",
+        *,
+        backend: str | Backend = "auto",
+        evaluate: Evaluation = "auto",
+        scale: Scale = "per-input",
+        base: str | None = "silu",
+        weight: bool = True,
+        bias: bool = True,
+        trainable: bool = True,
+        input_range: str = "none",
+        generator: torch.Generator | None = None,
+        stream: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        for what, size in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise UsageError(f"{what} must be an integer of at least 1, got {size!r}")
+        if evaluate not in get_args(Evaluation):
+            raise unknown_name("evaluation", str(evaluate), get_args(Evaluation))
+        if scale not in get_args(Scale):
+            raise unknown_name("scale", str(scale), get_args(Scale))
+        if base is not None and base not in _BASES:
+            raise unknown_name("base", str(base), _BASES)
+        circuit = named_edge(edge) if isinstance(edge, str) else edge
+        require_edge(circuit, evaluate)
+        if isinstance(backend, str):
+            backend = resolve_backend(backend, wires=circuit.num_wires)
+        self.in_features, self.out_features = in_features, out_features
+        self.circuit, self.backend = circuit, backend
+        self.evaluate, self.scaling, self.base = evaluate, scale, base
+        self.chosen: str | None = None
+        self._closed: ClosedForm | None
+        self._closed, self._not_closed = why_no_closed_form(circuit, backend, evaluate)
+
+        self.input_range = make_input_range(input_range, in_features, device, dtype)
+        edges = (in_features, out_features)
+        self.edges = EdgeCircuits(
+            circuit, backend, edges, stream=stream, device=device, dtype=dtype
+        ).requires_grad_(trainable)
+
+        def parameter(there: bool, *shape: int) -> nn.Parameter | None:
+            return nn.Parameter(torch.empty(shape, device=device, dtype=dtype)) if there else None
+
+        scaled = edges if scale == "per-edge" else (in_features,)
+        self.scale = parameter(scale != "fixed", *scaled)
+        self.shift = parameter(scale != "fixed", *scaled)
+        self.weight = parameter(weight, *edges)
+        self.bias = parameter(bias, *edges)
+        self.base_weight = parameter(base is not None, *edges)
+        # Says dtype and device of a layer that may have no parameter at all.
+        self.register_buffer("_like", torch.empty(0, device=device, dtype=dtype), persistent=False)
+        self.reset_parameters(generator)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        r"""Draw the circuits' weights uniformly and v as ``nn.Linear`` does; set w to :math:`1/\sqrt{in}`, a to 1."""
+        self.edges.reset_parameters(generator)
+        bound = 1 / math.sqrt(self.in_features)
+        for values, start in (
+            (self.scale, 1.0),
+            (self.shift, 0.0),
+            (self.weight, bound),
+            (self.bias, 0.0),
+        ):
+            if values is not None:
+                values.fill_(start)
+        if self.base_weight is not None:
+            self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the sums over the edges."""
+        if input.ndim == 0 or input.shape[-1] != self.in_features:
+            raise UsageError(
+                f"QuantumKANLayer: expected an input of shape (..., {self.in_features}), "
+                f"got {tuple(input.shape)}; the last dimension must be in_features"
+            )
+        if input.dtype != self.dtype:
+            raise UsageError(
+                f"QuantumKANLayer: expected {self.dtype}, the layer's dtype, got {input.dtype}; "
+                "convert the input or the layer with .to(dtype)"
+            )
+        require_finite(input, "QuantumKANLayer")
+        if input.numel() == 0:
+            return input.new_zeros((*input.shape[:-1], self.out_features))
+        x = input.reshape(-1, self.in_features)
+        if self.input_range is not None:
+            x = self.input_range(x)
+        mode = self.choose(len(x))
+        y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
+        if self.base is not None and self.base_weight is not None:
+            y = torch.addmm(y, _BASES[self.base](x), self.base_weight)
+        return y.reshape(*input.shape[:-1], self.out_features)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters."""
+        return self._like.dtype
+
+    def choose(self, samples: int) -> str:
+        """Return the evaluation for so many samples; keep and log the choice and its reason."""
+        mode, why = choose(self.evaluate, self.circuit, self._not_closed, samples)
+        if not torch.compiler.is_compiling() and f"{mode}: {why}" != self.chosen:
+            self.chosen = f"{mode}: {why}"
+            _log.info("edges %s are evaluated by %s", self.circuit.name, self.chosen)
+        return mode
+
+    def coefficients(self) -> Tensor:
+        r"""Return the Fourier coefficients of :math:`\phi_{io}(t)` over 1, cos, sin, cos 2, ... of the scaled input.
+
+        Shape:
+            Result: ``(2 degree + 1, in_features, out_features)``.
+        """
+        self.circuit.require_series()
+        return self._coefficients("fourier" if self._closed is None else "closed")
+
+    def edge_functions(self, input: Tensor) -> Tensor:
+        r"""Return each edge's :math:`w (\phi(a x + b) + c) + v B(x)`; to plot, to prune, to penalise.
+
+        Shape:
+            - Input: ``(N, in_features)``
+            - Result: ``(N, in_features, out_features)``
+        """
+        x = input if self.input_range is None else self.input_range(input)
+        angles = self._angles(x)
+        if self.circuit.direct_only is None:
+            size = angles.shape[-1] if angles.ndim > 2 else 1
+            flat = angles.reshape(len(x), -1).repeat_interleave(self.out_features // size, dim=1)
+            degree, rate = self.circuit.degrees[0], self.circuit.scales[0]
+            basis = series.basis(flat, degree, rate)
+            values = torch.einsum("kne,ke->ne", basis, self.coefficients().flatten(1))
+            values = values.reshape(len(x), self.in_features, self.out_features)
+        else:
+            values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
+        values = self._weighted(values)
+        if self.base is None or self.base_weight is None:
+            return values
+        return values + _BASES[self.base](x).unsqueeze(-1) * self.base_weight
+
+    def _coefficients(self, mode: str) -> Tensor:
+        if mode == "closed" and self._closed is not None:
+            weights = [weight.flatten(-2) for weight in self.edges.weights()]
+            flat = self._closed(weights)
+        else:
+            nodes = torch.from_numpy(series.nodes(self.circuit.degrees, self.circuit.scales))
+            values = self.edges(nodes.to(self._like.device))
+            flat = series.coefficients(values.flatten(1), self.circuit.degrees).to(self.dtype).T
+        return flat.reshape(-1, self.in_features, self.out_features)
+
+    def sum_of_series(self, x: Tensor, coefficients: Tensor) -> Tensor:
+        """Return the quantum part of the outputs from the edges' Fourier coefficients."""
+        rate = self.circuit.scales[0]
+        if self.scaling != "per-edge" or self.scale is None or self.shift is None:
+            angles = self._angles(x)
+            angles = angles if rate == 1 else rate * angles
+            return per_input_sum(angles, coefficients, self.weight, self.bias)
+        constant, waves = coefficients[:1], coefficients[1:]
+        if self.weight is not None:
+            waves = waves * self.weight
+        scale, shift = rate * self.scale, rate * self.shift
+        return per_edge_sum(x, scale, shift, waves) + self._weighted(constant[0]).sum(0)
+
+    def _direct(self, x: Tensor) -> Tensor:
+        angles = self._angles(x)
+        values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
+        return self._weighted(values).sum(1)
+
+    def _weighted(self, values: Tensor) -> Tensor:
+        values = values if self.bias is None else values + self.bias
+        return values if self.weight is None else values * self.weight
+
+    def _angles(self, x: Tensor) -> Tensor:
+        """Return a x + b, (N, in), or (N, in, out) where each edge has its own."""
+        if self.scale is None or self.shift is None:
+            return x
+        if self.scaling == "per-edge":
+            return torch.addcmul(self.shift, x.unsqueeze(-1), self.scale)
+        # Samples in a row: sums over them, and the harmonics, then run over contiguous memory.
+        return torch.addcmul(self.shift.unsqueeze(1), x.T, self.scale.unsqueeze(1)).T
+
+    def extra_repr(self) -> str:
+        """Describe the layer, and the evaluation that was taken last."""
+        taken = f" ({self.chosen})" if self.chosen else ""
+        return (
+            f"{self.in_features}, {self.out_features}, edge={self.circuit.name}, "
+            f"backend={self.backend.name}, evaluate={self.evaluate}{taken}, scale={self.scaling}, base={self.base}"
+        )

@@ -1,0 +1,1 @@
+"""Models made of this library's layers, each from a plain configuration."""
