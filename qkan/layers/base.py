@@ -95,7 +95,8 @@ class KANLayer(nn.Module, ABC):
     @property
     def coefficients(self) -> Tensor:
         """The weights of the basis functions, (in_features, num_basis, out_features), a view."""
-        return self.weight[: self.in_features * self.num_basis].unflatten(0, (self.in_features, -1))
+        shape = (self.in_features, self.num_basis, self.out_features)
+        return self.weight[: shape[0] * shape[1]].view(shape)
 
     @property
     def base_weight(self) -> Tensor | None:

@@ -125,14 +125,14 @@ class BSplineKANLayer(KANLayer):
     def basis(self, x: Tensor) -> Tensor:
         """Return the B-splines at ``x``, (N, in_features) -> (N, in_features, num_basis)."""
         if self.uniform:
-            return self._uniform_basis(x).unflatten(1, (self.in_features, -1))
+            return self._uniform_basis(x).view(-1, self.in_features, self.num_basis)
         return spline_basis.knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
 
     def features(self, x: Tensor) -> Tensor:
-        """Return what ``weight`` multiplies; on uniform knots without a copy."""
-        if not self.uniform:
+        """Return what ``weight`` multiplies; of data, which need no gradient, without a copy."""
+        if not self.uniform or self.base is None or x.requires_grad:
             return super().features(x)
-        return self._uniform_basis(x, None if self.base is None else self.base_function(x))
+        return self._uniform_basis(x, self.base_function(x))
 
     def _uniform_basis(self, x: Tensor, last: Tensor | None = None) -> Tensor:
         return spline_basis.uniform_basis(

@@ -55,10 +55,10 @@ def uniform_basis(
         pieces: :func:`cardinal_pieces` of the degree.
         extrapolation: ``"linear"``, ``"zero"``, ``"periodic"`` (with only ``grid`` functions), or
             anything else for constant ends.
-        last: Further columns that end every row of the result, (N, any).
+        last: Further columns that end every row of the result, (N, any); they get no gradient.
     """
     degree, periodic = len(pieces) - 1, extrapolation == "periodic"
-    lower, upper = breakpoints.unbind(1)
+    lower, upper = breakpoints.T.contiguous()  # strided vectors cost three times as much
     step = (upper - lower) / float(grid)
     points = _wrap(x, lower, upper) if periodic else x
     cell = ((points.detach() - lower) / step).floor().clamp(0, grid - 1).nan_to_num(0.0)
@@ -71,30 +71,24 @@ def uniform_basis(
     num_basis = grid if periodic else grid + degree
     samples, inputs = x.shape
     width = num_basis * inputs
-    if last is None:
-        rows = values.new_zeros(samples, width)
-    else:
-        rows = functional.pad(last, (width, 0))
+    rows = values.new_zeros(samples, width) if last is None else functional.pad(last, (width, 0))
     stride = rows.shape[1]
     first = torch.arange(0, samples * stride, stride, device=x.device)
     start = first.unsqueeze(-1) + torch.arange(0, width, num_basis, device=x.device)
     column = cell.long()
     index, flat = (start + column).view(-1), rows.view(-1)
-    untracked = not (
-        values.requires_grad
-        or rows.requires_grad
-        or torch.compiler.is_compiling()
-        or inside_transform()
-    )
-    if untracked and not periodic:  # in place, and one index for all pieces: it is half the time
-        for m, piece in enumerate(values):
+    transformed = torch.compiler.is_compiling() or inside_transform()
+    if not (transformed or values.requires_grad or periodic):
+        for m, piece in enumerate(values):  # one index for all pieces: half the time
             flat[m:].scatter_(0, index, piece)
         return rows
     offset = torch.arange(degree + 1, device=x.device).unsqueeze(-1)
-    index = index + offset
+    index = (index + offset).view(-1)
     if periodic:
-        index = index - grid * (column.view(-1) + offset >= grid)
-    return flat.scatter(0, index.view(-1), values.view(-1)).view(rows.shape)
+        index = index - grid * (column.view(-1) + offset >= grid).view(-1)
+    # In place there is nothing to clone, but vmap has no rule for it.
+    scatter = flat.scatter if transformed else flat.scatter_
+    return scatter(0, index, values.view(-1)).view(rows.shape)
 
 
 def _values(u: Tensor, pieces: Tensor, *, straight: bool) -> Tensor:

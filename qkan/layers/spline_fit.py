@@ -108,7 +108,7 @@ def _basis(layer: BSplineKANLayer, x: Tensor, breakpoints: Tensor, grid: int) ->
         basis = spline_basis.uniform_basis(
             x, breakpoints, grid, layer.pieces.to(x), layer.extrapolation
         )
-        return basis.unflatten(1, (layer.in_features, -1))
+        return basis.view(*x.shape, -1)
     return spline_basis.knot_basis(x, breakpoints, layer.degree, layer.extrapolation)
 
 
