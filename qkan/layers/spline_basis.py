@@ -103,9 +103,8 @@ def _values(u: Tensor, pieces: Tensor, *, straight: bool) -> Tensor:
         monomials.append(power * (torch.lerp(inner, u, float(q)) if straight else inner))
         if q < len(pieces) - 1:
             power = power * inner
-    scale = 1 / math.factorial(len(pieces) - 1)
-    stacked = torch.stack(monomials).flatten(1)
-    return torch.addmm(pieces[:, :1], pieces[:, 1:], stacked, beta=scale, alpha=scale)
+    weights = pieces / math.factorial(len(pieces) - 1)
+    return torch.addmm(weights[:, :1], weights[:, 1:], torch.stack(monomials).flatten(1))
 
 
 def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) -> Tensor:
