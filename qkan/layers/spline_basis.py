@@ -72,23 +72,21 @@ def uniform_basis(
     samples, inputs = x.shape
     width = num_basis * inputs
     rows = values.new_zeros(samples, width) if last is None else functional.pad(last, (width, 0))
-    stride = rows.shape[1]
-    first = torch.arange(0, samples * stride, stride, device=x.device)
-    start = first.unsqueeze(-1) + torch.arange(0, width, num_basis, device=x.device)
     column = cell.long()
-    index, flat = (start + column).view(-1), rows.view(-1)
+    index = column + torch.arange(0, width, num_basis, device=x.device)
+    values = values.view(degree + 1, samples, inputs)
     transformed = torch.compiler.is_compiling() or inside_transform()
     if not (transformed or values.requires_grad or periodic):
         for m, piece in enumerate(values):  # one index for all pieces: half the time
-            flat[m:].scatter_(0, index, piece)
+            rows[:, m:].scatter_(1, index, piece)
         return rows
     offset = torch.arange(degree + 1, device=x.device).unsqueeze(-1)
-    index = (index + offset).view(-1)
+    index = index.unsqueeze(1) + offset
     if periodic:
-        index = index - grid * (column.view(-1) + offset >= grid).view(-1)
+        index = index - grid * (column.unsqueeze(1) + offset >= grid)
     # In place there is nothing to clone, but vmap has no rule for it.
-    scatter = flat.scatter if transformed else flat.scatter_
-    return scatter(0, index, values.view(-1)).view(rows.shape)
+    scatter = rows.scatter if transformed else rows.scatter_
+    return scatter(1, index.flatten(1), values.transpose(0, 1).flatten(1))
 
 
 def _values(u: Tensor, pieces: Tensor, *, straight: bool) -> Tensor:
