@@ -53,8 +53,7 @@ class KANLayer(nn.Module, ABC):
         dtype: The type of the parameters.
     """
 
-    coefficients: nn.Parameter
-    base_weight: nn.Parameter | None
+    weight: nn.Parameter
     bias: nn.Parameter | None
 
     def __init__(
@@ -84,14 +83,25 @@ class KANLayer(nn.Module, ABC):
         def parameter(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
 
-        self.coefficients = parameter(in_features, num_basis, out_features)
-        self.base_weight = parameter(in_features, out_features) if base is not None else None
+        num_features = num_basis + (base is not None)
+        self.weight = parameter(in_features * num_features, out_features)
         self.bias = parameter(out_features) if bias else None
 
     @property
     def num_basis(self) -> int:
         """How many basis functions each edge has."""
-        return self.coefficients.shape[1]
+        return len(self.weight) // self.in_features - (self.base is not None)
+
+    @property
+    def coefficients(self) -> Tensor:
+        """The weights of the basis functions, (in_features, num_basis, out_features), a view."""
+        shape = (self.in_features, self.num_basis, self.out_features)
+        return self.weight[: shape[0] * shape[1]].view(shape)
+
+    @property
+    def base_weight(self) -> Tensor | None:
+        """The weights of the base functions, (in_features, out_features), a view."""
+        return None if self.base is None else self.weight[-self.in_features :]
 
     @property
     def domain(self) -> tuple[float, float]:
@@ -112,14 +122,19 @@ class KANLayer(nn.Module, ABC):
             raise UsageError("this layer has no base function; make it with base='silu', say")
         return _BASES[self.base](x)
 
+    def features(self, x: Tensor) -> Tensor:
+        """Return what ``weight`` multiplies: each sample's bases, then its base functions."""
+        values = self.basis(x).flatten(1)
+        return values if self.base is None else torch.cat([values, self.base_function(x)], dim=1)
+
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges, ``(*, in_features) -> (*, out_features)``."""
-        x = self._samples(input)
-        product = self.basis(x).flatten(1)
-        weight = self.coefficients.flatten(0, 1)
-        y = product @ weight if self.bias is None else torch.addmm(self.bias, product, weight)
-        if self.base_weight is not None:
-            y = torch.addmm(y, self.base_function(x), self.base_weight)
+        features = self.features(self._samples(input))
+        y = (
+            features @ self.weight
+            if self.bias is None
+            else torch.addmm(self.bias, features, self.weight)
+        )
         return y.reshape(*input.shape[:-1], self.out_features)
 
     def edges(self, input: Tensor) -> Tensor:
@@ -145,9 +160,9 @@ class KANLayer(nn.Module, ABC):
                 f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), "
                 f"got {tuple(input.shape)}; the last dimension must be in_features"
             )
-        if input.dtype != self.coefficients.dtype:
+        if input.dtype != self.weight.dtype:
             raise UsageError(
-                f"{type(self).__name__}: expected {self.coefficients.dtype}, the layer's dtype, "
+                f"{type(self).__name__}: expected {self.weight.dtype}, the layer's dtype, "
                 f"got {input.dtype}; convert the input or the layer with .to(dtype)"
             )
         x = input.reshape(-1, self.in_features)

@@ -69,6 +69,7 @@ class BSplineKANLayer(KANLayer):
     """
 
     breakpoints: Tensor
+    pieces: Tensor
 
     def __init__(
         self,
@@ -89,7 +90,6 @@ class BSplineKANLayer(KANLayer):
         if extrapolation not in _EXTRAPOLATIONS:
             raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
         self.degree = check_size("degree", degree, least=0)
-        self.pieces = spline_basis.cardinal_pieces(degree)
         self.extrapolation = extrapolation
         self.uniform = isinstance(grid, int)
         ends = _breakpoints(check_size("in_features", in_features), grid, domain)
@@ -107,7 +107,9 @@ class BSplineKANLayer(KANLayer):
             device=device,
             dtype=dtype,
         )
-        self.register_buffer("breakpoints", ends.to(self.coefficients))
+        self.register_buffer("breakpoints", ends.to(self.weight))
+        pieces = spline_basis.cardinal_pieces(degree).to(self.weight)
+        self.register_buffer("pieces", pieces, persistent=False)
         self.reset_parameters(generator)
 
     @property
@@ -123,10 +125,19 @@ class BSplineKANLayer(KANLayer):
     def basis(self, x: Tensor) -> Tensor:
         """Return the B-splines at ``x``, (N, in_features) -> (N, in_features, num_basis)."""
         if self.uniform:
-            return spline_basis.uniform_basis(
-                x, self.breakpoints, self.grid, self.pieces, self.extrapolation
-            )
+            return self._uniform_basis(x).view(-1, self.in_features, self.num_basis)
         return spline_basis.knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what ``weight`` multiplies; of data, which need no gradient, without a copy."""
+        if not self.uniform or self.base is None or x.requires_grad:
+            return super().features(x)
+        return self._uniform_basis(x, self.base_function(x))
+
+    def _uniform_basis(self, x: Tensor, last: Tensor | None = None) -> Tensor:
+        return spline_basis.uniform_basis(
+            x, self.breakpoints, self.grid, self.pieces, self.extrapolation, last
+        )
 
     def _samples(self, input: Tensor) -> Tensor:
         x = super()._samples(input)

@@ -8,50 +8,45 @@ all of the same shape on uniform knots (no clamped ends).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 import torch
 from scipy.interpolate import BSpline, PPoly
 from torch import Tensor
+from torch.nn import functional
 
 from qkan.layers.base import inclusive_clamp
+from qkan.layers.checks import inside_transform
 
-__all__ = ["Pieces", "cardinal_pieces", "knot_basis", "knot_vector", "uniform_basis"]
-
-
-Pieces = tuple[tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], ...]
+__all__ = ["cardinal_pieces", "knot_basis", "knot_vector", "uniform_basis"]
 
 
-def cardinal_pieces(degree: int) -> Pieces:
-    r"""Return the polynomials that make up the cardinal B-spline, and their derivatives.
+def cardinal_pieces(degree: int) -> Tensor:
+    r"""Return the polynomials that make up the cardinal B-spline, times degree!.
 
     On a cell with the local coordinate u in [0, 1], the basis function that began degree - m
-    cells before it is :math:`w_m(u) = \sum_q a_{mq} u^q`. Entry r of the result is the r-th
-    derivative, up to the one that vanishes: the constants for m = 0, ..., degree, and for each m
-    the coefficients of u, u^2, ...
+    cells before it is :math:`w_m(u) = \sum_q a_{mq} u^q / \text{degree}!`, with integers a: they
+    stay exact when a layer changes its dtype. At least the powers 0 and 1 are there.
 
     Example:
-        >>> cardinal_pieces(1)  # (1 - u, u), then (-1, 1), then zero
-        (((1.0, 0.0), ((-1.0,), (1.0,))), ((-1.0, 1.0), ((), ())), ((0.0, 0.0), ((), ())))
+        >>> cardinal_pieces(1)  # 1 - u and u
+        tensor([[ 1., -1.],
+                [ 0.,  1.]], dtype=torch.float64)
     """
     spline = PPoly.from_spline(BSpline.basis_element(range(degree + 2), extrapolate=False))
     inner = spline.c[:, degree:-degree] if degree else spline.c
-    # k! w_m has integer coefficients: rounding them makes the table exact.
-    table = (inner[::-1, ::-1] * math.factorial(degree)).round().T / math.factorial(degree)
-    orders = []
-    for order in range(degree + 2):
-        factors = [math.perm(q, order) for q in range(order, degree + 1)]
-        rows = table[:, order:] * factors + 0.0 if factors else np.zeros((degree + 1, 1))
-        orders.append((tuple(rows[:, 0].tolist()), tuple(map(tuple, rows[:, 1:].tolist()))))
-    return tuple(orders)
+    pieces = torch.from_numpy((inner[::-1, ::-1] * math.factorial(degree)).round().T + 0.0)
+    return pieces if degree else functional.pad(pieces, (0, 1))
 
 
 def uniform_basis(
-    x: Tensor, breakpoints: Tensor, grid: int, pieces: Pieces, extrapolation: str
+    x: Tensor,
+    breakpoints: Tensor,
+    grid: int,
+    pieces: Tensor,
+    extrapolation: str,
+    last: Tensor | None = None,
 ) -> Tensor:
-    """Return the bases on uniform knots, (N, in) -> (N, in, grid + degree).
+    """Return the bases on uniform knots, (N, in) -> (N, in * num_basis).
 
     Args:
         x: The points.
@@ -60,124 +55,54 @@ def uniform_basis(
         pieces: :func:`cardinal_pieces` of the degree.
         extrapolation: ``"linear"``, ``"zero"``, ``"periodic"`` (with only ``grid`` functions), or
             anything else for constant ends.
+        last: Further columns that end every row of the result, (N, any); they get no gradient.
     """
-    spline = _Spline(grid, pieces, extrapolation)
-    if torch.compiler.is_compiling():  # a compiler derives and fuses the plain operations
-        return _uniform_derivative(x, breakpoints, spline)
-    basis: Tensor = _UniformBasis.apply(x, breakpoints, spline)
-    return basis
-
-
-@dataclass(frozen=True)
-class _Spline:
-    """The derivative of an ``order`` of the splines with these ``pieces`` on uniform cells."""
-
-    grid: int
-    pieces: Pieces
-    extrapolation: str
-    order: int = 0
-
-
-class _UniformBasis(torch.autograd.Function):
-    """The bases or their derivative of an order; the backward pass keeps nothing but ``x``."""
-
-    @staticmethod
-    def forward(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tensor:
-        return _uniform_derivative(x, breakpoints, spline)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-        ctx.save_for_forward(*inputs[:2])
-        ctx.spline = inputs[2]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return (grads[0] * _slope(ctx)).sum(-1), None, None
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        tangent: Tensor = tangents[0].unsqueeze(-1) * _slope(ctx)
-        return tangent
-
-    @staticmethod
-    def vmap(
-        info: Any,
-        in_dims: tuple[int | None, ...],
-        x: Tensor,
-        breakpoints: Tensor,
-        spline: _Spline,
-    ) -> tuple[Tensor, int]:
-        """Evaluate a batch of calls as one call with more inputs, each with its own domain."""
-
-        def stacked(value: Tensor, dim: int | None) -> Tensor:
-            if dim is None:
-                return value.expand(info.batch_size, *value.shape)
-            return value.movedim(dim, 0)
-
-        points = stacked(x, in_dims[0]).transpose(0, 1)
-        ends = stacked(breakpoints, in_dims[1]).flatten(0, 1)
-        basis = _UniformBasis.apply(points.flatten(1), ends, spline)
-        folded: Tensor = basis.unflatten(1, points.shape[1:])
-        return folded, 1
-
-
-def _slope(ctx: Any) -> Tensor:
-    higher = replace(ctx.spline, order=ctx.spline.order + 1)
-    slope: Tensor = _UniformBasis.apply(*ctx.saved_tensors, higher)
-    return slope
-
-
-def _uniform_derivative(x: Tensor, breakpoints: Tensor, spline: _Spline) -> Tensor:
-    grid, pieces = spline.grid, spline.pieces
-    extrapolation, order = spline.extrapolation, spline.order
-    degree = len(pieces) - 2
-    lower, upper = breakpoints[:, 0], breakpoints[:, -1]
+    degree, periodic = len(pieces) - 1, extrapolation == "periodic"
+    lower, upper = breakpoints.T.contiguous()  # strided vectors cost three times as much
     step = (upper - lower) / float(grid)
-    points = _wrap(x, lower, upper) if extrapolation == "periodic" else x
-    cell = ((points.detach() - lower) / step).floor_().clamp_(0, grid - 1).nan_to_num_(0.0)
+    points = _wrap(x, lower, upper) if periodic else x
+    cell = ((points.detach() - lower) / step).floor().clamp(0, grid - 1).nan_to_num(0.0)
     # From the cell's own knot, not from the domain's end: this keeps float32's last digits.
     u = (points - torch.addcmul(lower, cell, step)) / step
-    scale: Tensor | None = None
-    if extrapolation != "periodic" and order >= {"linear": 2, "zero": 0}.get(extrapolation, 1):
-        scale = ((x >= lower) & (x <= upper)).to(u.dtype)
-    if order:
-        scale = step**-order if scale is None else scale * step**-order
+    values = _values(u, pieces, straight=extrapolation == "linear")
+    if extrapolation == "zero":
+        values = values * ((x >= lower) & (x <= upper)).view(-1)
 
-    values = _values(u, pieces, order, straight=extrapolation == "linear" and order == 0)
-    if scale is not None:
-        values = values * scale
-    num_basis = grid if extrapolation == "periodic" else grid + degree
-    rows = u.new_zeros(u.numel() * num_basis)
+    num_basis = grid if periodic else grid + degree
+    samples, inputs = x.shape
+    width = num_basis * inputs
+    rows = values.new_zeros(samples, width) if last is None else functional.pad(last, (width, 0))
     column = cell.long()
-    index = (column + _row_starts(cell, num_basis)).view(-1)
-    # One-dimensional and piece by piece: four times as quick as along the last dimension.
-    for m, piece in enumerate(values.flatten(1).unbind()):
-        at = index + m if m else index
-        if extrapolation == "periodic":
-            at = at - grid * (column + m >= grid).view(-1)
-        rows = rows.scatter_(0, at, piece)
-    return rows.view(*u.shape, num_basis)
+    index = column + torch.arange(0, width, num_basis, device=x.device)
+    values = values.view(degree + 1, samples, inputs)
+    transformed = torch.compiler.is_compiling() or inside_transform()
+    if not (transformed or values.requires_grad or periodic):
+        for m, piece in enumerate(values):  # one index for all pieces: half the time
+            rows[:, m:].scatter_(1, index, piece)
+        return rows
+    offset = torch.arange(degree + 1, device=x.device).unsqueeze(-1)
+    index = index.unsqueeze(1) + offset
+    if periodic:
+        index = index - grid * (column.unsqueeze(1) + offset >= grid)
+    # In place there is nothing to clone, but vmap has no rule for it.
+    scatter = rows.scatter if transformed else rows.scatter_
+    return scatter(1, index.flatten(1), values.transpose(0, 1).flatten(1))
 
 
-def _values(u: Tensor, pieces: Pieces, order: int, *, straight: bool) -> Tensor:
-    """Return the degree + 1 bases that live on a cell, or their derivatives, stacked.
+def _values(u: Tensor, pieces: Tensor, *, straight: bool) -> Tensor:
+    """Return the degree + 1 bases that live on a cell, (*) -> (degree + 1, numel).
 
     They are polynomials in u; beyond [0, 1] constant or, if ``straight``, along their tangents.
     """
-    degree = len(pieces) - 2
-    constants, weights = pieces[min(order, degree + 1)]
-    shape = (degree + 1, *u.shape)
-    inner = inclusive_clamp(u, 0.0, 1.0)
+    # A tangent's slope does not depend on that of the clamp.
+    inner = u.clamp(0.0, 1.0) if straight else inclusive_clamp(u, 0.0, 1.0)
     power, monomials = inner, [u if straight else inner]
-    for q in range(2, degree - order + 1):
+    for q in range(2, len(pieces)):
         monomials.append(power * (torch.lerp(inner, u, float(q)) if straight else inner))
-        if q < degree - order:
+        if q < len(pieces) - 1:
             power = power * inner
-    if not weights[0]:
-        return u.new_tensor(constants)[:, None, None].expand(shape)
-    stacked = torch.stack(monomials).flatten(1)
-    return torch.addmm(u.new_tensor(constants)[:, None], u.new_tensor(weights), stacked).view(shape)
+    weights = pieces / math.factorial(len(pieces) - 1)
+    return torch.addmm(weights[:, :1], weights[:, 1:], torch.stack(monomials).flatten(1))
 
 
 def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) -> Tensor:

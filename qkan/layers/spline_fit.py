@@ -26,10 +26,12 @@ def refine(layer: BSplineKANLayer, grid: int) -> None:
     new = old if layer.uniform else _resample(old, grid)
     sites = _sites(old, (layer.degree + 2) * max(grid, layer.grid))
     fitted = _solve(*_grams(layer, sites, old, new, grid)[:2], layer.coefficients.double())
-    like = layer.coefficients
+    like = layer.weight
+    rest = like[layer.in_features * layer.num_basis :]
+    weight = torch.cat([fitted.flatten(0, 1).to(like), rest])
     layer.grid = grid
     layer.breakpoints = new.to(like)
-    layer.coefficients = nn.Parameter(fitted.to(like), requires_grad=like.requires_grad)
+    layer.weight = nn.Parameter(weight, requires_grad=like.requires_grad)
 
 
 @torch.no_grad()
@@ -103,7 +105,10 @@ def _grams(
 
 def _basis(layer: BSplineKANLayer, x: Tensor, breakpoints: Tensor, grid: int) -> Tensor:
     if layer.uniform:
-        return spline_basis.uniform_basis(x, breakpoints, grid, layer.pieces, layer.extrapolation)
+        basis = spline_basis.uniform_basis(
+            x, breakpoints, grid, layer.pieces.to(x), layer.extrapolation
+        )
+        return basis.view(*x.shape, -1)
     return spline_basis.knot_basis(x, breakpoints, layer.degree, layer.extrapolation)
 
 

@@ -68,14 +68,14 @@ def test_every_coefficient_gets_a_gradient_and_it_is_right():
             norms = edge_norms(module, points)
             return l1_penalty(norms) + entropy_penalty(norms) + smoothness_penalty(module)
 
-        layer.coefficients.data = coefficients
+        layer.weight.data = coefficients
         return penalty(layer, x)
 
-    total(layer.coefficients.detach().clone()).backward()
-    gradient = layer.coefficients.grad
+    total(layer.weight.detach().clone()).backward()
+    gradient = layer.weight.grad
     assert bool((gradient != 0).all())
-    start, step = layer.coefficients.detach().clone(), 1e-6
-    for place in [(0, 0, 0), (1, 4, 1), (0, 7, 1)]:
+    start, step = layer.weight.detach().clone(), 1e-6
+    for place in [(0, 0), (12, 1), (7, 1)]:
         up, down = start.clone(), start.clone()
         up[place] += step
         down[place] -= step
