@@ -29,14 +29,18 @@ class Factor:
     axis: int
     coefficients: tuple[float, ...]
 
+    def negative(self) -> Factor:
+        """Return the same factor with the other sign."""
+        return Factor(self.axis, tuple(-c for c in self.coefficients))
+
     def waves(self, scale: float) -> tuple[float, list[tuple[float, float, float]]]:
-        """Return the constant, and (amplitude, frequency, phase) of each A cos(w x - phase)."""
+        """Return the constant, and (amplitude, frequency, phase) of each A sin(w x + phase)."""
         constant, *rest = self.coefficients
         waves = []
         for k, (a, b) in enumerate(zip(rest[::2], rest[1::2], strict=True), start=1):
             amplitude = float(np.hypot(a, b))
             if amplitude > _TOLERANCE:
-                waves.append((amplitude, k * scale, float(np.arctan2(b, a))))
+                waves.append((_unless_one(amplitude), k * scale, float(np.arctan2(a, b))))
         return constant, waves
 
 
@@ -46,6 +50,13 @@ class Product:
 
     amplitude: float
     factors: tuple[Factor, ...]
+
+    def with_negated(self, factor: Factor) -> Product:
+        """Return the same product, with ``factor`` written as minus its negative."""
+        if factor not in self.factors:
+            return self
+        others = (f.negative() if f == factor else f for f in self.factors)
+        return Product(-self.amplitude, tuple(others))
 
 
 def factorize(table: np.ndarray, most: int | None = None) -> list[Product] | None:
@@ -99,4 +110,9 @@ def _product(vectors: Sequence[np.ndarray], size: float) -> Product:
         norm = float(harmonics.max()) * (1.0 if vector[np.flatnonzero(vector)[0]] > 0 else -1.0)
         amplitude *= norm
         factors.append(Factor(axis, tuple(np.round(vector / norm, 15).tolist())))
-    return Product(amplitude, tuple(factors))
+    return Product(_unless_one(amplitude), tuple(factors))
+
+
+def _unless_one(amplitude: float) -> float:
+    """Take off the rounding of 1 and -1, which would cost a pass over all values."""
+    return float(np.sign(amplitude)) if abs(abs(amplitude) - 1.0) < _TOLERANCE else amplitude

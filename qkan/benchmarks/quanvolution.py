@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pennylane as qml
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from circuits import Circuit, quanvolutional_filter
 from circuits.backends import backend
+from circuits.filters.demo import DEMO_ANGLES
 from qkan.benchmarks.harness import Case, Report, measure
 from qkan.layers.quanvolution import Quanvolution2d
 
@@ -68,12 +71,18 @@ def _circuits(pixels: Tensor, demo: Circuit) -> list[Case]:
     direct = Quanvolution2d(demo, evaluate="direct", backend="default.qubit")
     patches = direct.patches(part).reshape(-1, 4).double().numpy()
     device = backend("default.qubit")
-    node = qml.QNode(demo.qfunc, qml.device("default.qubit", wires=4), diff_method=None)
-    weights = demo.check_weights()
     loop = direct.patches(pixels[:1]).reshape(-1, 4).double().numpy()
 
+    # As the demonstration has it: a QNode with default options and PennyLane's random template.
+    @qml.qnode(qml.device("default.qubit", wires=4))  # type: ignore[untyped-decorator]
+    def circuit(patch: NDArray[np.float64]) -> list[object]:
+        for wire in range(4):
+            qml.RY(np.pi * patch[wire], wires=wire)
+        qml.RandomLayers(np.array([DEMO_ANGLES]), wires=range(4))
+        return [qml.expval(qml.Z(wire)) for wire in range(4)]
+
     def each_patch() -> list[object]:
-        return [node(patch, **weights) for patch in loop]
+        return [circuit(patch) for patch in loop]
 
     share = len(pixels) / len(part)
     return [

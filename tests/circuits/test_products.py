@@ -48,7 +48,7 @@ def test_waves_are_the_series_of_one_input():
     (part,) = factorize(np.array([0.5, 1.0, -2.0, 0.0, 3.0]))
     constant, waves = part.factors[0].waves(scale=2.0)
     x = np.linspace(-3, 3, 20)
-    total = part.amplitude * (constant + sum(a * np.cos(w * x - p) for a, w, p in waves))
+    total = part.amplitude * (constant + sum(a * np.sin(w * x + p) for a, w, p in waves))
     coeffs = np.array([[0.5, 1.0, -2.0, 0.0, 3.0]])
     assert total == pytest.approx(fourier.evaluate(coeffs, x[None], [2.0])[0], abs=1e-13)
 
