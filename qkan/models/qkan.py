@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class QKAN(nn.Sequential):
 
     Args:
         config: The configuration, or just the widths.
-        edge: A circuit of your own in place of the configuration's edge.
+        edge: Another edge than the configuration's: a name, or a circuit of your own.
         backend: Where circuits run.
         evaluate: How: see :class:`qkan.layers.qkan.QuantumKANLayer`.
         generator: Draws the initial weights, layer by layer.
@@ -86,7 +86,7 @@ class QKAN(nn.Sequential):
     def __init__(
         self,
         config: QKANConfig | Sequence[int],
-        edge: Circuit | None = None,
+        edge: str | Circuit | None = None,
         *,
         backend: str | Backend = "auto",
         evaluate: Evaluation = "auto",
@@ -95,6 +95,8 @@ class QKAN(nn.Sequential):
         dtype: torch.dtype | None = None,
     ):
         config = config if isinstance(config, QKANConfig) else QKANConfig(tuple(config))
+        if isinstance(edge, str):
+            config, edge = replace(config, edge=edge), None
         options = {k: v for k, v in asdict(config).items() if k not in {"sizes", "edge"}}
         circuit = named_edge(config.edge) if edge is None else edge
         super().__init__(

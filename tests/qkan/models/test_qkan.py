@@ -76,3 +76,14 @@ def test_mistakes_are_named(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "other")
     with pytest.raises(UsageError, match="holds 'no QKAN'"):
         QKAN.load(tmp_path / "other")
+
+
+def test_an_edge_by_its_name_is_a_part_of_the_configuration(tmp_path):
+    model = QKAN([2, 3, 1], edge="real(depth=2)")
+    assert model.config.edge == "real(depth=2)"
+    model.save(tmp_path / "model.safetensors")
+    again = QKAN.load(tmp_path / "model.safetensors")
+    x = torch.rand(4, 2)
+    torch.testing.assert_close(again(x), model(x))
+    with pytest.raises(UsageError, match="unknown edge 'rael'"):
+        QKAN([2, 3, 1], edge="rael")
