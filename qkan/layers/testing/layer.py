@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ BATCH = 6
 """The size of the batches that the tests use."""
 
 
-class LayerContract:
+class LayerContract(ABC):
     """The promises of a module from ``(..., in_features)`` to ``(..., out_features)``.
 
     Attributes:
@@ -34,9 +35,9 @@ class LayerContract:
     out_features: int = 2
     smooth: bool = True
 
+    @abstractmethod
     def make(self, **options: Any) -> nn.Module:
         """Return a layer with ``in_features`` and ``out_features``, made with ``options``."""
-        raise NotImplementedError
 
     def inputs(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return inputs that fill most of the domain (-1, 1)."""
