@@ -98,7 +98,7 @@ class PrunableLayer(nn.Module):
         if self.offset is None:
             self.offset = nn.Parameter(values.clone())
         else:
-            self.offset += values
+            self.offset.add_(values)
 
     def masked(self, values: Tensor) -> Tensor:
         """Return values of the edges, (..., in_features, out_features), with those of pruned ones 0."""
