@@ -1,8 +1,8 @@
 r"""Sizes of edges that are Fourier series, from their coefficients alone, and penalties on them.
 
 An edge :math:`w (a_0 + \sum_k a_k \cos k t + b_k \sin k t)` has, over a period of its angle, by Parseval's theorem the
-variance :math:`\sum_k P_k` with :math:`P_k = w^2 (a_k^2 + b_k^2) / 2`. No data are needed, and every weight of a circuit
-gets its gradient.
+variance :math:`\sum_k P_k` with :math:`P_k = w^2 (a_k^2 + b_k^2) / 2`. No data are needed, and every weight of a
+circuit gets its gradient.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ SpectralLayer = QuantumKANLayer | FourierKANLayer
 def amplitudes(layer: SpectralLayer) -> Tensor:
     """Return what multiplies the cosines and the sines on each edge, ``(2, degree, in, out)``; 0 where pruned."""
     if isinstance(layer, FourierKANLayer):
-        by_kind = layer.coefficients.unflatten(1, (2, -1)).movedim(0, 2)
-        return layer.masked(by_kind)
-    waves = layer.coefficients()[1:].unflatten(0, (-1, 2)).movedim(1, 0)
+        shape = (layer.in_features, 2, layer.degree, layer.out_features)
+        return layer.masked(layer.coefficients.view(shape).movedim(0, 2))
+    flat = layer.coefficients()[1:]
+    waves = flat.reshape(-1, 2, *flat.shape[1:]).movedim(1, 0)
     factor = layer.factor
     return waves if factor is None else waves * factor
 
@@ -117,11 +118,8 @@ class SpectralPenalty:
             norms = norms + layer.masked(layer.base_weight).abs()
         order = torch.arange(1, flat.shape[1] + 1, device=flat.device, dtype=flat.dtype)
         slopes = (flat * order[:, None, None]).square().sum() / 2
-        return (
-            self.l1 * norms.sum()
-            + self.entropy * entropy_penalty(norms)
-            + self.high_frequency * slopes
-        )
+        total: Tensor = self.l1 * norms.sum() + self.high_frequency * slopes
+        return total + self.entropy * entropy_penalty(norms)
 
 
 def spectral_layers(model: nn.Module) -> Iterator[SpectralLayer]:

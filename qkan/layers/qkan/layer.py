@@ -19,12 +19,14 @@ from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
 from qkan.layers.checks import require_finite
 from qkan.layers.prunable import PrunableLayer
+from qkan.layers.qkan.classical import to_classical
 from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
 from qkan.layers.qkan.product import per_edge_sum, per_input_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
 from qkan.layers.qkan.refinement import WeightMap, refine
+from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 
 __all__ = ["QuantumKANLayer"]
 
@@ -189,6 +191,10 @@ class QuantumKANLayer(PrunableLayer):
         """
         refine(self, uploads, edge=edge, weights=weights)
         return self
+
+    def to_classical(self) -> ScaledFourierKANLayer:
+        """Return the Fourier KAN layer that is the same function; see :mod:`qkan.layers.qkan.classical`."""
+        return to_classical(self)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges."""
