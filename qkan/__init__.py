@@ -17,7 +17,8 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
-    from qkan import cache, data, layers, plotting
+    from qkan import analysis, cache, data, layers, plotting
+    from qkan.analysis import plot
     from qkan.data import mnist
     from qkan.layers.bspline import BSplineKANLayer
     from qkan.layers.chebyshev import ChebyshevKANLayer
@@ -49,10 +50,12 @@ __all__ = [
     "TableSplineLayer",
     "UsageError",
     "__version__",
+    "analysis",
     "cache",
     "data",
     "layers",
     "mnist",
+    "plot",
     "plotting",
     "preprocess",
 ]
@@ -79,6 +82,8 @@ __getattr__ = lazy_exports(
         "data": "qkan.data",
         "layers": "qkan.layers",
         "plotting": "qkan.plotting",
+        "plot": "qkan.analysis",
+        "analysis": "qkan.analysis",
         "mnist": "qkan.data",
         "preprocess": "qkan.layers.preprocess",
     },
