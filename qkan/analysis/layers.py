@@ -118,11 +118,9 @@ def usual_range(layer: Layer) -> tuple[Tensor, Tensor]:
     like = next(layer.parameters(), torch.zeros(()))
     if isinstance(layer, KANLayer):
         low, high = layer.domain
-    elif (
-        isinstance(layer.input_range, nn.BatchNorm1d) and layer.input_range.running_var is not None
-    ):
-        spread = 2 * layer.input_range.running_var.sqrt()
-        mean = layer.input_range.running_mean
+    elif isinstance(layer.input_range, nn.BatchNorm1d):
+        running = dict(layer.input_range.named_buffers())
+        mean, spread = running["running_mean"], 2 * running["running_var"].sqrt()
         return mean - spread, mean + spread
     else:
         kind = type(layer.input_range).__name__
