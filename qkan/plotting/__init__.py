@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from qkan.plotting.channels import plot_channels
+from qkan.plotting.clouds import plot_clouds
 from qkan.plotting.curves import plot_curves
+from qkan.plotting.edge_network import EdgeCurves, plot_edge_network
+from qkan.plotting.harmonics import Harmonics, plot_harmonics
+from qkan.plotting.plateau import plot_gradient_variances
 from qkan.plotting.response import Response, plot_response
 from qkan.plotting.save import render
 from qkan.plotting.scaling import plot_scaling
 from qkan.plotting.seeds import plot_seeds
+from qkan.plotting.spectra import plot_spectra
 
 __all__ = [
+    "EdgeCurves",
+    "Harmonics",
     "Response",
     "plot_channels",
+    "plot_clouds",
     "plot_curves",
+    "plot_edge_network",
+    "plot_gradient_variances",
+    "plot_harmonics",
     "plot_response",
     "plot_scaling",
     "plot_seeds",
+    "plot_spectra",
     "render",
 ]
