@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qkan.experiments.progress import Progress
+from qkan.progress import Progress
 
 __all__ = ["Places"]
 

@@ -16,11 +16,11 @@ from circuits.errors import UsageError
 from circuits.filters.demo import demo
 from qkan.cache import Store, cached_chunks
 from qkan.experiments.places import Places
-from qkan.experiments.progress import Progress
 from qkan.experiments.quanvolution.config import Config
 from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
+from qkan.progress import Progress
 
 __all__ = ["Setup"]
 
