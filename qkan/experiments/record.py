@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qkan.experiments.config import as_mapping
+from qkan.config import as_mapping
 from qkan.experiments.places import Places
 from qkan.experiments.report import Report, Section, write_report
 from qkan.experiments.run_folder import RunFolder

@@ -9,7 +9,7 @@ To write one, say what an arm is, how one arm is trained from one seed, and what
         return {
             "test_accuracy": np.array(0.97),            # no axis: a metric, one value a seed
             "train_loss": history.train_loss,           # one axis: a curve over epochs
-            "strengths": np.ones((784, 64)),            # more axes: only for the figures
+            "weights.0": np.ones((784, 64)),            # a name with a dot: only for the figures
         }
 
     # my_study/experiment.py
@@ -27,7 +27,8 @@ To write one, say what an arm is, how one arm is trained from one seed, and what
 
 Every finished task is kept in the run's folder, so that a killed run goes on where it was; the tasks are spread over
 the workers of ``places.executor``; all files of the folder are written from what ``conclude`` returns. What is wrong
-with the settings must be found before :meth:`Study.run`, which makes the folder.
+with the settings must be found before :meth:`Study.run`, which makes the folder. For classifiers of MNIST, ``train``
+and the arms' settings are there already: see :mod:`qkan.experiments.mnist_training`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from qkan.experiments.places import Places
 from qkan.experiments.provenance import provenance
 from qkan.experiments.record import Record, metric_lines, opened, write_record
 from qkan.experiments.run_folder import RunFolder
+from qkan.experiments.tasks import run_tasks
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -64,8 +66,7 @@ class Results:
         return {
             arm: {
                 name: np.array([float(seed[name]) for seed in seeds])
-                for name, array in seeds[0].items()
-                if array.ndim == 0
+                for name in _names(seeds[0], ndim=0)
             }
             for arm, seeds in self.runs.items()
         }
@@ -79,8 +80,8 @@ class Results:
         return {
             arm: {
                 name: _stack([np.asarray(seed[name], dtype=np.float64) for seed in seeds])
-                for name, array in seeds[0].items()
-                if array.ndim == 1 and (name in names or not names)
+                for name in _names(seeds[0], ndim=1)
+                if name in names or not names
             }
             for arm, seeds in self.runs.items()
         }
@@ -89,7 +90,7 @@ class Results:
         """Yield one mapping for every arm, seed and epoch."""
         for arm, seeds in self.runs.items():
             for seed, arrays in enumerate(seeds):
-                curves = {name: array for name, array in arrays.items() if array.ndim == 1}
+                curves = {name: arrays[name] for name in _names(arrays, ndim=1)}
                 yield from metric_lines(arm, seed, curves)
 
 
@@ -136,7 +137,14 @@ class Study:
         places = places or Places()
         started = time.monotonic()
         with opened(self.name, self.config, places) as folder:
-            arrays = self._run_tasks(folder, places)
+            arrays = run_tasks(
+                self.train,
+                self.tasks(),
+                folder,
+                places.executor,
+                places.progress,
+                what=self.name,
+            )
             runs = {
                 arm: [arrays[f"{arm}, seed {seed}"] for seed in range(self.seeds)]
                 for arm in self.arms
@@ -154,14 +162,9 @@ class Study:
             )
         return folder
 
-    def _run_tasks(self, folder: RunFolder, places: Places) -> dict[str, dict[str, NDArray[Any]]]:
-        tasks = self.tasks()
-        with places.progress.task(self.name, len(tasks)) as advance:
-            done = {}
-            for name, task in tasks.items():
-                done[name] = folder.stage(name, task, lambda task=task: self.train(**task))  # type: ignore[misc]
-                advance()
-        return done
+
+def _names(arrays: Arrays, ndim: int) -> list[str]:
+    return [name for name, array in arrays.items() if array.ndim == ndim and "." not in name]
 
 
 def _stack(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:

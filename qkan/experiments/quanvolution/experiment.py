@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits import without_entanglement
-from qkan.config import as_mapping
 from qkan.data import MNIST, mnist
 from qkan.experiments.places import Places
 from qkan.experiments.provenance import provenance
