@@ -1,0 +1,107 @@
+"""``aer:fake_manila`` and its like: Aer with the noise, the gates and the coupling map of a real IBM device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from circuits.backends.base import BackendInfo
+from circuits.backends.estimator.aer import AerBackend, require_hardware, versions
+from circuits.errors import MissingExtraError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
+
+__all__ = ["FakeDeviceBackend", "fake_devices"]
+
+_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class FakeDeviceBackend(AerBackend):
+    """A snapshot of an IBM device by name: transpiled to its gates and qubits, with its calibrated noise.
+
+    Raises:
+        MissingExtraError: If qiskit-aer or qiskit-ibm-runtime is not installed.
+        UsageError: If there is no such device, or it is asked for more shots than it takes, or for other noise.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_hardware("qiskit_ibm_runtime", self.name)
+        known = fake_devices()
+        if self._device not in known:
+            raise unknown_name("fake device", self._device, known)
+        if self.noise is not None:
+            raise UsageError(
+                f"{self.name!r} has the noise of its device, got noise={str(self.noise)!r} beside it; use 'aer' "
+                "for a noise channel of your own."
+            )
+        limit = _most_shots(self._device)
+        if limit is not None and (self.shots or 0) > limit:
+            raise UsageError(
+                f"{self.name!r} takes at most {limit} shots, got shots={self.shots}; take the mean of several runs "
+                "with other seeds."
+            )
+
+    @classmethod
+    def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
+        try:
+            require_hardware("qiskit_ibm_runtime", name)
+        except MissingExtraError as error:
+            return BackendInfo(name, installed=False, usable=False, why_not=str(error))
+        return replace(super().info(name), noise=False)
+
+    @property
+    def _device(self) -> str:
+        return self.name.partition(":")[2]
+
+    @property
+    def device_name(self) -> str:  # noqa: D102
+        return self._device
+
+    @property
+    def density_matrix(self) -> bool:  # noqa: D102
+        return True
+
+    @property
+    def key(self) -> dict[str, str | int | None]:
+        """The facts that change the numbers: the snapshot and the transpiler change with their packages."""
+        software = versions("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
+        return {**super().key, **software}
+
+    @property
+    def target(self) -> BackendV2:  # noqa: D102
+        return _simulator(self._device)
+
+    @property
+    def optimization_level(self) -> int:  # noqa: D102
+        return _LEVEL
+
+
+@cache
+def fake_devices() -> tuple[str, ...]:
+    """Return the names of all snapshots."""
+    return tuple(sorted(_classes()))
+
+
+@cache
+def _classes() -> dict[str, Any]:
+    from qiskit_ibm_runtime.fake_provider import backends
+
+    kinds = (getattr(backends, name) for name in dir(backends) if name.startswith("Fake"))
+    return {kind.backend_name: kind for kind in kinds}
+
+
+@cache
+def _simulator(device: str) -> BackendV2:
+    from qiskit_aer import AerSimulator
+
+    return AerSimulator.from_backend(_classes()[device]())
+
+
+@cache
+def _most_shots(device: str) -> int | None:
+    configuration = _classes()[device]().configuration()
+    return getattr(configuration, "max_shots", None)
