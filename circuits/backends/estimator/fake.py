@@ -12,6 +12,7 @@ from circuits.errors import MissingExtraError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
 
 __all__ = ["FakeDeviceBackend", "fake_devices"]
 
@@ -74,6 +75,10 @@ class FakeDeviceBackend(AerBackend):
     @property
     def target(self) -> BackendV2:  # noqa: D102
         return _simulator(self._device)
+
+    @property
+    def calibration(self) -> Target:  # noqa: D102
+        return self.target.target
 
     @property
     def optimization_level(self) -> int:  # noqa: D102
