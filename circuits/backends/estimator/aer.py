@@ -22,10 +22,10 @@ __all__ = ["AerBackend", "aer_estimator", "require_hardware", "versions"]
 
 _ROWS = 1024
 
-_ONE_WIRE = ("id", "h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx", "ry", "rz", "p", "u")
-_BASIS = (*_ONE_WIRE, "cx", "cy", "cz", "swap", "ecr", "ccx", "rxx", "ryy", "rzz", "unitary")
-"""No controlled rotation: Aer 0.18 leaves their angles unbound without a word, when it binds an array of parameters (its
-issues 2323, 2391 and 2403). They are transpiled to rotations and CNOTs."""
+_ONE_WIRE = ("id", "h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx", "ry", "rz", "p")
+_BASIS = (*_ONE_WIRE, "u", "cx", "cy", "cz", "swap", "ecr", "ccx", "rxx", "ryy", "rzz", "unitary")
+"""No controlled rotation: Aer 0.18 leaves their angles unbound, without a word, when it binds an array of parameters
+(its issues 2323, 2391 and 2403). They are transpiled to rotations and CNOTs."""
 
 _WIRES = 8
 """Copies side by side on so many wires are simulated as one circuit: fewer circuits, and small states."""
