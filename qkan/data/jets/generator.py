@@ -15,8 +15,8 @@ from qkan.data.jets.species import NEUTRINOS
 
 __all__ = ["generate", "generator_versions"]
 
-_BATCH = 50
-"""Events made at a time: as arrays they take about 3 MB."""
+_BATCH = 20
+"""Events made at a time: as arrays they take about 1 MB."""
 
 _MAX_EMPTY = 20_000
 """After so many events without a jet the selection is taken to be impossible."""
