@@ -42,7 +42,7 @@ def test_seeds_of_chunks_are_what_pythia_takes() -> None:
 
 
 def test_wrong_wishes_are_refused() -> None:
-    with pytest.raises(UsageError, match="unknown process 'gq'. Known: qg, top, w"):
+    with pytest.raises(UsageError, match=r"unknown process 'gq'\. Known: qg, top, w"):
         process("gq")
     with pytest.raises(UsageError, match="at least one jet"):
         generate(process("qg"), 1, jets=0, seed=1)
