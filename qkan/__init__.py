@@ -17,7 +17,8 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
-    from qkan import cache, data, estimators, layers, models, plotting, training
+    from qkan import analysis, cache, data, estimators, layers, models, plotting, training
+    from qkan.analysis import plot
     from qkan.data import mnist
     from qkan.layers.bspline import BSplineKANLayer
     from qkan.layers.chebyshev import ChebyshevKANLayer
@@ -79,6 +80,7 @@ __all__ = [
     "TrainingConfig",
     "UsageError",
     "__version__",
+    "analysis",
     "cache",
     "data",
     "estimators",
@@ -86,6 +88,7 @@ __all__ = [
     "layers",
     "mnist",
     "models",
+    "plot",
     "plotting",
     "preprocess",
     "training",
@@ -131,6 +134,8 @@ __getattr__ = lazy_exports(
         "data": "qkan.data",
         "layers": "qkan.layers",
         "plotting": "qkan.plotting",
+        "plot": "qkan.analysis",
+        "analysis": "qkan.analysis",
         "mnist": "qkan.data",
         "preprocess": "qkan.layers.preprocess",
     },
