@@ -71,11 +71,11 @@ def _text(setting: dataclasses.Field[Any]) -> str:
 
 
 def _run(module: Any, given: dict[str, Any]) -> None:
-    from qkan.experiments.config import as_mapping, from_mapping, from_toml
+    from qkan.config import as_mapping, from_mapping, from_toml
     from qkan.experiments.executors import executor
     from qkan.experiments.places import Places
-    from qkan.experiments.progress import Progress
     from qkan.experiments.run_folder import RunFolder
+    from qkan.progress import Progress
 
     out, resume, file, data_dir, cache_dir, workers, scheduler = (
         given.pop(name, None) for name in _PLACES

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qkan.experiments.executors import Executor, SerialExecutor
-from qkan.experiments.progress import Progress
+from qkan.progress import Progress
 
 __all__ = ["Places"]
 

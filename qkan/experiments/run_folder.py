@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +12,8 @@ from numpy.typing import NDArray
 
 from circuits.errors import UsageError
 from qkan.cache import Store, key
-from qkan.experiments.config import differences, from_toml, to_toml
+from qkan.cache.files import write_whole
+from qkan.config import differences, from_toml, to_toml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -107,17 +106,7 @@ class RunFolder:
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(target, data, target.parent, mode=0o644)
         return target
 
     def write_json(self, name: str, content: Any) -> Path:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from circuits.errors import UsageError
 from qkan.experiments.executors import Executor, SerialExecutor
-from qkan.experiments.progress import Progress
 from qkan.experiments.run_folder import RunFolder
+from qkan.progress import Progress
 
 __all__ = ["Arrays", "run_tasks"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits import without_entanglement
+from qkan.config import as_mapping
 from qkan.data import MNIST
-from qkan.experiments.config import as_mapping
 from qkan.experiments.places import Places
 from qkan.experiments.provenance import provenance
 from qkan.experiments.quanvolution.config import Config

@@ -12,8 +12,8 @@ from torch import nn
 
 from circuits import Circuit, quanvolutional_filter, without_entanglement
 from circuits.errors import UsageError
+from qkan.config import as_mapping
 from qkan.data import MNIST
-from qkan.experiments.config import as_mapping
 from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.heads import HEADS, Split, train_heads

@@ -21,11 +21,11 @@ from qkan.cache import Store, cached_chunks
 from qkan.data import MNIST, mnist
 from qkan.experiments.executors import Executor
 from qkan.experiments.places import Places
-from qkan.experiments.progress import Progress
 from qkan.experiments.quanvolution.config import Config
 from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
+from qkan.progress import Progress
 
 __all__ = ["Setup", "load_images"]
 
