@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -15,6 +16,9 @@ from qkan.experiments.run_folder import RunFolder
 from qkan.progress import Progress
 
 __all__ = ["Arrays", "run_tasks"]
+
+_LONG = 90
+"""Seconds; a shorter wait is not announced."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -72,13 +76,18 @@ def run_tasks(
     if results:
         progress.say(f"{what}: {len(results)} of {len(names)} are there already")
 
+    before, started = len(results), time.monotonic()
     with progress.task(what, len(names)) as advance:
         advance(len(results), len(names))
 
         def keep(index: int, result: Mapping[str, NDArray[Any]]) -> None:
             name = missing[index]
             results[name] = folder.stage(name, keys[name], lambda: result)
-            progress.say(f"{name}: finished, {len(results)} of {len(names)}")
+            left = (
+                (time.monotonic() - started) / (len(results) - before) * (len(names) - len(results))
+            )
+            about = f", about {left / 60:.0f} min left" if left > _LONG else ""
+            progress.say(f"{name}: finished, {len(results)} of {len(names)}{about}")
             advance(len(results), len(names))
 
         call = partial(_call, function)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from circuits.errors import UsageError
+from qkan.experiments.executors.call import pack
 from qkan.experiments.executors.failures import Failure, TaskError
 
 __all__ = ["Executor", "Task"]
@@ -60,25 +61,34 @@ class Executor(ABC):
             2 3
             [1, 2, 3]
         """
-        from qkan.experiments.executors.call import pack
+        results: dict[int, R] = {}
+        with closing(self.unordered(function, tasks, names=names)) as finished:
+            for index, result in finished:
+                results[index] = result
+                if on_result is not None:
+                    on_result(index, result)
+        return [results[index] for index in range(len(tasks))]
 
+    def unordered(
+        self, function: Callable[[T], R], tasks: Sequence[T], *, names: Sequence[str] | None = None
+    ) -> Generator[tuple[int, R]]:
+        """Yield each task's index and result as soon as it is there, and keep none of them; see :meth:`map`.
+
+        Closing the iterator stops what still runs.
+        """
         called = [f"task {i}" for i in range(len(tasks))] if names is None else list(names)
         if len(called) != len(tasks):
             raise UsageError(f"expected a name for each of {len(tasks)} tasks, got {len(called)}")
-        results: dict[int, R] = {}
         failures: dict[int, Failure] = {}
         packers: list[Task] = [lambda task=task: pack(function, task) for task in tasks]  # type: ignore[misc]
         with closing(self._outcomes(packers)) as outcomes:
             for index, outcome in outcomes:
                 if isinstance(outcome, Failure):
                     failures[index] = outcome
-                    continue
-                results[index] = outcome
-                if on_result is not None:
-                    on_result(index, outcome)
+                else:
+                    yield index, outcome
         if failures:
             raise TaskError({called[i]: failures[i] for i in sorted(failures)}, len(tasks))
-        return [results[index] for index in range(len(tasks))]
 
     @abstractmethod
     def _outcomes(self, tasks: Sequence[Task]) -> Generator[tuple[int, Any]]:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits import without_entanglement
-from qkan.data import MNIST, mnist
+from qkan.data import MNIST
 from qkan.experiments.places import Places
 from qkan.experiments.provenance import provenance
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.full import circuits_executed_full, train_full
 from qkan.experiments.quanvolution.full_report import full_record, full_report
-from qkan.experiments.quanvolution.setup import Setup
+from qkan.experiments.quanvolution.setup import Setup, load_images
 from qkan.experiments.quanvolution.small import circuits_executed, train_arms
 from qkan.experiments.quanvolution.small_report import small_record, small_report
 from qkan.experiments.record import Record, metric_lines, opened, write_record
@@ -52,18 +52,12 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     places = places or Places()
     config = config.settled()
     setup = Setup.of(config, places)
-    data = _data(config, places)
+    data = load_images(config, places.data_dir)
     started = time.monotonic()
     with opened(NAME, config, places) as folder:
         places.progress.say(f"backend {setup.backend.name}: {setup.backend.reason or 'as asked'}")
         _run(setup, data, folder, places, started)
     return folder
-
-
-def _data(config: Config, places: Places) -> MNIST:
-    if config.full:
-        return mnist(full=True, data_dir=places.data_dir)
-    return mnist(train=config.train, test=config.validation)
 
 
 def _run(setup: Setup, data: MNIST, folder: RunFolder, places: Places, started: float) -> None:

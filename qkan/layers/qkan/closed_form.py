@@ -54,7 +54,7 @@ class ClosedForm:
         identity = torch.eye(2 * degree + 1, dtype=torch.float64)
         self._analysis: Tensor = fourier.coefficients(identity, [degree]).T.contiguous()
         matrix, constants = torch.from_numpy(program.weights), torch.from_numpy(program.constants)
-        plain = torch.equal(matrix, torch.eye(*matrix.shape, dtype=torch.float64))
+        plain = torch.equal(matrix, torch.eye(len(matrix), dtype=torch.float64))
         self._weights = None if plain else matrix
         self._constants = constants.unsqueeze(1) if constants.any() else None
 
