@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         SineKAN,
         SineKANConfig,
     )
-    from qkan.training import History, TrainingConfig, evaluate, fit, predict
+    from qkan.training import History, TrainingConfig, fit
 
 __all__ = [
     "CNN",
@@ -84,14 +84,12 @@ __all__ = [
     "cache",
     "data",
     "estimators",
-    "evaluate",
     "fit",
     "layers",
     "mnist",
     "models",
     "plot",
     "plotting",
-    "predict",
     "preprocess",
     "training",
 ]
@@ -123,9 +121,7 @@ __getattr__ = lazy_exports(
         "SineKANConfig": "qkan.models",
         "History": "qkan.training",
         "TrainingConfig": "qkan.training",
-        "evaluate": "qkan.training",
         "fit": "qkan.training",
-        "predict": "qkan.training",
         "models": "qkan.models",
         "training": "qkan.training",
         "estimators": "qkan.estimators",

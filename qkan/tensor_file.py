@@ -80,7 +80,8 @@ def read_tensor_file(path: str | Path, format: str) -> TensorFile:
     try:
         with safe_open(path, framework="pt") as file:
             texts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies, for torch's own memory is aligned, and sums may depend on the alignment.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise DamagedFileError(f"{path} is not a whole safetensors file: {error}") from error
     if texts.get("format") != format:
