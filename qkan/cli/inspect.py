@@ -45,7 +45,10 @@ def _read(inputs: str) -> NDArray[np.floating]:
     if inputs == "mnist":
         from qkan.data import mnist
 
-        return mnist(train=1000, test=1).train_images.flatten(1).numpy() / 255
+        pixels: NDArray[np.floating] = (
+            mnist(train=1000, test=1).train_images.flatten(1).numpy() / 255
+        )
+        return pixels
     try:
         values = np.load(inputs, allow_pickle=False)
     except (OSError, ValueError) as error:
