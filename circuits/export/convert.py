@@ -11,7 +11,7 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from circuits.errors import CircuitError
-from circuits.export.gates import append, take_apart
+from circuits.export.gates import append, take_apart, takes_angles
 from circuits.export.observables import pauli_sum
 from circuits.export.symbols import symbols
 from circuits.tape import CONVENTIONS, record
@@ -55,7 +55,8 @@ def to_qiskit(
         values["inputs"] = circuit.check_inputs(inputs).reshape(circuit.num_inputs)
     target = QuantumCircuit(circuit.num_wires, name=circuit.name)
     for operation in _operations(circuit, values):
-        append(target, operation, [_plain(angle) for angle in operation.data])
+        angles = operation.data if takes_angles(operation) else ()
+        append(target, operation, [_plain(angle) for angle in angles])
     return target
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 from pennylane.operation import Channel, Operator, StatePrepBase
+from pennylane.ops import Controlled
 from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.circuit import library as gates
 from qiskit.circuit.library import UnitaryGate
@@ -15,7 +16,7 @@ from qiskit.quantum_info import Kraus
 
 from circuits.errors import CircuitError
 
-__all__ = ["ANGLE_GATES", "FIXED_GATES", "append", "has_twin", "take_apart"]
+__all__ = ["ANGLE_GATES", "FIXED_GATES", "append", "has_twin", "take_apart", "takes_angles"]
 
 ANGLE_GATES: dict[str, Callable[..., Instruction]] = {
     "RX": gates.RXGate,
@@ -69,10 +70,30 @@ _NO_OPERATION = frozenset({"Barrier", "Snapshot", "WireCut", "GlobalPhase"})
 
 def has_twin(operation: Operator) -> bool:
     """Whether :func:`append` takes the operation as it is."""
-    name = operation.name
-    if name in ANGLE_GATES or name in FIXED_GATES or name in _NO_OPERATION:
+    if operation.name in _NO_OPERATION or isinstance(operation, qml.QubitUnitary | Channel):
         return True
-    return isinstance(operation, qml.QubitUnitary | Channel)
+    return _twin(operation) is not None
+
+
+def takes_angles(operation: Operator) -> bool:
+    """Whether the numbers of an operation with a twin are angles, not matrices or probabilities."""
+    if isinstance(operation, Controlled) and operation.name not in FIXED_GATES:
+        return operation.name in ANGLE_GATES or takes_angles(operation.base)
+    return operation.name in ANGLE_GATES
+
+
+def _twin(operation: Operator) -> Callable[..., Instruction] | None:
+    """Return what makes the gate in Qiskit from its angles, with its wires in the same order."""
+    name = operation.name
+    known = ANGLE_GATES.get(name) or FIXED_GATES.get(name)
+    if known is not None or not isinstance(operation, Controlled):
+        return known
+    base = _twin(operation.base)
+    if base is None:
+        return None
+    values = [int(value) for value in operation.control_values]
+    state = sum(value << place for place, value in enumerate(values))
+    return lambda *angles: base(*angles).control(len(values), ctrl_state=state, annotated=False)
 
 
 def take_apart(operations: Iterable[Operator]) -> list[Operator]:
@@ -107,13 +128,14 @@ def append(target: QuantumCircuit, operation: Operator, angles: Sequence[Any]) -
         angles: Numbers, parameters or expressions, as many as an angle gate has.
     """
     wires = operation.wires.tolist()
+    twin = _twin(operation)
     if operation.name in _NO_OPERATION:
         return
-    if operation.name in ANGLE_GATES:
-        target.append(ANGLE_GATES[operation.name](*angles), wires)
-    elif operation.name in FIXED_GATES:
-        for wire in [[w] for w in wires] if operation.name == "Identity" else [wires]:
-            target.append(FIXED_GATES[operation.name](), wire)
+    if operation.name == "Identity":  # of any number of wires
+        for wire in wires:
+            target.append(gates.IGate(), [wire])
+    elif twin is not None:
+        target.append(twin(*angles), wires)
     elif isinstance(operation, Channel):
         kraus = [np.asarray(matrix) for matrix in operation.kraus_matrices()]
         target.append(Kraus(kraus).to_instruction(), wires[::-1])

@@ -13,7 +13,7 @@ from pennylane.transforms.core import CompilePipeline
 
 from circuits.backends.estimator.template import Pub, pubs_of
 from circuits.errors import UsageError
-from circuits.export.gates import ANGLE_GATES, has_twin, take_apart
+from circuits.export.gates import has_twin, take_apart, takes_angles
 
 __all__ = ["EstimatorDevice"]
 
@@ -101,7 +101,7 @@ def only_with_twins(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
 @qml.transform  # type: ignore[untyped-decorator]
 def expand_batched_matrices(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
     """Make one tape a sample where matrices have a batch: only angles are parameters of a PUB."""
-    if any(op.batch_size and op.name not in ANGLE_GATES for op in tape.operations):
+    if any(op.batch_size and not takes_angles(op) for op in tape.operations):
         return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
     return (tape,), _only
 

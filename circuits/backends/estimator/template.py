@@ -14,7 +14,7 @@ from pennylane.operation import Operator
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from circuits.export.gates import ANGLE_GATES, FIXED_GATES, append
+from circuits.export.gates import ANGLE_GATES, FIXED_GATES, append, takes_angles
 from circuits.export.observables import pauli_sum
 from circuits.spelling import spell
 
@@ -97,13 +97,13 @@ def angles_of(tape: qml.tape.QuantumScript) -> npt.NDArray[np.float64]:
 
 
 def _angles(operation: Operator) -> list[Any]:
-    return list(operation.data) if operation.name in ANGLE_GATES else []
+    return list(operation.data) if takes_angles(operation) else []
 
 
 def _gate_key(operation: Operator) -> Any:
     if operation.name in ANGLE_GATES or operation.name in FIXED_GATES:
         return operation.name, *operation.wires
-    return _key(operation)
+    return spell(operation, angles=False) if takes_angles(operation) else _key(operation)
 
 
 def _key(operator: Operator) -> Any:
