@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         backend_names,
         backend_table,
     )
+    from circuits.backends.estimator.packed import packed, packing_report
     from circuits.decorator import circuit
     from circuits.definition import Circuit
     from circuits.drawing import draw
@@ -57,6 +58,8 @@ __all__ = [
     "filters",
     "fourier",
     "from_qpy",
+    "packed",
+    "packing_report",
     "parameter_values",
     "qiskit_observables",
     "quanvolutional_filter",
@@ -81,6 +84,8 @@ __getattr__ = lazy_exports(
         "Noise": "circuits.backends",
         "Backend": "circuits.backends",
         "NOISE_CHANNELS": "circuits.backends",
+        "packed": "circuits.backends.estimator.packed",
+        "packing_report": "circuits.backends.estimator.packed",
         "Circuit": "circuits.definition",
         "CircuitError": "circuits.errors",
         "FourierSeries": "circuits.series",

@@ -15,6 +15,7 @@ from circuits.errors import MissingExtraError
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
     from qiskit_aer import AerSimulator
 
 __all__ = ["AerBackend", "aer_estimator", "require_hardware", "versions"]
@@ -25,6 +26,9 @@ _ONE_WIRE = ("id", "h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx
 _BASIS = (*_ONE_WIRE, "u", "cx", "cy", "cz", "swap", "ecr", "ccx", "rxx", "ryy", "rzz", "unitary")
 """No controlled rotation: Aer 0.18 leaves their angles unbound, without a word, when it binds an array of parameters
 (its issues 2323, 2391 and 2403). They are transpiled to rotations and CNOTs."""
+
+_WIRES = 8
+"""Copies side by side on so many wires are simulated as one circuit: fewer circuits, and small states."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,15 @@ class AerBackend(EstimatorBackend):
     @property
     def most_rows(self) -> int:  # noqa: D102
         return _ROWS
+
+    @property
+    def calibration(self) -> Target | None:  # noqa: D102
+        return None
+
+    @property
+    def simulated_wires(self) -> int:
+        """As many as a state vector or a density matrix of moderate size has."""
+        return _WIRES // 2 if self.density_matrix else _WIRES
 
     def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:  # noqa: D102
         return aer_estimator(self.target, shots, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from qiskit.transpiler.exceptions import TranspilerError
 
 from circuits.backends.base import Backend
 from circuits.backends.estimator.device import EstimatorDevice
+from circuits.backends.estimator.packing import Packing, placements
+from circuits.backends.estimator.side_by_side import groups_of, pack, unpack
 from circuits.backends.estimator.template import Pub, Template
 from circuits.backends.transforms import expand_trainable_batch
 from circuits.errors import UsageError
@@ -24,15 +27,20 @@ from circuits.errors import UsageError
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
 
     from circuits.definition import Circuit
 
-__all__ = ["EstimatorBackend", "transpiled"]
+__all__ = ["EstimatorBackend", "placed", "transpiled"]
 
 _SEED = 0
 """The transpiler draws; with one seed the same circuit is the same on the device every time."""
 
 _TRANSPILED = 256
+
+_ONE_AND_TWO = ("u", "cx")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,19 @@ class EstimatorBackend(Backend):
 
     Circuits come as QNodes (``qnode``, on a PennyLane device that joins tapes to PUBs) or as PUBs (``run_pubs``). A
     subclass names its target and its Estimator.
+
+    Args:
+        packing: Which qubits run copies of a circuit side by side; None for one circuit at a time, where the transpiler
+            puts it.
     """
+
+    packing: Packing | None = None
+
+    @property
+    def key(self) -> dict[str, str | int | None]:
+        """The facts that change the numbers; a packing does on a device, whose qubits differ."""
+        packed = {} if self.packing is None else {"packing": str(self.packing)}
+        return {**super().key, **packed}
 
     @property
     def gradient(self) -> str:  # noqa: D102  (as in Backend)
@@ -70,6 +90,16 @@ class EstimatorBackend(Backend):
     def most_rows(self) -> int:
         """How many rows of bindings a PUB may have."""
 
+    @property
+    def calibration(self) -> Target | None:
+        """The device's qubits, couplings and errors; None where all qubits are alike."""
+        return self.target.target
+
+    @property
+    def simulated_wires(self) -> int | None:
+        """The wires of copies that are simulated as one circuit; None where nothing is simulated."""
+        return None
+
     @abstractmethod
     def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:
         """Return what estimates transpiled PUBs.
@@ -94,16 +124,35 @@ class EstimatorBackend(Backend):
         Raises:
             UsageError: If a circuit does not fit the device.
         """
-        parts = [
-            (index, slice(start, min(start + self.most_rows, len(pub))))
-            for index, pub in enumerate(pubs)
-            for start in range(0, len(pub), self.most_rows)
+        spread = [self._spread(pub) for pub in pubs]
+        several = [part for parts in spread for part in parts]
+        chunks = [
+            (index, slice(start, min(start + self.most_rows, len(part))))
+            for index, part in enumerate(several)
+            for start in range(0, len(part), self.most_rows)
         ]
-        ready = [self._transpiled_pub(pubs[index], rows) for index, rows in parts]
-        results = [np.empty((len(pub), len(pub.observables))) for pub in pubs]
-        for (index, rows), values in zip(parts, self.estimate(ready, shots, seed), strict=True):
+        ready = [self._transpiled_pub(several[index], rows) for index, rows in chunks]
+        results = [np.empty((len(part), len(part.observables))) for part in several]
+        for (index, rows), values in zip(chunks, self.estimate(ready, shots, seed), strict=True):
             results[index][rows] = values
-        return results
+        found = iter(results)
+        return [
+            unpack(pub, [next(found) for _ in parts], self.copies(pub))
+            for pub, parts in zip(pubs, spread, strict=True)
+        ]
+
+    def copies(self, pub: Pub) -> int:
+        """Return how many rows of a PUB run side by side."""
+        return max(1, min(len(placed(self, pub.template)), len(pub)))
+
+    def _spread(self, pub: Pub) -> list[Pub]:
+        """Return the PUBs that run one PUB: itself, or groups of copies side by side."""
+        places = placed(self, pub.template)[: len(pub)]
+        if not places:
+            return [pub]
+        fixed = self.calibration is not None
+        groups = groups_of(places, self.simulated_wires)
+        return [pack(pub, group, len(places), fixed=fixed) for group in groups]
 
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
@@ -157,7 +206,32 @@ class EstimatorBackend(Backend):
         return np.stack([np.broadcast_to(value, len(inputs)) for value in values], axis=1)
 
     def chunk_size(self, circuit: Circuit) -> int:  # noqa: D102
-        return self.most_rows
+        side_by_side = 1 if self.packing is None else (self.target.num_qubits or 1)
+        return self.most_rows * max(1, side_by_side // circuit.num_wires)
+
+
+@lru_cache(maxsize=_TRANSPILED)
+def placed(backend: EstimatorBackend, template: Template) -> tuple[tuple[int, ...], ...]:
+    """Return the places of the copies of a template's circuit; none where circuits run alone.
+
+    Raises:
+        UsageError: If the packing names qubits that are not there, or none is good enough.
+    """
+    if backend.packing is None:
+        return ()
+    device, alone = backend.calibration, template.circuit
+    if (
+        device is not None
+    ):  # as the device's gates, so that those which connect three wires are known
+        passes = generate_preset_pass_manager(0, basis_gates=list(_ONE_AND_TWO))
+        alone = passes.run(alone)
+    places = placements(alone, device, backend.packing)
+    if not places:
+        _log.warning(
+            "no place on %s connects the wires of a circuit as its gates do: it runs alone, with swaps",
+            backend.name,
+        )
+    return places
 
 
 @lru_cache(maxsize=_TRANSPILED)

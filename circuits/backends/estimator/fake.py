@@ -18,6 +18,7 @@ from circuits.errors import MissingExtraError, UsageError, unknown_name
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
 
 __all__ = ["FakeDeviceBackend", "fake_devices"]
 
@@ -98,6 +99,10 @@ class FakeDeviceBackend(AerBackend):
                 for circuit, rows, values in pubs
             ]
         return super().estimate(pubs, shots, seed)
+
+    @property
+    def calibration(self) -> Target:  # noqa: D102
+        return self.target.target
 
     @property
     def optimization_level(self) -> int:  # noqa: D102
