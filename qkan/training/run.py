@@ -145,6 +145,8 @@ class Run:
             UsageError: If it is that of another training.
         """
 
+        checkpoint.prepare(path)
+
         def usable(facts: dict[str, Any]) -> None:
             now = {"config": asdict(self.config), "data": data}
             changed = [
