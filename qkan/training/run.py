@@ -144,7 +144,6 @@ class Run:
         Raises:
             UsageError: If it is that of another training.
         """
-
         checkpoint.prepare(path)
 
         def usable(facts: dict[str, Any]) -> None:

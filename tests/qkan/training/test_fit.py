@@ -26,7 +26,10 @@ def mlp(seed=0, **options):
 
 
 def equal(a, b):
-    return all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values()))
+    return all(
+        torch.equal(p, q)
+        for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,9 @@ def test_it_is_the_loop_that_one_writes_by_hand(data, name, kind):
         assert history.train_loss[epoch] == pytest.approx(np.mean(losses), rel=1e-6)
         with torch.no_grad():
             assert history.val_loss[epoch] == pytest.approx(functional.cross_entropy(twin(x), y))
-            assert history.val_accuracy[epoch] == pytest.approx((twin(x).argmax(1) == y).mean(dtype=torch.double))
+            assert history.val_accuracy[epoch] == pytest.approx(
+                (twin(x).argmax(1) == y).mean(dtype=torch.double)
+            )
     assert equal(model, twin)
     np.testing.assert_allclose(history.learning_rate, [1e-3, 5e-4, 2.5e-4])
     assert (history.seconds > 0).all()
@@ -224,7 +229,6 @@ def test_predict_and_evaluate_leave_the_model_alone(data, net):
 
 
 def test_a_loss_that_is_lost_keeps_what_was_measured(data, tmp_path):
-    x, y = data
     file = tmp_path / "run.safetensors"
     model = mlp()
     fit(model, data, config=Config(epochs=2), checkpoint=file)

@@ -99,10 +99,11 @@ def killed(step, at):  # in a process of its own, at the call of that number
     train(sys.argv[1])
     os._exit(1)
 
+whole = train(None)  # first, for it imports what the children then need not
 # One after the other on the same run: while writing, before the renaming, between both names.
 assert all(killed(*how) for how in (("fsync", 2), ("chmod", 1), ("replace", 2)))
 print(*sorted(os.listdir(os.path.dirname(sys.argv[1]))))
-assert train(sys.argv[1]) == train(None)
+assert train(sys.argv[1]) == whole
 """
 
 
@@ -172,7 +173,10 @@ def test_a_checkpoint_of_another_training_is_refused(data, net, tmp_path):
         with pytest.raises(UsageError, match=match):
             fit(model or net(), train, config=settings, checkpoint=file, **options)
 
-    refused("batch_size: 16, now 8", settings=Config(epochs=5, batch_size=8, gamma=0.8, weight_decay=0.01))
+    refused(
+        "batch_size: 16, now 8",
+        settings=Config(epochs=5, batch_size=8, gamma=0.8, weight_decay=0.01),
+    )
     refused("checksums", train=(x + 1, y))
     refused("samples: 60, now 59", train=(x[1:], y[1:]))
     refused("another model", model=torch.nn.Linear(4, 3))
