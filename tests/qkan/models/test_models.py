@@ -124,8 +124,11 @@ def test_images_are_flattened_only_where_that_fits():
     x = images()
     assert torch.equal(model(x), model(x.flatten(1)))
     assert model(torch.rand(2, 1, 3, 24)).shape == (2, 1, 3, 2)
-    with pytest.raises(UsageError, match=r"expected an input of shape \(\.\.\., 25\)"):
-        KAN([25, 2])(x)
+    for other in (KAN([25, 2]), MLP([25, 2])):
+        with pytest.raises(UsageError, match=r"expected an input of shape \(\.\.\., 25\)"):
+            other(x)
+    with pytest.raises(UsageError, match=r"MLP: expected torch.float32.*got torch.float64"):
+        model(x.double())
 
 
 def test_settings_beside_a_configuration():

@@ -110,6 +110,8 @@ def test_names_are_checked():
         fit(model(), (X, Y), loss="mes")
     with pytest.raises(UsageError, match="unknown metric 'acuracy'; did you mean 'accuracy'"):
         fit(model(), (X, Y), (X, Y), metrics=("acuracy",))
+    with pytest.raises(UsageError, match=r"must give one number a sample, shape \(12,\)"):
+        evaluate(model(), (X, Y), metrics=(lambda outputs, targets: outputs.mean(),))
     with pytest.raises(UsageError, match="unknown column of the history 'val_loss'"):
         _ = fit(model(), (X, Y), config=Config(epochs=1)).val_loss
     with pytest.raises(UsageError, match="nothing to train"):
