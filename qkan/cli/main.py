@@ -12,7 +12,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, draw, reproduce
+from qkan.cli import backends, bench, cache, circuits, draw, reproduce, sweep
 
 __all__ = ["app", "main"]
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 for module in (reproduce, cache):
     app.add_typer(module.app)
-for command in (bench.bench, circuits.circuits, draw.draw, backends.backends):
+for command in (bench.bench, circuits.circuits, draw.draw, backends.backends, sweep.sweep):
     app.command()(command)
 
 

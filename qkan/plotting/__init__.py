@@ -8,6 +8,7 @@ from qkan.plotting.response import Response, plot_response
 from qkan.plotting.save import render
 from qkan.plotting.scaling import plot_scaling
 from qkan.plotting.seeds import plot_seeds
+from qkan.plotting.sweep import plot_sweep
 
 __all__ = [
     "Response",
@@ -16,5 +17,6 @@ __all__ = [
     "plot_response",
     "plot_scaling",
     "plot_seeds",
+    "plot_sweep",
     "render",
 ]
