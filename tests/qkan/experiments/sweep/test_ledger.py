@@ -170,9 +170,9 @@ def test_processes_share_a_sweep_and_two_are_killed(tmp_path):
             text=True,
         )
 
-    survivor, *victims = (start(how) for how in ("survives", "dies", "dies"))
-    assert survivor.stdout.readline()
-    assert [victim.wait(timeout=100) for victim in victims] == [-signal.SIGKILL] * 2
-    survivor.communicate("go on\n", timeout=100)
-    assert survivor.returncode == 0
+    with start("survives") as survivor, start("dies") as one, start("dies") as other:
+        assert survivor.stdout.readline()
+        assert [victim.wait(timeout=100) for victim in (one, other)] == [-signal.SIGKILL] * 2
+        survivor.communicate("go on\n", timeout=100)
+        assert survivor.returncode == 0
     assert sorted(map(int, (tmp_path / "log").read_text().split())) == list(range(30))

@@ -10,8 +10,9 @@ import pytest
 from circuits.errors import UsageError
 from qkan.cli import main
 from qkan.cli.sweep import EXAMPLE
-from qkan.experiments.executors import TaskError, executor
+from qkan.experiments.executors import TaskError
 from qkan.experiments.places import Places
+from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.sweep import SweepConfig, experiment, run
 from qkan.experiments.sweep.config import read_config
 from qkan.experiments.sweep.data import DataConfig, load
@@ -65,19 +66,6 @@ def test_a_sweep_and_its_folder(tmp_path):
     assert "training.learning_rate" in folder.summary()
 
 
-def test_processes_give_the_same_numbers(tmp_path):
-    config = with_(repeats=2, trials=2)
-    here = results_in(run(config, Places(out=tmp_path / "here")))
-    with executor("processes", 1) as pool:
-        there = results_in(run(config, Places(out=tmp_path / "there", executor=pool)))
-    for results in (here, there):
-        for trial in results["trials"]:
-            assert trial["results"].pop("seconds")
-            assert len(trial["results"]["val_loss"]) == 2
-            assert trial["value"] == np.mean(trial["results"]["val_accuracy"])
-    assert here["trials"] == there["trials"]
-
-
 def counted(folder, fail_at=None, stop_at=None):
     """Stands in for a training; writes down that it was called."""
 
@@ -113,57 +101,70 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_does(tmp_path, monkeypatch):
 KILL = """
 import os, signal, sys
 from pathlib import Path
-import numpy as np
-from qkan.experiments.executors import executor
 from qkan.experiments.places import Places
 from qkan.experiments.sweep import experiment
 from qkan.experiments.sweep.config import read_config
 
-def train(*, training, **_):
-    with open(sys.argv[2], "a") as calls:
-        calls.write(f"{training['learning_rate']:.6f}\\n")
-    if len(open(sys.argv[2]).read().split()) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {"val_accuracy": np.array(training["learning_rate"])}
+calls, train = [], experiment.train_trial
 
-experiment.train_trial = train
-experiment.run(read_config(Path(sys.argv[1])), Places(out=Path(sys.argv[3])))
+def killed_at_the_third(**settings):
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train(**settings)
+
+experiment.train_trial = killed_at_the_third
+experiment.run(read_config(Path(sys.argv[1])), Places(out=Path(sys.argv[2])))
 """
 
 TOML = """
 metric = "val_accuracy"
 sampler = "random"
-trials = 5
+trials = 4
+repeats = 2
 [model]
 kind = "mlp"
 sizes = [784, 10]
 [data]
 train = 40
 validation = 20
+[training]
+epochs = 1
 [space]
 training.learning_rate = { low = 1e-3, high = 1e-1, log = true }
 """
 
 
-def test_a_killed_sweep_loses_nothing_and_does_nothing_twice(tmp_path, monkeypatch, capsys):
-    file, calls, out = tmp_path / "sweep.toml", tmp_path / "calls", tmp_path / "run"
+def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
+    tmp_path, monkeypatch, capsys
+):
+    file, out = tmp_path / "sweep.toml", tmp_path / "run"
     file.write_text(TOML)
     path = os.pathsep.join(filter(None, sys.path))
     killed = subprocess.run(
-        [sys.executable, "-c", KILL, file, calls, out],
+        [sys.executable, "-c", KILL, file, out],
         env={**os.environ, "PYTHONPATH": path},
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    before = calls.read_text().split()
-    assert len(before) == 3
-    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path))
+    train, rates = experiment.train_trial, []
+
+    def noted(**settings):
+        rates.append(settings["training"]["learning_rate"])
+        return train(**settings)
+
+    monkeypatch.setattr(experiment, "train_trial", noted)
     assert main(["sweep", "--resume", str(out)]) == 0
-    after = calls.read_text().split()[3:]
-    assert after[0] == before[2]  # the trial that was at work
-    assert len(set(before + after)) == 5
-    assert len(after) == 3
-    assert "The best of 5 trials" in capsys.readouterr().out
+    assert "The best of 4 trials" in capsys.readouterr().out
+    assert len(rates) == 2
+    whole = results_in(run(read_config(file), Places(out=tmp_path / "whole")))["trials"]
+    trials = results_in(RunFolder(out))["trials"]
+    assert rates == [t["point"]["training.learning_rate"] for t in trials[2:] + whole]
+    for trial in trials + whole:
+        assert trial["results"].pop("seconds")
+        assert len(trial["results"]["val_loss"]) == 2
+        assert trial["value"] == np.mean(trial["results"]["val_accuracy"])
+    assert trials == whole
 
 
 def test_a_failed_trial_is_reported_and_costs_no_other(tmp_path, monkeypatch):
