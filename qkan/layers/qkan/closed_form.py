@@ -3,6 +3,7 @@ r"""The Fourier coefficients of one-wire edges in closed form, without PennyLane
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor
 
 from circuits.bloch import BlochProgram
 from qkan.layers.qkan.bloch_series import bloch_series
-from qkan.layers.qkan.product import traced
 from qkan.layers.qkan.row_program import RowProgram
+from qkan.layers.written_gradient import differentiable_gradient, traced
 
 __all__ = ["ClosedForm"]
 
@@ -55,10 +56,10 @@ class ClosedForm:
         if self._constants is not None:
             angles = angles + self._constants.to(angles)
         if traced():
-            return _plain(angles, self._rows.to(angles.dtype, angles.device))
+            return _plain(self._rows.to(angles.dtype, angles.device), angles)
         rows = self._cast(angles.dtype, angles.device)
         if angles.shape[1] <= _FEW:
-            return _plain(angles, rows)
+            return _plain(rows, angles)
         result: Tensor = _Coefficients.apply(angles, rows)
         return result
 
@@ -69,7 +70,7 @@ class ClosedForm:
         return self._casts[dtype, device]
 
 
-def _plain(angles: Tensor, rows: RowProgram) -> Tensor:
+def _plain(rows: RowProgram, angles: Tensor) -> Tensor:
     return rows.plain(torch.cat([angles.cos(), angles.sin()]))
 
 
@@ -91,12 +92,11 @@ class _Coefficients(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         angles, trig, made = ctx.saved_tensors
         rows: RowProgram = ctx.rows
         if torch.is_grad_enabled():
-            plain = _plain(angles, rows)
-            return torch.autograd.grad(plain, angles, upstream, create_graph=True)[0], None
+            return *differentiable_gradient(partial(_plain, rows), [angles], upstream), None
         result = torch.empty_like(angles)
         flat = trig.flatten(0, 1)
         for part in _parts(angles):

@@ -6,15 +6,15 @@ scales its input, the product is made for one output after the other, forwards a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from qkan.layers.checks import inside_transform
+from qkan.layers.written_gradient import differentiable_gradient, traced
 
-__all__ = ["harmonics", "per_edge_sum", "per_input_sum", "traced"]
+__all__ = ["harmonics", "per_edge_sum", "per_input_sum"]
 
 
 def per_input_sum(
@@ -68,11 +68,6 @@ def harmonics(angles: Tensor, degree: int) -> Tensor:
     for k in range(1, degree + 1):
         rows += [torch.cos(k * angles), torch.sin(k * angles)]
     return torch.stack(rows)
-
-
-def traced() -> bool:
-    """Whether operations are being transformed, so that they must be plain and out of place."""
-    return inside_transform() or torch.compiler.is_compiling()
 
 
 def _fill(angles: Tensor, out: Tensor) -> Tensor:
@@ -164,7 +159,7 @@ class _PerInput(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, features = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _differentiable(_per_input, inputs, upstream)
+            return differentiable_gradient(_per_input, inputs, upstream)
         x, scale, _, coefficients, weight, bias, _, base_weight = inputs
         waves = features[len(features) % 2 :]
         total = upstream.sum(0)
@@ -205,17 +200,6 @@ class _PerInput(torch.autograd.Function):
         )
 
 
-def _differentiable(
-    plain: Callable[..., Tensor], inputs: Sequence[Tensor | None], upstream: Tensor
-) -> tuple[Tensor | None, ...]:
-    """Return the gradient by autograd through the plain form, so that it has a gradient itself."""
-    # Views, for an input may be a function of another one: its own gradient must not be counted there.
-    views = [None if x is None else x.view_as(x) for x in inputs]
-    wanted = [x for x in views if x is not None and x.requires_grad]
-    found = iter(torch.autograd.grad(plain(*views), wanted, upstream, create_graph=True))
-    return tuple(next(found) if x is not None and x.requires_grad else None for x in inputs)
-
-
 def _per_edge(x: Tensor, scale: Tensor, shift: Tensor, coefficients: Tensor) -> Tensor:
     """The sum by differentiable operations, of size N x in x out: for transforms and second derivatives."""
     values = harmonics(x.unsqueeze(-1) * scale + shift, len(coefficients) // 2)
@@ -241,7 +225,7 @@ class _PerEdge(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _differentiable(_per_edge, saved, upstream)
+            return differentiable_gradient(_per_edge, saved, upstream)
         x, scale, shift, coefficients = saved
         columns, factors = x.T.contiguous(), scale.T.contiguous()
         values = x.new_empty(len(coefficients), *columns.shape)
