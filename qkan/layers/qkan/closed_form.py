@@ -16,9 +16,6 @@ from qkan.layers.written_gradient import differentiable_gradient, traced
 
 __all__ = ["ClosedForm"]
 
-_FEW = 2**10
-"""With no more edges than this, the number of operations counts, with more their memory traffic."""
-
 _CHUNK = 2**15
 """With more edges than this, so many run together, and their rows are computed again for the gradient."""
 
@@ -57,10 +54,7 @@ class ClosedForm:
             angles = angles + self._constants.to(angles)
         if traced():
             return _plain(self._rows.to(angles.dtype, angles.device), angles)
-        rows = self._cast(angles.dtype, angles.device)
-        if angles.shape[1] <= _FEW:
-            return _plain(rows, angles)
-        result: Tensor = _Coefficients.apply(angles, rows)
+        result: Tensor = _Coefficients.apply(angles, self._cast(angles.dtype, angles.device))
         return result
 
     def _cast(self, dtype: torch.dtype, device: torch.device) -> RowProgram:
