@@ -95,7 +95,7 @@ def cost(
     if isinstance(backend, EstimatorBackend):
         on_device, pubs = transpiled(backend, pub.template), ceil(circuits / backend.most_rows)
     bases = _bases(pub) if backend.shots else 1
-    if backend.paid:
+    if backend.paid and isinstance(backend, EstimatorBackend):
         shot = _duration(on_device, backend) + _REP_DELAY
         seconds = circuits * bases * (backend.shots or 0) * shot
     else:

@@ -42,7 +42,9 @@ def _cost(module: Any, given: dict[str, Any]) -> None:
     if any(backend.paid for backend, _ in costs):
         typer.echo("Time is that of the shots, without queueing, calibration and compilation.")
     else:
-        typer.echo("Time is extrapolated from circuits that were run now. Cached results cost nothing.")
+        typer.echo(
+            "Time is extrapolated from circuits that were run now. Cached results cost nothing."
+        )
 
 
 for _experiment in EXPERIMENTS:

@@ -44,7 +44,17 @@ def print_costs(costs: list[tuple[Backend, Cost]]) -> None:
     """Print a row for each circuit, and their sum."""
     from qkan.cli.tables import print_table
 
-    header = ["circuit", "backend", "circuits", "bases", "shots", "PUBs", "depth", "two-qubit gates", "time"]
+    header = [
+        "circuit",
+        "backend",
+        "circuits",
+        "bases",
+        "shots",
+        "PUBs",
+        "depth",
+        "two-qubit gates",
+        "time",
+    ]
     rows: list[list[object]] = [
         [
             found.circuit,

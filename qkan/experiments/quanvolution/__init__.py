@@ -26,7 +26,7 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
 
 
 def workload(config: Config, places: Places) -> list[tuple[Circuit, Backend, int]]:
-    """Return the circuits to run; see :func:`qkan.experiments.quanvolution.workload.workload`."""
-    from qkan.experiments.quanvolution.workload import workload as work
+    """Return the circuits to run; see :func:`qkan.experiments.quanvolution.counts.workload`."""
+    from qkan.experiments.quanvolution.counts import workload as work
 
     return work(config, places)
