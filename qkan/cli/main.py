@@ -12,7 +12,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, cost, draw, inspect, jets, reproduce
+from qkan.cli import backends, bench, cache, circuits, cost, draw, export, inspect, jets, reproduce
 
 __all__ = ["app", "main"]
 
@@ -25,7 +25,14 @@ app = typer.Typer(
 
 for module in (reproduce, cost, cache, jets):
     app.add_typer(module.app)
-for command in (bench.bench, circuits.circuits, draw.draw, inspect.inspect, backends.backends):
+for command in (
+    bench.bench,
+    circuits.circuits,
+    draw.draw,
+    export.export,
+    inspect.inspect,
+    backends.backends,
+):
     app.command()(command)
 
 
