@@ -17,7 +17,9 @@ from qkan.cli import (
     bench,
     cache,
     circuits,
+    cost,
     draw,
+    export,
     inspect,
     jets,
     reproduce,
@@ -33,12 +35,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cache, jets):
+for module in (reproduce, cost, cache, jets):
     app.add_typer(module.app)
 for command in (
     bench.bench,
     circuits.circuits,
     draw.draw,
+    export.export,
     inspect.inspect,
     sweep.sweep,
     backends.backends,
