@@ -18,11 +18,15 @@ from circuits.backends import backend as resolve_backend
 from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
 from qkan.layers.checks import require_finite
+from qkan.layers.prunable import PrunableLayer
+from qkan.layers.qkan.classical import to_classical
 from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
 from qkan.layers.qkan.product import per_edge_sum, per_input_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
+from qkan.layers.qkan.refinement import WeightMap, refine
+from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 
 __all__ = ["QuantumKANLayer"]
 
@@ -37,7 +41,7 @@ _BASES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class QuantumKANLayer(nn.Module):
+class QuantumKANLayer(PrunableLayer):
     r"""A Kolmogorov-Arnold layer whose edge functions are expectation values of variational circuits.
 
     .. math::
@@ -174,6 +178,24 @@ class QuantumKANLayer(nn.Module):
         if self.base_weight is not None:
             self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
 
+    def refine(
+        self,
+        uploads: int = 1,
+        *,
+        edge: Circuit | None = None,
+        weights: WeightMap | None = None,
+    ) -> QuantumKANLayer:
+        """Add uploads of the input to every edge in place, keep the function, and return the layer.
+
+        Optimisers hold the old parameters: make them anew. See :func:`qkan.layers.qkan.refinement.refine`.
+        """
+        refine(self, uploads, edge=edge, weights=weights)
+        return self
+
+    def to_classical(self) -> ScaledFourierKANLayer:
+        """Return the Fourier KAN layer that is the same function; see :mod:`qkan.layers.qkan.classical`."""
+        return to_classical(self)
+
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges."""
         if input.ndim == 0 or input.shape[-1] != self.in_features:
@@ -195,13 +217,8 @@ class QuantumKANLayer(nn.Module):
         mode = self.choose(len(x))
         y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
         if self.base is not None and self.base_weight is not None:
-            y = torch.addmm(y, _BASES[self.base](x), self.base_weight)
-        return y.reshape(*input.shape[:-1], self.out_features)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of the parameters."""
-        return self._like.dtype
+            y = torch.addmm(y, _BASES[self.base](x), self.masked(self.base_weight))
+        return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
     def choose(self, samples: int) -> str:
         """Return the evaluation for so many samples; keep and log the choice and its reason."""
@@ -239,9 +256,16 @@ class QuantumKANLayer(nn.Module):
         else:
             values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
         values = self._weighted(values)
-        if self.base is None or self.base_weight is None:
-            return values
-        return values + _BASES[self.base](x).unsqueeze(-1) * self.base_weight
+        if self.base is not None and self.base_weight is not None:
+            values = values + self.masked(_BASES[self.base](x).unsqueeze(-1) * self.base_weight)
+        return values
+
+    @property
+    def factor(self) -> Tensor | None:
+        """The factors w of the edges, 0 for pruned ones; None if all are 1."""
+        if self.weight is None:
+            return None if self.mask is None else self.mask.to(self.dtype)
+        return self.masked(self.weight)
 
     def _coefficients(self, mode: str) -> Tensor:
         if mode == "closed" and self._closed is not None:
@@ -259,10 +283,10 @@ class QuantumKANLayer(nn.Module):
         if self.scaling != "per-edge" or self.scale is None or self.shift is None:
             angles = self._angles(x)
             angles = angles if rate == 1 else rate * angles
-            return per_input_sum(angles, coefficients, self.weight, self.bias)
+            return per_input_sum(angles, coefficients, self.factor, self.bias)
         constant, waves = coefficients[:1], coefficients[1:]
-        if self.weight is not None:
-            waves = waves * self.weight
+        if (factor := self.factor) is not None:
+            waves = waves * factor
         scale, shift = rate * self.scale, rate * self.shift
         return per_edge_sum(x, scale, shift, waves) + self._weighted(constant[0]).sum(0)
 
@@ -273,7 +297,8 @@ class QuantumKANLayer(nn.Module):
 
     def _weighted(self, values: Tensor) -> Tensor:
         values = values if self.bias is None else values + self.bias
-        return values if self.weight is None else values * self.weight
+        factor = self.factor
+        return values if factor is None else values * factor
 
     def _angles(self, x: Tensor) -> Tensor:
         """Return a x + b, (N, in), or (N, in, out) where each edge has its own."""
@@ -290,4 +315,5 @@ class QuantumKANLayer(nn.Module):
         return (
             f"{self.in_features}, {self.out_features}, edge={self.circuit.name}, "
             f"backend={self.backend.name}, evaluate={self.evaluate}{taken}, scale={self.scaling}, base={self.base}"
+            f"{self.pruned_repr()}"
         )
