@@ -6,7 +6,7 @@ from qkan.benchmarks import packed_step
 
 
 def test_circuits_are_counted(monkeypatch):
-    for name, value in (("_WIDTHS", (2, 1)), ("_BATCH", 3), ("_SHOTS", 2), ("_QUBITS", 5)):
+    for name, value in (("_WIDTHS", (2, 1)), ("_BATCH", 10), ("_SHOTS", 2), ("_QUBITS", 5)):
         monkeypatch.setattr(packed_step, name, value)
     alone, together = packed_step.cases()
     assert f"{2 * 7 * 17} circuits one by one" in alone.name
