@@ -18,6 +18,7 @@ from qkan.models.qkan import QKAN
 __all__ = ["cases"]
 
 _WIDTHS = (2, 5, 1)
+_EDGE = "pz(depth=3)"
 _BATCH = 1000
 _SHOTS = 1000
 _QUBITS = 27
@@ -55,7 +56,7 @@ def cases() -> list[Case]:
 def _step(backend: Backend, counted: list[int]) -> tuple[Callable[[], object], int]:
     """Return a training step, and how many circuits it asks for."""
     generator = torch.Generator().manual_seed(0)
-    model = QKAN(_WIDTHS, "pz(depth=3)", backend=backend, generator=generator)
+    model = QKAN(_WIDTHS, _EDGE, backend=backend, generator=generator)
     optimizer = torch.optim.Adam(model.parameters())
     x = torch.rand(_BATCH, _WIDTHS[0], generator=generator)
 

@@ -12,7 +12,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, cost, draw, inspect, jets, reproduce
+from qkan.cli import backends, bench, cache, circuits, cost, draw, inspect, jets, jobs, reproduce
 
 __all__ = ["app", "main"]
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cost, cache, jets):
+for module in (reproduce, cost, cache, jets, jobs):
     app.add_typer(module.app)
 for command in (bench.bench, circuits.circuits, draw.draw, inspect.inspect, backends.backends):
     app.command()(command)
