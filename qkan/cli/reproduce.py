@@ -43,9 +43,11 @@ def _option(name: str, kind: Any, text: str) -> inspect.Parameter:
     )
 
 
-def _add(experiment: str, module_name: str) -> None:
+def _add(experiment: str, place: str) -> None:
     """Register the command of one experiment, with one option a setting."""
-    module = import_module(module_name)
+    module_name, _, attribute = place.partition(":")
+    module: Any = import_module(module_name)
+    module = getattr(module, attribute) if attribute else module
     kinds = get_type_hints(module.Config)
     settings = {f.name: f for f in dataclasses.fields(module.Config)}
 
@@ -98,5 +100,5 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     typer.echo(folder.summary())
 
 
-for _experiment, _module in EXPERIMENTS.items():
-    _add(_experiment, _module)
+for _experiment, _place in EXPERIMENTS.items():
+    _add(_experiment, _place)

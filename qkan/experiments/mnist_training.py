@@ -95,9 +95,7 @@ def train_on_mnist(
     """
     chosen = Images(**images)
     digits = mnist(full=chosen.full, data_dir=data_dir, download=False)
-    train, validation, test = (
-        (_pixels(x, chosen.pixels), y) for x, y in chosen.split(digits)
-    )
+    train, validation, test = ((chosen.scaled(x), y) for x, y in chosen.split(digits))
     config = from_mapping(
         TrainingConfig,
         {**training, "seed": seed, "monitor": "val_accuracy", "restore_best": True},
@@ -121,11 +119,6 @@ def train_on_mnist(
         state = net.state_dict()
         results |= {f"weights.{name}": value.numpy() for name, value in state.items()}
     return results
-
-
-def _pixels(images: Tensor, kind: str) -> Tensor:
-    unit = images.float() / 255
-    return unit if kind == "unit" else 2 * unit - 1
 
 
 def _microseconds(net: nn.Module, images: Tensor) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from qkan.plotting.style import METRIC_LABELS, arm_colors, arm_label, legend_below, subplots
@@ -45,6 +45,7 @@ def plot_curves(
             )
         axes.set_title(METRIC_LABELS.get(metric, metric))
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if metric.endswith("loss"):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
