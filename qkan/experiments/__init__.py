@@ -16,5 +16,6 @@ EXPERIMENTS = {
     "sinekan": "qkan.experiments.reproductions:SINEKAN",
     "cnn": "qkan.experiments.reproductions:CNN",
     "mlp": "qkan.experiments.reproductions:MLP",
+    "mnist": "qkan.experiments.comparison",
 }
 """The module of every experiment, or ``module:name`` of what has ``Config``, ``run`` and a docstring."""
