@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "scipy-kan": "qkan.experiments.reproductions:SCIPY_KAN",
     "table-kan": "qkan.experiments.reproductions:TABLE_KAN",
     "sinekan": "qkan.experiments.reproductions:SINEKAN",
+    "sinekan-sweep": "qkan.experiments.sinekan_sweep",
     "cnn": "qkan.experiments.reproductions:CNN",
     "mlp": "qkan.experiments.reproductions:MLP",
     "mnist": "qkan.experiments.comparison",

@@ -23,11 +23,11 @@ _COLORS = {
     "mlp": "#262626",
     "cnn": "#009E73",
     "kan": "#0072B2",
-    "sinekan": "#D55E00",
+    "sinekan": "#882255",
     "scipykan": "#56B4E9",
     "tablekan": "#E69F00",
     "quanvolution": "#CC79A7",
-    "qkan": "#882255",
+    "qkan": "#332288",
 }
 _LABELS = {
     "quantum": "quantum filter",
