@@ -7,7 +7,6 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from qiskit.circuit import Parameter
 
 from circuits.errors import CircuitError, UsageError
@@ -15,7 +14,7 @@ from circuits.errors import CircuitError, UsageError
 if TYPE_CHECKING:
     from circuits.definition import Circuit
 
-__all__ = ["parameter_names", "parameter_values", "symbols"]
+__all__ = ["Symbols", "parameter_names", "parameter_values", "symbols"]
 
 
 def parameter_names(name: str, shape: tuple[int, ...]) -> list[str]:
@@ -32,7 +31,33 @@ def parameter_names(name: str, shape: tuple[int, ...]) -> list[str]:
     return ["_".join([name, *map(str, index)]) for index in product(*map(range, shape))]
 
 
-def symbols(circuit: Circuit) -> dict[str, npt.NDArray[Any]]:
+class Symbols(np.ndarray[Any, Any]):
+    """An array of Qiskit's expressions that stays one: single elements are arrays, too, and so are results.
+
+    An expression alone refuses to be added to an array, and PennyLane's functions do not know it. NumPy computes with
+    arrays of them by their own methods: ``np.sin(x)`` is ``x.sin()``.
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Any:
+        """Compute element by element, and return an array whatever the shape."""
+        plain = [a.view(np.ndarray) if isinstance(a, Symbols) else a for a in args]
+        result = getattr(ufunc, method)(*plain, **options)
+        return result if np.asarray(result).dtype.kind == "b" else _as_symbols(result)
+
+    def __getitem__(self, key: Any) -> Symbols:
+        """Return a part, of shape () if it is one element."""
+        return _as_symbols(self.view(np.ndarray)[key])
+
+    def __iter__(self) -> Any:
+        """Yield the parts along the first axis."""
+        return (self[index] for index in range(len(self)))
+
+
+def _as_symbols(value: Any) -> Symbols:
+    return np.asarray(value, dtype=object).view(Symbols)
+
+
+def symbols(circuit: Circuit) -> dict[str, Symbols]:
     """Return arrays of parameters: ``inputs``, and every weight by its name.
 
     Raises:
@@ -47,7 +72,7 @@ def symbols(circuit: Circuit) -> dict[str, npt.NDArray[Any]]:
             f"circuit {circuit.name!r}: two parameters would be called {twice[0]!r}; rename a weight"
         )
     return {
-        array: np.array([Parameter(name) for name in names[array]], dtype=object).reshape(shape)
+        array: _as_symbols(np.reshape([Parameter(name) for name in names[array]], shape))
         for array, shape in shapes.items()
     }
 

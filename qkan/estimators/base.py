@@ -147,7 +147,10 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
-            raise UsageError(f"a classifier needs at least two classes, got {self.classes_[0]!r}")
+            raise UsageError(
+                f"a classifier needs two classes or more, all {len(x)} labels are the one class "
+                f"{self.classes_[0]!r}"
+            )
         labels = encoder.transform(y).astype(np.int64)
         weights = self._weights(sample_weight, x)
         self._train(x, labels, weights, len(self.classes_), "cross_entropy")
@@ -160,7 +163,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of each sample, (n_samples,)."""
-        return np.asarray(self.classes_[self._outputs(X).argmax(axis=1)])
+        most_probable = self._outputs(X).argmax(axis=1)
+        return np.asarray(self.classes_[most_probable])
 
 
 class Regressor(MultiOutputMixin, RegressorMixin, Estimator):  # type: ignore[misc]

@@ -19,27 +19,29 @@ _COLUMNS = 4
 
 @dataclass(frozen=True, eq=False)
 class Harmonics:
-    """One edge as a sum of waves.
+    """One edge, and the waves that it is the sum of.
 
     Attributes:
         name: The title of its panel.
         x: Where it is evaluated, ``(P,)``.
-        waves: The constant, then one wave a harmonic, ``(degree + 1, P)``.
+        y: Its values, ``(P,)``.
+        waves: The constant, then one wave a harmonic, ``(degree + 1, P)``; None if it has none.
         formula: The values of a formula for it, ``(P,)``, or None.
     """
 
     name: str
     x: NDArray[np.floating]
-    waves: NDArray[np.floating]
+    y: NDArray[np.floating]
+    waves: NDArray[np.floating] | None = None
     formula: NDArray[np.floating] | None = None
 
 
 def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
-    """Draw one panel an edge: the sum (thick), its harmonics (thin), and a formula for it (dots).
+    """Draw one panel an edge: its curve (thick), its harmonics (thin), and a formula for it (dots).
 
     Example:
         >>> x = np.linspace(0, 1, 20)
-        >>> plot_harmonics([Harmonics("x0 to y0", x, np.stack([0 * x, np.cos(x)]))]).axes[0].get_title()
+        >>> plot_harmonics([Harmonics("x0 to y0", x, np.cos(x), np.stack([0 * x, np.cos(x)]))]).axes[0].get_title()
         'x0 to y0'
     """
     columns = min(len(edges), _COLUMNS)
@@ -47,13 +49,14 @@ def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
     figure, axes_of = subplots(rows, columns, (2.8 * columns + 0.5, 2.3 * rows + 0.4))
     panels = list(axes_of)
     for axes, edge in zip(panels, edges, strict=False):
-        highest = len(edge.waves) - 1
-        for k, wave in enumerate(edge.waves[1:], start=1):
+        waves = () if edge.waves is None else edge.waves[1:]
+        highest = len(waves)
+        for k, wave in enumerate(waves, start=1):
             shade = 0.35 + 0.5 * (1 - k / highest)
             axes.plot(
                 edge.x, wave, color="#D55E00", alpha=shade, linewidth=1, label=_label(k, highest)
             )
-        axes.plot(edge.x, edge.waves.sum(0), color="#0072B2", linewidth=2.2, label="edge")
+        axes.plot(edge.x, edge.y, color="#0072B2", linewidth=2.2, label="edge")
         if edge.formula is not None:
             step = max(1, len(edge.x) // 18)
             axes.plot(

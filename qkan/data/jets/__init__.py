@@ -6,7 +6,7 @@ from qkan.data.jets.constituents import Constituents
 from qkan.data.jets.images import images
 from qkan.data.jets.observables import OBSERVABLES, observables
 from qkan.data.jets.processes import PROCESSES, JetClass, Process
-from qkan.data.jets.sample import JetSample, quark_gluon, read_sample, write_sample
+from qkan.data.jets.sample import JetSample, quark_gluon, read_sample, sample_bytes
 
 __all__ = [
     "OBSERVABLES",
@@ -19,5 +19,5 @@ __all__ = [
     "observables",
     "quark_gluon",
     "read_sample",
-    "write_sample",
+    "sample_bytes",
 ]

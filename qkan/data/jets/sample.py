@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["JetSample", "quark_gluon", "read_sample", "write_sample"]
+__all__ = ["JetSample", "quark_gluon", "read_sample", "sample_bytes"]
 
 EMBEDDED_FILE = "quark-gluon-10000.npz"
 EMBEDDED_SHA256 = ""
@@ -134,7 +134,7 @@ def quark_gluon() -> JetSample:
 
 
 def read_sample(path: str | Path) -> JetSample:
-    """Return a sample that :func:`write_sample` or ``qkan jets generate`` wrote.
+    """Return a sample that :func:`sample_bytes` or ``qkan jets generate`` made.
 
     Raises:
         UsageError: If the file is missing, truncated or not such a file.
@@ -147,12 +147,8 @@ def read_sample(path: str | Path) -> JetSample:
     return _parse(content, str(path))
 
 
-def write_sample(sample: JetSample, path: str | Path) -> str:
-    """Write a sample; the same sample gives the same bytes. Return their SHA-256.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
+def sample_bytes(sample: JetSample) -> bytes:
+    """Return a file's content that :func:`read_sample` reads; the same sample gives the same bytes."""
     arrays: dict[str, npt.NDArray[Any]] = {
         "observables": sample.observables,
         "images": sample.images,
@@ -164,15 +160,8 @@ def write_sample(sample: JetSample, path: str | Path) -> str:
     if (sample.weights == 1).all():
         del arrays["weights"]
     buffer = io.BytesIO()
-    # By hand, for np.savez would write the hour into the file, and packs images less well.
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
-        for name, values in arrays.items():
-            member = io.BytesIO()
-            np.save(member, values, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_LZMA)
-    content = buffer.getvalue()
-    Path(path).write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def _parse(content: bytes, name: str) -> JetSample:

@@ -72,6 +72,12 @@ def every_gate(inputs, theta):
         np.kron(qml.RX(0.4, 0).matrix(), qml.T(0).matrix()) @ qml.CNOT([0, 1]).matrix(), [2, 0]
     )
     qml.SingleExcitation(a, wires=[1, 0])
+    qml.RX(theta[0] + a * theta[1] - inputs[..., 1] ** 2, wires=2)
+    qml.AngleEmbedding(theta[2] * inputs, wires=[2, 0], rotation="Y")
+    qml.ctrl(qml.PhaseShift, control=[2, 1])(np.pi * b, wires=0)
+    qml.evolve(qml.X(0) @ qml.Y(2), a)
+    for angle in theta:
+        qml.RX(qml.math.cos(angle), wires=1)
     qml.GlobalPhase(b)
 
 

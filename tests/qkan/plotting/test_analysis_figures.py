@@ -69,7 +69,7 @@ def test_spectra_show_medians():
 
 def test_harmonics_and_their_sum():
     waves = np.stack([0 * X + 1, X, X**2])
-    figure = plot_harmonics([Harmonics(f"edge {k}", X, waves, X) for k in range(5)])
+    figure = plot_harmonics([Harmonics(f"edge {k}", X, waves.sum(0), waves, X) for k in range(5)])
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert len(shown) == 5
     np.testing.assert_array_equal(shown[0].lines[2].get_ydata(), 1 + X + X**2)
