@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from qkan.models import make
 __all__ = ["GROUPS", "Arm", "arms_of", "parameters_of", "width_for"]
 
 _PIXELS, _CLASSES = 784, 10
+_CHANNELS = {"small": (8, 16), "large": (32, 64)}
+"""Of the convolutional networks; the large ones are the notebook's."""
 
 Settings = dict[str, Any]
 
@@ -49,12 +52,13 @@ class Arm:
 def arms_of(width: int, *, qkan: bool = False) -> list[Arm]:
     """Return the arms: each kind at the width, and where it has as many parameters as a reference.
 
-    The linear model is in no group: it is the floor. The quanvolution's head is the MLP, so that the MLP itself, on as
+    The linear model is in no group: it is the floor. The width of a convolutional network's dense layer is not what it is
+    elsewhere, so it is compared at equal parameters alone. The quanvolution's head is the MLP, so that the MLP itself, on as
     many raw pixels, is its control; a second one is the filter without the gates that join wires.
 
     Example:
         >>> [arm.name for arm in arms_of(64) if "small" in arm.groups]
-        ['mlp_64', 'kan_7', 'sinekan_8', 'scipykan_64', 'quanvolution_64', 'no_entanglement_64', 'cnn_13']
+        ['mlp_64', 'kan_7', 'sinekan_8', 'scipykan_64', 'quanvolution_64', 'no_entanglement_64', 'cnn_63']
     """
     budgets = {
         "small": parameters_of(_sizes("mlp", width)),
@@ -101,8 +105,11 @@ def _kinds(qkan: bool) -> dict[str, Callable[[int], Settings]]:
     return kinds | {
         "quanvolution": lambda width: _quanvolution("demo", width),
         "no_entanglement": lambda width: _quanvolution("demo/no-entanglement", width),
-        "cnn": lambda width: {"kind": "cnn", "hidden": width},
     }
+
+
+def _cnn(channels: tuple[int, int], width: int) -> Settings:
+    return {"kind": "cnn", "channels": list(channels), "hidden": width}
 
 
 def _sizes(kind: str, width: int) -> Settings:
