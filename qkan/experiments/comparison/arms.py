@@ -52,9 +52,9 @@ class Arm:
 def arms_of(width: int, *, qkan: bool = False) -> list[Arm]:
     """Return the arms: each kind at the width, and where it has as many parameters as a reference.
 
-    The linear model is in no group: it is the floor. The width of a convolutional network's dense layer is not what it is
-    elsewhere, so it is compared at equal parameters alone. The quanvolution's head is the MLP, so that the MLP itself, on as
-    many raw pixels, is its control; a second one is the filter without the gates that join wires.
+    The linear model is in no group: it is the floor. The width of a convolutional network's dense layer is not what it
+    is elsewhere, so it is compared at equal parameters alone. The quanvolution's head is the MLP, so that the MLP
+    itself, on as many raw pixels, is its control; a second one is the filter without the gates that join wires.
 
     Example:
         >>> [arm.name for arm in arms_of(64) if "small" in arm.groups]
@@ -70,13 +70,14 @@ def arms_of(width: int, *, qkan: bool = False) -> list[Arm]:
         wanted.setdefault((kind, width), (model, []))[1].append(group)
 
     for kind, model_of in _kinds(qkan).items():
-        if (
-            kind != "cnn"
-        ):  # its dense layer sees 3,136 features: the width is not what it is elsewhere
-            add(kind, width, "width", model_of(width))
+        add(kind, width, "width", model_of(width))
         for group, budget in budgets.items():
             fitting = width_for(model_of, budget)
             add(kind, fitting, group, model_of(fitting))
+    for group, budget in budgets.items():
+        model_of = partial(_cnn, _CHANNELS[group])
+        fitting = width_for(model_of, budget)
+        add("cnn", fitting, group, model_of(fitting))
     add("tablekan", width, "width", _sizes("tablekan", width))
     linear = Arm("linear", 0, (), {"kind": "mlp", "sizes": [_PIXELS, _CLASSES]})
     found = [Arm(kind, w, tuple(groups), model) for (kind, w), (model, groups) in wanted.items()]
