@@ -11,5 +11,6 @@ __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS = {
     "quanvolution": "qkan.experiments.quanvolution",
+    "qkan-functions": "qkan.experiments.qkan_functions",
 }
 """The module of every experiment; imported only when the experiment is asked for."""

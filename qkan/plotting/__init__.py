@@ -7,6 +7,8 @@ from qkan.plotting.clouds import plot_clouds
 from qkan.plotting.curves import plot_curves
 from qkan.plotting.edge_functions import EdgeFunction, plot_edge_functions
 from qkan.plotting.edge_network import EdgeCurves, plot_edge_network
+from qkan.plotting.errors import plot_errors
+from qkan.plotting.fits import Fit, plot_fits
 from qkan.plotting.harmonics import Harmonics, plot_harmonics
 from qkan.plotting.heat_maps import plot_heat_maps
 from qkan.plotting.network import plot_network
@@ -21,6 +23,7 @@ from qkan.plotting.tradeoff import Measured, plot_tradeoff
 __all__ = [
     "EdgeCurves",
     "EdgeFunction",
+    "Fit",
     "Harmonics",
     "Measured",
     "Response",
@@ -29,6 +32,8 @@ __all__ = [
     "plot_curves",
     "plot_edge_functions",
     "plot_edge_network",
+    "plot_errors",
+    "plot_fits",
     "plot_gradient_variances",
     "plot_harmonics",
     "plot_heat_maps",
