@@ -12,5 +12,6 @@ __all__ = ["EXPERIMENTS"]
 EXPERIMENTS = {
     "quanvolution": "qkan.experiments.quanvolution",
     "qkan-functions": "qkan.experiments.qkan_functions",
+    "qkan-mnist": "qkan.experiments.qkan_mnist",
 }
 """The module of every experiment; imported only when the experiment is asked for."""

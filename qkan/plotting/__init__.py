@@ -16,6 +16,7 @@ from qkan.plotting.plateau import plot_gradient_variances
 from qkan.plotting.response import Response, plot_response
 from qkan.plotting.save import render
 from qkan.plotting.scaling import plot_scaling
+from qkan.plotting.scores import plot_scores
 from qkan.plotting.seeds import plot_seeds
 from qkan.plotting.spectra import plot_spectra
 from qkan.plotting.tradeoff import Measured, plot_tradeoff
@@ -40,6 +41,7 @@ __all__ = [
     "plot_network",
     "plot_response",
     "plot_scaling",
+    "plot_scores",
     "plot_seeds",
     "plot_spectra",
     "plot_tradeoff",

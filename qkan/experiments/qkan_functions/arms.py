@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from math import pi
 from typing import Any
@@ -28,7 +29,7 @@ MODELS = {
 HIDDEN = 5
 """The quantum KAN's hidden width where a function has more than one variable."""
 
-_LARGEST = 200
+_LARGEST = 2**14
 _HALF_WIDTH = {"qkan": pi / 2, "fourier": pi / 2, "sinekan": pi / 2, "kan": 1.0, "mlp": 1.0}
 """Inputs fill (-half width, half width): half a period of a wave, the domain of a spline."""
 
@@ -70,13 +71,10 @@ def parameters_of(model: Mapping[str, Any]) -> int:
 
 def size_for(model_of: Callable[[int], Settings], budget: int) -> int:
     """Return the size at which a model has the number of parameters that is closest to ``budget``."""
-    sizes: list[tuple[int, int]] = []
-    for size in range(1, _LARGEST):
-        count = parameters_of(model_of(size))
-        sizes.append((abs(count - budget), size))
-        if count > budget:
-            break
-    return min(sizes)[1]
+    sizes = range(1, _LARGEST)
+    above = bisect_left(sizes, budget, key=lambda size: parameters_of(model_of(size)))
+    near = sizes[max(above - 1, 0) : above + 1]
+    return min(near, key=lambda size: abs(parameters_of(model_of(size)) - budget))
 
 
 def _rivals(n: int, degree: int) -> dict[str, Callable[[int], Settings]]:

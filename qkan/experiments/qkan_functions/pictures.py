@@ -90,7 +90,8 @@ def trained(
         for name, value in arrays.items()
         if name.startswith(prefix)
     }
-    net = make(arms[arm]["model"], generator=torch.Generator(), dtype=torch.float64)
+    dtype = next(value.dtype for value in state.values() if value.is_floating_point())
+    net = make(arms[arm]["model"], generator=torch.Generator(), dtype=dtype)
     net.load_state_dict(state)
     net.save(folder.path / MODELS_FOLDER / f"{arm.replace(': ', '-')}.safetensors")
     return net
