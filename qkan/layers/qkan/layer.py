@@ -195,8 +195,8 @@ class QuantumKANLayer(GrowingLayer):
             x = self.input_range(x)
         mode = self.choose(len(x))
         y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
-        if self.base is not None and self.base_weight is not None:
-            y = torch.addmm(y, _BASES[self.base](x), self.masked(self.base_weight))
+        if self.base_weight is not None:
+            y = torch.addmm(y, self.base_function(x), self.masked(self.base_weight))
         return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
     def choose(self, samples: int) -> str:
@@ -235,9 +235,15 @@ class QuantumKANLayer(GrowingLayer):
         else:
             values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
         values = self._weighted(values)
-        if self.base is not None and self.base_weight is not None:
-            values = values + self.masked(_BASES[self.base](x).unsqueeze(-1) * self.base_weight)
+        if self.base_weight is not None:
+            values = values + self.masked(self.base_function(x).unsqueeze(-1) * self.base_weight)
         return values
+
+    def base_function(self, x: Tensor) -> Tensor:
+        """Return the classical function B at inputs in range, before its weights."""
+        if self.base is None:
+            raise UsageError("this layer has no base function; make it with base='silu', say")
+        return _BASES[self.base](x)
 
     @property
     def factor(self) -> Tensor | None:
