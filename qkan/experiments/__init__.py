@@ -2,7 +2,8 @@
 
 An experiment is a module with a frozen dataclass ``Config`` and a function
 ``run(config, folder, ...)``. To add one, write the module and name it in ``EXPERIMENTS``: the
-command line makes its options from the dataclass.
+command line makes its options from the dataclass. One that runs circuits on a backend of choice says which,
+by ``workload(config, places)``: ``qkan cost`` tells what they take.
 """
 
 from __future__ import annotations

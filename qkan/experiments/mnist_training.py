@@ -95,9 +95,7 @@ def train_on_mnist(
     """
     chosen = Images(**images)
     digits = mnist(full=chosen.full, data_dir=data_dir, download=False)
-    train, validation, test = (
-        (_pixels(x, chosen.pixels), y) for x, y in chosen.split(digits)
-    )
+    train, validation, test = ((_pixels(x, chosen.pixels), y) for x, y in chosen.split(digits))
     config = from_mapping(
         TrainingConfig,
         {**training, "seed": seed, "monitor": "val_accuracy", "restore_best": True},

@@ -19,6 +19,7 @@ from qkan.plotting.scaling import plot_scaling
 from qkan.plotting.scores import plot_scores
 from qkan.plotting.seeds import plot_seeds
 from qkan.plotting.spectra import plot_spectra
+from qkan.plotting.sweep import plot_sweep
 from qkan.plotting.tradeoff import Measured, plot_tradeoff
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "plot_scores",
     "plot_seeds",
     "plot_spectra",
+    "plot_sweep",
     "plot_tradeoff",
     "render",
 ]
