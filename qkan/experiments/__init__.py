@@ -20,5 +20,7 @@ EXPERIMENTS = {
     "cnn": "qkan.experiments.reproductions:CNN",
     "mlp": "qkan.experiments.reproductions:MLP",
     "mnist": "qkan.experiments.comparison",
+    "qkan-functions": "qkan.experiments.qkan_functions",
+    "qkan-mnist": "qkan.experiments.qkan_mnist",
 }
 """The module of every experiment, or ``module:name`` of what has ``Config``, ``run`` and a docstring."""
