@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +42,13 @@ class Symbols(np.ndarray[Any, Any]):
         """Compute element by element, and return an array whatever the shape."""
         plain = [a.view(np.ndarray) if isinstance(a, Symbols) else a for a in args]
         result = getattr(ufunc, method)(*plain, **options)
-        comparison = isinstance(result, bool | np.bool_) or getattr(result, "dtype", None) == bool
-        return result if comparison else _as_symbols(result)
+        return result if np.asarray(result).dtype.kind == "b" else _as_symbols(result)
 
     def __getitem__(self, key: Any) -> Symbols:
         """Return a part, of shape () if it is one element."""
         return _as_symbols(self.view(np.ndarray)[key])
 
-    def __iter__(self) -> Iterator[Symbols]:
+    def __iter__(self) -> Any:
         """Yield the parts along the first axis."""
         return (self[index] for index in range(len(self)))
 
@@ -73,7 +72,7 @@ def symbols(circuit: Circuit) -> dict[str, Symbols]:
             f"circuit {circuit.name!r}: two parameters would be called {twice[0]!r}; rename a weight"
         )
     return {
-        array: _as_symbols([Parameter(name) for name in names[array]]).reshape(shape)
+        array: _as_symbols(np.reshape([Parameter(name) for name in names[array]], shape))
         for array, shape in shapes.items()
     }
 

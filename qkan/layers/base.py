@@ -17,7 +17,7 @@ from torch.nn import functional
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.initialization import variance_preserving_
 from qkan.layers.normalization import input_normalization
-from qkan.layers.prunable import PrunableLayer
+from qkan.layers.prunable import PrunableLayer, axes_with
 
 __all__ = ["KANLayer", "check_domain", "check_size", "inclusive_clamp"]
 
@@ -53,6 +53,8 @@ class KANLayer(PrunableLayer, ABC):
         device: The device of the parameters.
         dtype: The type of the parameters.
     """
+
+    feature_axes = axes_with(PrunableLayer, bias=(None, 0))
 
     weight: nn.Parameter
     bias: nn.Parameter | None
@@ -124,6 +126,16 @@ class KANLayer(PrunableLayer, ABC):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new weights, such that the variance of the inputs is that of the outputs."""
         variance_preserving_(self, generator)
+
+    @torch.no_grad()
+    def select_features(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Keep some inputs and outputs in place; see :meth:`PrunableLayer.select_features`."""
+        coefficients = self.coefficients[inputs].flatten(0, 1)
+        rows = (
+            [coefficients] if self.base_weight is None else [coefficients, self.base_weight[inputs]]
+        )
+        super().select_features(inputs, outputs)
+        self.weight = nn.Parameter(torch.cat(rows)[:, outputs], self.weight.requires_grad)
 
     def base_function(self, x: Tensor) -> Tensor:
         """Return the fixed part of the edge functions at ``x``, before its weights."""

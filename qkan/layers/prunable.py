@@ -7,14 +7,18 @@ With a mask :math:`m_{io} \in \{0, 1\}` and offsets :math:`\beta_o`, a layer is
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
 
-__all__ = ["PrunableLayer"]
+__all__ = ["PrunableLayer", "axes_with"]
+
+Axes = tuple[int | None, int | None]
+"""The axis of the inputs and that of the outputs; None, or one that a tensor does not have, where there is none."""
 
 
 class PrunableLayer(nn.Module):
@@ -28,7 +32,10 @@ class PrunableLayer(nn.Module):
         out_features: Size of each output sample.
         mask: Which edges are there, (in_features, out_features), boolean; None if all are.
         offset: What is added to the outputs in place of pruned edges, (out_features,), trainable; or None.
+        feature_axes: Of parameters and buffers, those of inputs and outputs.
     """
+
+    feature_axes: ClassVar[Mapping[str, Axes]] = {"mask": (0, 1), "offset": (None, 0)}
 
     in_features: int
     out_features: int
@@ -100,6 +107,36 @@ class PrunableLayer(nn.Module):
         else:
             self.offset.add_(values)
 
+    @torch.no_grad()
+    def select_features(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Keep some inputs and outputs in place, and forget the edges of the others: the layer becomes smaller.
+
+        Args:
+            inputs: Which inputs stay, in which order, as integers.
+            outputs: Which outputs stay.
+
+        Raises:
+            UsageError: If nothing would stay, or the inputs are normalised together by a ``LayerNorm``.
+        """
+        if not len(inputs) or not len(outputs):
+            raise UsageError("a layer needs at least one input and one output that stay")
+        whole = torch.equal(inputs.cpu(), torch.arange(self.in_features))
+        for name in ("normalization", "input_range"):
+            module = getattr(self, name, None)
+            if isinstance(module, nn.LayerNorm) and not whole:
+                raise UsageError(
+                    "normalization='layer' takes the mean over all inputs, so none can be taken away without a change; "
+                    "use normalization='batch' or 'none'"
+                )
+            if isinstance(module, nn.BatchNorm1d):
+                for key in ("weight", "bias", "running_mean", "running_var"):
+                    _select(module, key, 0, inputs)
+                module.num_features = len(inputs)
+        for name, axes in self.feature_axes.items():
+            for axis, chosen in zip(axes, (inputs, outputs), strict=True):
+                _select(self, name, axis, chosen)
+        self.in_features, self.out_features = len(inputs), len(outputs)
+
     def masked(self, values: Tensor) -> Tensor:
         """Return values of the edges, (..., in_features, out_features), with those of pruned ones 0."""
         return values if self.mask is None else values * self.mask
@@ -131,3 +168,18 @@ class PrunableLayer(nn.Module):
                 torch.empty_like(offset, dtype=like.dtype, device=like.device)
             )
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def axes_with(base: type[PrunableLayer], **more: Axes) -> Mapping[str, Axes]:
+    """Return the axes of a class of layers, with those of further tensors."""
+    return {**base.feature_axes, **more}
+
+
+def _select(module: nn.Module, name: str, axis: int | None, index: Tensor) -> None:
+    """Keep a part of a parameter or a buffer along an axis, if there are such."""
+    value = getattr(module, name, None)
+    if value is None or axis is None or axis >= value.ndim:
+        return
+    part = value.detach().index_select(axis, index.to(value.device))
+    trainable = isinstance(value, nn.Parameter)
+    setattr(module, name, nn.Parameter(part, value.requires_grad) if trainable else part)

@@ -17,6 +17,8 @@ from qkan.config import from_mapping
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from qkan.models.pruning import PrunedLayer
+
 __all__ = ["Chain", "Model", "check_sizes", "settled"]
 
 C = TypeVar("C", bound="DataclassInstance")
@@ -42,6 +44,18 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """How many numbers are trained."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def prune(self, x: Tensor | None = None, **options: Any) -> tuple[PrunedLayer, ...]:
+        """Prune small edges, and nodes without edges, in place; see :func:`qkan.models.pruning.prune`."""
+        from qkan.models.pruning import prune
+
+        return prune(self, x, **options)
+
+    def to_classical(self) -> nn.Module:
+        """Return the same function without quantum KAN layers; see :mod:`qkan.models.to_classical`."""
+        from qkan.models.to_classical import to_classical
+
+        return to_classical(self)
 
     def save(self, path: str | Path) -> None:
         """Write configuration and weights to a safetensors file, which holds no code.

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -23,6 +23,8 @@ from qkan.layers.chebyshev import ChebyshevKANLayer
 from qkan.layers.fourier_kan import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.evaluation import Evaluation
+from qkan.layers.qkan.refinement import WeightMap
+from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
 from qkan.layers.table_spline import TableSplineLayer
@@ -36,6 +38,7 @@ LAYERS: dict[str, type[nn.Module]] = {
     "chebyshev": ChebyshevKANLayer,
     "fourier": FourierKANLayer,
     "rbf": RBFKANLayer,
+    "scaled-fourier": ScaledFourierKANLayer,
     "table": TableSplineLayer,
 }
 """The classical layers. The name of an edge circuit is that of a quantum layer; ``own`` is the user's."""
@@ -139,6 +142,18 @@ class HybridKAN(Chain):
         super().__init__(*layers)
         self.config = config
         self.in_features = config.sizes[0]
+
+    def refine(
+        self, uploads: int = 1, *, edge: Circuit | None = None, weights: WeightMap | None = None
+    ) -> Self:
+        """Add uploads to all quantum edges in place, keep the function, and return the model.
+
+        Optimisers hold the old parameters: make them anew. See :func:`qkan.models.refinement.refine`.
+        """
+        from qkan.models.refinement import refine
+
+        refine(self, uploads, edge=edge, weights=weights)
+        return self
 
 
 def _circuit(

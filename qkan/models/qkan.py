@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 
@@ -16,6 +16,7 @@ from qkan.config import check
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.evaluation import Evaluation
 from qkan.layers.qkan.layer import Scale
+from qkan.layers.qkan.refinement import WeightMap
 from qkan.models.base import Chain, check_sizes, settled
 
 __all__ = ["QKAN", "QKANConfig"]
@@ -118,3 +119,15 @@ class QKAN(Chain):
         self.config = config
         self.circuit = circuit
         self.in_features = config.sizes[0]
+
+    def refine(
+        self, uploads: int = 1, *, edge: Circuit | None = None, weights: WeightMap | None = None
+    ) -> Self:
+        """Add uploads to all quantum edges in place, keep the function, and return the model.
+
+        Optimisers hold the old parameters: make them anew. See :func:`qkan.models.refinement.refine`.
+        """
+        from qkan.models.refinement import refine
+
+        refine(self, uploads, edge=edge, weights=weights)
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -12,13 +12,10 @@ from circuits.errors import UsageError
 from qkan.experiments.executors.call import pack
 from qkan.experiments.executors.failures import Failure, TaskError
 
-__all__ = ["Executor", "Task"]
+__all__ = ["Executor"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-Task = Callable[[], "bytes | Failure"]
-"""Packs a call when its turn has come: all at once could be more than memory holds."""
 
 
 class Executor(ABC):
@@ -80,8 +77,7 @@ class Executor(ABC):
         if len(called) != len(tasks):
             raise UsageError(f"expected a name for each of {len(tasks)} tasks, got {len(called)}")
         failures: dict[int, Failure] = {}
-        packers: list[Task] = [lambda task=task: pack(function, task) for task in tasks]  # type: ignore[misc]
-        with closing(self._outcomes(packers)) as outcomes:
+        with closing(self.outcomes(function, tasks)) as outcomes:
             for index, outcome in outcomes:
                 if isinstance(outcome, Failure):
                     failures[index] = outcome
@@ -90,11 +86,22 @@ class Executor(ABC):
         if failures:
             raise TaskError({called[i]: failures[i] for i in sorted(failures)}, len(tasks))
 
-    @abstractmethod
-    def _outcomes(self, tasks: Sequence[Task]) -> Generator[tuple[int, Any]]:
-        """Yield each task's index and result or :class:`Failure`, as they come.
+    def outcomes(
+        self, function: Callable[[T], R], tasks: Iterable[T]
+    ) -> Generator[tuple[int, R | Failure]]:
+        """Yield each task's index and result as soon as it is there, or why it has none.
 
-        When the iterator is closed or raises, no task is running any more.
+        The next task is taken when a worker is free, after what has been yielded was looked at: tasks may come from an
+        iterator that chooses them by the results so far.
+        """
+        with closing(self._outcomes(pack(function, task) for task in tasks)) as outcomes:
+            yield from outcomes
+
+    @abstractmethod
+    def _outcomes(self, calls: Iterator[bytes | Failure]) -> Generator[tuple[int, Any]]:
+        """Yield the index and the outcome of every packed call that could be packed.
+
+        When the iterator is closed or raises, no call is being carried out any more.
         """
 
     @property

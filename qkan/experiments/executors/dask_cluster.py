@@ -6,7 +6,7 @@ import json
 import logging
 import socket
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from circuits.errors import MissingExtraError, UsageError
-from qkan.experiments.executors.base import Executor, Task
+from qkan.experiments.executors.base import Executor
 from qkan.experiments.executors.call import execute
 from qkan.experiments.executors.failures import Failure
 
@@ -62,41 +62,55 @@ class DaskExecutor(Executor):
                 each.close()
         self._client = self._cluster = None
 
-    def _outcomes(self, tasks: Sequence[Task]) -> Generator[tuple[int, Any]]:
-        from distributed import KilledWorker, as_completed
+    def _outcomes(self, calls: Iterator[bytes | Failure]) -> Generator[tuple[int, Any]]:
+        from distributed import KilledWorker
+        from distributed.comm.core import CommClosedError
 
         client = self._connected()
-        if self._scheduler and not client.nthreads():
+        if self._scheduler and not self.workers:
             warnings.warn(
                 f"the scheduler {self._scheduler} has no workers yet; waiting for the first",
                 stacklevel=3,
             )
-        run = uuid4().hex
-        pending = {}
-        for index, task in enumerate(tasks):
-            content = task()
-            if isinstance(content, Failure):
-                yield index, content
-            else:
-                key = f"qkan-{run}-{index}"
-                pending[client.submit(execute, content, key=key, pure=False)] = index
+        run, numbered, left = uuid4().hex, enumerate(calls), True
+        pending: dict[Any, int] = {}
         try:
-            for future in as_completed(list(pending), loop=client.loop):
-                try:
-                    outcome = future.result()
-                except KilledWorker as error:
-                    outcome = Failure(_GIVEN_UP.format(error.allowed_failures + 1))
-                except CancelledError as error:
-                    raise UsageError(_GONE.format(self._scheduler or "")) from error
-                except Exception as error:
-                    outcome = Failure(f"it could not be run on the cluster: {error!r}")
-                index = pending.pop(future)
-                future.release()
-                yield index, outcome
+            while left or pending:
+                while left and len(pending) < max(1, self.workers):
+                    index, content = next(numbered, (-1, b""))
+                    left = index >= 0
+                    if isinstance(content, Failure):
+                        yield index, content
+                    elif left:
+                        key = f"qkan-{run}-{index}"
+                        pending[client.submit(execute, content, key=key, pure=False)] = index
+                for future in self._finished(pending):
+                    try:
+                        outcome = future.result()
+                    except KilledWorker as error:
+                        outcome = Failure(_GIVEN_UP.format(error.allowed_failures + 1))
+                    except CancelledError:
+                        raise
+                    except Exception as error:
+                        outcome = Failure(f"it could not be run on the cluster: {error!r}")
+                    future.release()
+                    yield pending.pop(future), outcome
+        except (CancelledError, CommClosedError) as error:
+            raise UsageError(_GONE.format(self._scheduler or "")) from error
         finally:
             if pending:
                 with suppress(Exception):  # the cluster may be gone
                     client.cancel(list(pending), force=True)
+
+    def _finished(self, pending: Iterable[Any]) -> set[Any]:
+        """Wait for the first of them, but not for long: meanwhile, workers may have come."""
+        from distributed import wait
+
+        futures = list(pending)
+        with self._connected().as_current(), suppress(TimeoutError):
+            if futures:
+                return set(wait(futures, timeout=_PATIENCE, return_when="FIRST_COMPLETED").done)
+        return set()
 
     def _connected(self) -> Client:
         if self._client is None:

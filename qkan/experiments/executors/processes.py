@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
 from circuits.errors import UsageError
-from qkan.experiments.executors.base import Executor, Task
+from qkan.experiments.executors.base import Executor
 from qkan.experiments.executors.failures import Failure
 from qkan.experiments.executors.worker import Worker, WorkerDiedError
 
@@ -58,40 +59,35 @@ class ProcessExecutor(Executor):
             worker.close()
         return Worker()
 
-    def _outcomes(self, tasks: Sequence[Task]) -> Generator[tuple[int, Any]]:
-        waiting = deque(range(len(tasks)))
-        busy: dict[Any, tuple[Worker, int]] = {}
-        died: Counter[int] = Counter()
+    def _outcomes(self, calls: Iterator[bytes | Failure]) -> Generator[tuple[int, Any]]:
+        numbered = enumerate(calls)
+        again: deque[_Call] = deque()
+        busy: dict[Any, tuple[Worker, _Call]] = {}
         try:
-            while waiting or busy:
-                while waiting and len(busy) < self._workers:
-                    index = waiting.popleft()
-                    content = tasks[index]()
+            while True:
+                while len(busy) < self._workers:
+                    index, content = next(numbered, (-1, b""))
                     if isinstance(content, Failure):
                         yield index, content
                         continue
+                    if index < 0 and not again:
+                        break
+                    call = _Call(index, content) if index >= 0 else again.popleft()
                     worker = self._free_worker()
-                    busy[worker.connection] = worker, index
-                    worker.send(content)
+                    busy[worker.connection] = worker, call
+                    worker.send(call.content)
+                if not busy:
+                    return
                 for connection in wait(list(busy)):
-                    worker, index = busy[connection]
-                    try:
-                        done, outcome = worker.answer()
-                    except WorkerDiedError as error:
-                        del busy[connection]
-                        worker.close()
-                        died[index] += 1
-                        if worker.never_started:
-                            raise UsageError(_CANNOT_START.format(error)) from error
-                        if died[index] < self._deaths:
-                            waiting.append(index)
-                        else:
-                            yield index, Failure(_GIVEN_UP.format(self._deaths, error))
+                    worker, call = busy[connection]
+                    answered, outcome = self._answer(worker, call)
+                    if not answered:
                         continue
-                    if done:
-                        del busy[connection]
-                        self._idle.append(worker)
-                        yield index, outcome
+                    del busy[connection]
+                    if outcome is _TRY_AGAIN:
+                        again.append(call)
+                    else:
+                        yield call.index, outcome
         except KeyboardInterrupt:
             yield from _already_there(busy)
             raise
@@ -99,15 +95,43 @@ class ProcessExecutor(Executor):
             for worker, _ in busy.values():
                 worker.close()
 
+    def _answer(self, worker: Worker, call: _Call) -> tuple[bool, Any]:
+        """Return whether the worker is through with the call, and the outcome."""
+        try:
+            done, outcome = worker.answer()
+        except WorkerDiedError as error:
+            worker.close()
+            if worker.never_started:
+                raise UsageError(_CANNOT_START.format(error)) from error
+            call.deaths += 1
+            if call.deaths < self._deaths:
+                return True, _TRY_AGAIN
+            return True, Failure(_GIVEN_UP.format(call.deaths, error))
+        if done:
+            self._idle.append(worker)
+        return done, outcome
 
-def _already_there(busy: dict[Any, tuple[Worker, int]]) -> Iterator[tuple[int, Any]]:
+
+_TRY_AGAIN = object()
+
+
+@dataclass
+class _Call:
+    """A packed call, and how many workers have died of it."""
+
+    index: int
+    content: bytes
+    deaths: int = 0
+
+
+def _already_there(busy: dict[Any, tuple[Worker, _Call]]) -> Iterator[tuple[int, Any]]:
     """Yield what was finished while the interrupt came."""
-    for worker, index in busy.values():
+    for worker, call in busy.values():
         with suppress(WorkerDiedError):
             while worker.connection.poll():
                 done, outcome = worker.answer()
                 if done:
-                    yield index, outcome
+                    yield call.index, outcome
 
 
 _GIVEN_UP = (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator
 from typing import Any
 
-from qkan.experiments.executors.base import Executor, Task
+from qkan.experiments.executors.base import Executor
 from qkan.experiments.executors.call import execute
 from qkan.experiments.executors.failures import Failure
 
@@ -19,10 +19,9 @@ class SerialExecutor(Executor):
     it would in another process.
     """
 
-    def _outcomes(self, tasks: Sequence[Task]) -> Generator[tuple[int, Any]]:
-        for index, task in enumerate(tasks):
-            content = task()
-            yield index, content if isinstance(content, Failure) else execute(content)
+    def _outcomes(self, calls: Iterator[bytes | Failure]) -> Generator[tuple[int, Any]]:
+        for index, call in enumerate(calls):
+            yield index, call if isinstance(call, Failure) else execute(call)
 
     @property
     def workers(self) -> int:  # noqa: D102

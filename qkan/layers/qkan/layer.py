@@ -18,15 +18,12 @@ from circuits.backends import backend as resolve_backend
 from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
 from qkan.layers.checks import require_finite
-from qkan.layers.prunable import PrunableLayer
-from qkan.layers.qkan.classical import to_classical
 from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
+from qkan.layers.qkan.growth import GrowingLayer
 from qkan.layers.qkan.product import per_edge_sum, per_input_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
-from qkan.layers.qkan.refinement import WeightMap, refine
-from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 
 __all__ = ["QuantumKANLayer"]
 
@@ -41,7 +38,7 @@ _BASES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class QuantumKANLayer(PrunableLayer):
+class QuantumKANLayer(GrowingLayer):
     r"""A Kolmogorov-Arnold layer whose edge functions are expectation values of variational circuits.
 
     .. math::
@@ -177,24 +174,6 @@ class QuantumKANLayer(PrunableLayer):
                 values.fill_(start)
         if self.base_weight is not None:
             self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
-
-    def refine(
-        self,
-        uploads: int = 1,
-        *,
-        edge: Circuit | None = None,
-        weights: WeightMap | None = None,
-    ) -> QuantumKANLayer:
-        """Add uploads of the input to every edge in place, keep the function, and return the layer.
-
-        Optimisers hold the old parameters: make them anew. See :func:`qkan.layers.qkan.refinement.refine`.
-        """
-        refine(self, uploads, edge=edge, weights=weights)
-        return self
-
-    def to_classical(self) -> ScaledFourierKANLayer:
-        """Return the Fourier KAN layer that is the same function; see :mod:`qkan.layers.qkan.classical`."""
-        return to_classical(self)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges."""

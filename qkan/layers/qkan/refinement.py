@@ -21,7 +21,7 @@ from qkan.layers.qkan.evaluation import require_edge, why_no_closed_form
 if TYPE_CHECKING:
     from qkan.layers.qkan.layer import QuantumKANLayer
 
-__all__ = ["WeightMap", "refine"]
+__all__ = ["WeightMap", "refine", "replace_circuit"]
 
 WeightMap = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
 """From the old weights by name, each ``(*shape, in, out)``, to those of the larger circuit."""
@@ -80,7 +80,7 @@ def refine(
         require_edge(circuit, layer.evaluate)
         new = dict(weights({name: value.clone() for name, value in old.items()}))
         _check(layer, circuit, new)
-    _replace_circuit(layer, circuit, new)
+    replace_circuit(layer, circuit, new)
 
 
 def _check(layer: QuantumKANLayer, circuit: Circuit, new: Mapping[str, Tensor]) -> None:
@@ -118,16 +118,16 @@ def _exact_edges(
     return exact
 
 
-def _replace_circuit(
+def replace_circuit(
     layer: QuantumKANLayer, circuit: Circuit, weights: Mapping[str, Tensor]
 ) -> None:
-    """Give the layer another circuit on its edges; weights are trainable if any was before."""
+    """Give the layer other circuits on its edges; weights are trainable if any was before."""
     before = layer.edges
     trainable = any(weight.requires_grad for weight in before.weights())
     edges = EdgeCircuits(
         circuit,
         layer.backend,
-        before.edges,
+        (layer.in_features, layer.out_features),
         stream=before.torch_layer.stream,
         device=layer._like.device,
         dtype=layer.dtype,

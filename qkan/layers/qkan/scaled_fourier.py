@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.prunable import axes_with
 from qkan.layers.qkan.product import per_edge_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
 
@@ -59,6 +60,8 @@ class ScaledFourierKANLayer(FourierKANLayer):
     Source: F. J. Schreiber, J. Eisert, J. J. Meyer, "Classical surrogates for quantum learning models",
     arXiv:2206.11740; M. Schuld, R. Sweke, J. J. Meyer, arXiv:2008.08605.
     """
+
+    feature_axes = axes_with(FourierKANLayer, frequency=(0, 1))
 
     frequency: nn.Parameter | None
 
