@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS = {
+    "jets": "qkan.experiments.jets",
     "quanvolution": "qkan.experiments.quanvolution",
 }
 """The module of every experiment; imported only when the experiment is asked for."""

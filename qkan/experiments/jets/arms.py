@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qkan.experiments.jets.config import INPUTS, Config
+from qkan.experiments.jets.config import Config
 
 __all__ = ["CURVES", "arms", "tables"]
 
@@ -49,21 +49,18 @@ def tables(inputs: int) -> dict[str, Arm]:
 
 def images() -> dict[str, Arm]:
     """Return the models of images: features, and what is trained on them."""
-    heads = {
-        "linear": lambda shape: {"kind": "mlp", "sizes": [shape[0] * shape[1] ** 2, 1]},
-        "cnn": lambda shape: {
-            "kind": "cnn",
-            "image": [shape[0], shape[1], shape[1]],
-            "channels": [16, 32],
-            "hidden": 32,
-            "classes": 1,
-        },
-    }
+
+    def head(kind: str, channels: int, side: int) -> dict[str, Any]:
+        if kind == "linear":
+            return {"kind": "mlp", "sizes": [channels * side**2, 1]}
+        image = {"image": [channels, side, side], "channels": [16, 32]}
+        return {"kind": "cnn", "hidden": 32, "classes": 1} | image
+
     shapes = {"pixels": (1, 18), "quanvolution": (4, 9), "cosines": (4, 9)}
     return {
-        f"{features} + {head}": {"inputs": features, "model": make(shape), "rate": 1e-3}
+        f"{features} + {kind}": {"inputs": features, "model": head(kind, *shape), "rate": 1e-3}
         for features, shape in shapes.items()
-        for head, make in heads.items()
+        for kind in ("linear", "cnn")
     }
 
 
@@ -74,10 +71,14 @@ def arms(config: Config) -> dict[str, Arm]:
         >>> arms(Config())["qkan, 4 inputs"]["inputs"]
         4
     """
-    chosen = {
+    chosen: dict[str, Arm] = {
         f"{name}, {inputs} inputs": {"inputs": inputs, "jets": config.train, **arm}
-        for inputs in INPUTS
+        for inputs in (12, 4, 2)
         for name, arm in tables(inputs).items()
+    }
+    chosen |= {
+        f"{name}, 1 inputs": {"inputs": 1, "jets": config.train, **tables(1)[name]}
+        for name in ("one-layer kan", "one-layer qkan")
     }
     if config.images:
         chosen |= {name: {"jets": config.train, **arm} for name, arm in images().items()}

@@ -14,6 +14,7 @@ INPUTS = {
     12: OBSERVABLES,
     4: ("multiplicity", "ptd", "width", "m_over_pt"),
     2: ("multiplicity", "width"),
+    1: ("multiplicity",),
 }
 """The observables that models of so many inputs see."""
 

@@ -39,7 +39,7 @@ def split(inputs: int | str, train: int) -> Split:
     values are between 0 and 1.
 
     Args:
-        inputs: 12, 4 or 2 observables, or the name of features of images.
+        inputs: 12, 4, 2 observables or 1, or the name of features of images.
         train: How many training jets, the first ones.
 
     Raises:
@@ -66,11 +66,10 @@ def split(inputs: int | str, train: int) -> Split:
 
 def _features(name: str, part: JetSample) -> Tensor:
     images = torch.from_numpy(part.images).float() / 255
-    if name == "pixels":
-        return images
     circuit = quanvolutional_filter("demo")
     with torch.no_grad():
-        if name == "cosines":
-            return RandomCosines(circuit.num_observables, seed=COSINE_SEEDS)(images)
-        features: Tensor = Quanvolution2d(circuit)(images)
-        return features
+        if name == "quanvolution":
+            images = Quanvolution2d(circuit)(images)
+        elif name == "cosines":
+            images = RandomCosines(circuit.num_observables, seed=COSINE_SEEDS)(images)
+    return images
