@@ -106,7 +106,7 @@ def _verdict(
         *(_sentence(name, differences[name]) for name in differences),
         f"The best QKAN of at most 60 parameters is {small[0]!r}: AUC {small[1]['auc']['mean']:.4f} ± "
         f"{small[1]['auc']['sd']:.4f} with {small[1]['parameters']['mean']:.0f} parameters.",
-        f"With {config.shots} shots a circuit, the AUC of a trained QKAN moves by at most {moved[worst]:.4f} ({worst}).",
+        f"With {config.shots} shots a circuit, the AUC of a QKAN moves by at most {moved[worst]:.4f} ({worst}).",
         f"The QKAN's expected calibration error is at most {calibration:.3f}.",
     ]
     return {
