@@ -12,6 +12,7 @@ from __future__ import annotations
 __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS = {
+    "jets": "qkan.experiments.jets",
     "quanvolution": "qkan.experiments.quanvolution",
     "scipy-kan": "qkan.experiments.reproductions:SCIPY_KAN",
     "table-kan": "qkan.experiments.reproductions:TABLE_KAN",
