@@ -19,12 +19,23 @@ if TYPE_CHECKING:
         backend_names,
         backend_table,
     )
+    from circuits.backends.estimator.packed import packed, packing_report
     from circuits.decorator import circuit
     from circuits.definition import Circuit
     from circuits.drawing import draw
     from circuits.edges import EDGES, edge
     from circuits.errors import CircuitError, MissingExtraError, UsageError
+    from circuits.export import (
+        from_qpy,
+        parameter_values,
+        qiskit_observables,
+        to_qasm2,
+        to_qasm3,
+        to_qiskit,
+        to_qpy,
+    )
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
+    from circuits.resources import Cost, cost
     from circuits.series import FourierSeries, series_from_values
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "Backend",
     "Circuit",
     "CircuitError",
+    "Cost",
     "FourierSeries",
     "MissingExtraError",
     "Noise",
@@ -43,12 +55,22 @@ __all__ = [
     "backend_table",
     "backends",
     "circuit",
+    "cost",
     "draw",
     "edge",
     "filters",
     "fourier",
+    "from_qpy",
+    "packed",
+    "packing_report",
+    "parameter_values",
+    "qiskit_observables",
     "quanvolutional_filter",
     "series_from_values",
+    "to_qasm2",
+    "to_qasm3",
+    "to_qiskit",
+    "to_qpy",
     "without_entanglement",
 ]
 
@@ -65,6 +87,8 @@ __getattr__ = lazy_exports(
         "Noise": "circuits.backends",
         "Backend": "circuits.backends",
         "NOISE_CHANNELS": "circuits.backends",
+        "packed": "circuits.backends.estimator.packed",
+        "packing_report": "circuits.backends.estimator.packed",
         "Circuit": "circuits.definition",
         "CircuitError": "circuits.errors",
         "FourierSeries": "circuits.series",
@@ -76,10 +100,19 @@ __getattr__ = lazy_exports(
         "EDGES": "circuits.edges",
         "edge": "circuits.edges",
         "circuit": "circuits.decorator",
+        "Cost": "circuits.resources",
+        "cost": "circuits.resources",
         "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",
         "without_entanglement": "circuits.filters",
+        "from_qpy": "circuits.export",
+        "parameter_values": "circuits.export",
+        "qiskit_observables": "circuits.export",
+        "to_qasm2": "circuits.export",
+        "to_qasm3": "circuits.export",
+        "to_qiskit": "circuits.export",
+        "to_qpy": "circuits.export",
     },
 )
 

@@ -17,7 +17,8 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
-    from qkan import cache, data, estimators, layers, models, plotting, training
+    from qkan import analysis, cache, data, estimators, layers, models, plotting, training
+    from qkan.analysis import plot
     from qkan.data import mnist
     from qkan.layers.bspline import BSplineKANLayer
     from qkan.layers.chebyshev import ChebyshevKANLayer
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
         SineKAN,
         SineKANConfig,
     )
-    from qkan.training import History, TrainingConfig, evaluate, fit, predict
+    from qkan.training import History, TrainingConfig, fit
 
 __all__ = [
     "CNN",
@@ -79,16 +80,16 @@ __all__ = [
     "TrainingConfig",
     "UsageError",
     "__version__",
+    "analysis",
     "cache",
     "data",
     "estimators",
-    "evaluate",
     "fit",
     "layers",
     "mnist",
     "models",
+    "plot",
     "plotting",
-    "predict",
     "preprocess",
     "training",
 ]
@@ -120,9 +121,7 @@ __getattr__ = lazy_exports(
         "SineKANConfig": "qkan.models",
         "History": "qkan.training",
         "TrainingConfig": "qkan.training",
-        "evaluate": "qkan.training",
         "fit": "qkan.training",
-        "predict": "qkan.training",
         "models": "qkan.models",
         "training": "qkan.training",
         "estimators": "qkan.estimators",
@@ -135,6 +134,8 @@ __getattr__ = lazy_exports(
         "data": "qkan.data",
         "layers": "qkan.layers",
         "plotting": "qkan.plotting",
+        "plot": "qkan.analysis",
+        "analysis": "qkan.analysis",
         "mnist": "qkan.data",
         "preprocess": "qkan.layers.preprocess",
     },

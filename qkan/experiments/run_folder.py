@@ -91,8 +91,15 @@ class RunFolder:
             compute: Returns them.
         """
         meta = {"what": name, "fields": fields}
-        entry = key(stage=name, **fields)
-        return dict(Store(self.path / "stages").get_or_compute(entry, compute, meta))
+        return dict(self._stages.get_or_compute(key(stage=name, **fields), compute, meta))
+
+    def finished(self, name: str, fields: Mapping[str, object]) -> dict[str, NDArray[Any]] | None:
+        """Return the arrays of a stage if it is finished, as :meth:`stage` does; else None."""
+        return self._stages.get(key(stage=name, **fields))
+
+    @property
+    def _stages(self) -> Store:
+        return Store(self.path / "stages")
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file whole or not at all: first beside its place, then moved there."""

@@ -9,18 +9,14 @@ from typing import Any
 from qkan.data import MNIST
 from qkan.experiments.ensemble import History
 from qkan.experiments.quanvolution.figures import draw_channels, draw_circuit, draw_response
-from qkan.experiments.quanvolution.narrative import (
-    difference_sentence,
-    form_sentence,
-    interval_text,
-    published_sentence,
-)
+from qkan.experiments.quanvolution.narrative import form_sentence, published_sentence
 from qkan.experiments.quanvolution.published import PUBLISHED, PUBLISHED_SOURCE
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
 from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.results import compare_with_published, differences_to, summarise
 from qkan.experiments.run_folder import RunFolder
+from qkan.experiments.wording import difference_sentence, interval_text
 from qkan.plotting import plot_curves, plot_seeds
 from qkan.plotting.style import METRIC_LABELS, arm_label
 
@@ -53,8 +49,8 @@ def small_report(
     histories: Histories,
     record: Mapping[str, Any],
     folder: RunFolder,
-) -> tuple[list[str], list[Section]]:
-    """Draw the figures and return the summary and the sections of the report."""
+) -> list[Section]:
+    """Draw the figures and return the sections of the report."""
     config, verdict = setup.config, record["verdict"]
     curves = plot_curves({arm: vars(history) for arm, history in histories.items()})
     finals = {arm: history.final() for arm, history in histories.items()}
@@ -104,7 +100,7 @@ def small_report(
     pictures += [draw_response(setup, series, folder)] if series else []
     pictures += [draw_channels(setup, pixels(data.train_images[:4]), folder)]
     sections.append(Section("The filter", pictures=pictures))
-    return verdict["sentences"], sections
+    return sections
 
 
 def _what_it_brings(setup: Setup, differences: Mapping[str, Any]) -> str:

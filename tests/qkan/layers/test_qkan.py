@@ -197,23 +197,39 @@ def test_second_derivatives(scale):
     )
 
 
-def test_many_edges_take_the_chunked_path(monkeypatch):
-    layer = make("pz", (5, 4))
-    x = points(6, 5)
-    whole = values_and_gradients(layer, x)
-    monkeypatch.setattr("qkan.layers.qkan.closed_form._CHUNK", 7)
-    monkeypatch.setattr("qkan.layers.qkan.closed_form._REMEMBERED", 6)
-    for wanted, found in zip(whole, values_and_gradients(layer, x), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
+@pytest.fixture(params=[7, 100], ids=["in chunks", "at once"])
+def many(request, monkeypatch):
+    """Let the few edges of a test take the path of many, and give back its forms."""
+    monkeypatch.setattr("qkan.layers.qkan.row_program._FEW", 0)
+    monkeypatch.setattr("qkan.layers.qkan.closed_form._CHUNK", request.param)
 
 
-@pytest.mark.parametrize("name", [*ONE_WIRE, "odd"])
-def test_written_gradient_is_autograds(name):
-    layer = make(name)
-    form = ClosedForm(bloch_program(layer.circuit), layer.circuit.degrees[0])
+def closed_form(layer):
+    return ClosedForm(bloch_program(layer.circuit), layer.circuit.degrees[0])
+
+
+@pytest.mark.parametrize("name", [*ONE_WIRE, "pz(depth=6)", "odd"])
+def test_many_edges_are_like_few(name, many, monkeypatch):
+    layer = make(name, (5, 4))
     weights = [w.detach().flatten(-2).requires_grad_() for w in layer.edges.weights()]
-    assert torch.autograd.gradcheck(lambda *w: form(w), weights)
-    assert torch.autograd.gradgradcheck(lambda *w: form(w), weights)
+    found = closed_form(layer)(weights)
+    probe = points(*found.shape, seed=9)
+    gradients = torch.autograd.grad((found * probe).sum(), weights)
+    monkeypatch.setattr("qkan.layers.qkan.row_program._FEW", 100)
+    wanted = closed_form(layer)(weights)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
+    expected = torch.autograd.grad((wanted * probe).sum(), weights)
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["pz", "odd"])
+def test_written_gradient_is_autograds(name, many):
+    layer = make(name, (2, 4))
+    weights = [w.detach().flatten(-2).requires_grad_() for w in layer.edges.weights()]
+    form = closed_form(layer)
+    assert torch.autograd.gradcheck(lambda *w: form(w), weights, fast_mode=True)
+    assert torch.autograd.gradgradcheck(lambda *w: form(w), weights, fast_mode=True)
 
 
 class Largest(TorchDispatchMode):
