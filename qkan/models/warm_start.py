@@ -21,6 +21,7 @@ from circuits import Circuit
 from circuits.backends import Backend
 from circuits.errors import UsageError
 from qkan.layers.base import KANLayer, check_domain, check_size
+from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_finite
 from qkan.layers.fourier_kan import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
@@ -208,7 +209,7 @@ def _fit(
     values = edge_values(layer, x.to(layer.weight)).double()
     with evaluation(quantum):
         s = x if quantum.input_range is None else quantum.input_range(x.to(layer.weight)).double()
-    base = None if quantum.base_weight is None else quantum.base_function(s)
+    base = None if quantum.base is None else BASE_FUNCTIONS[quantum.base](s)
     count, inputs, outputs = values.shape
     own = quantum.scaling == "per-edge"  # then every edge is an input of one edge
     groups = (inputs * outputs, 1) if own else (inputs, outputs)
