@@ -19,11 +19,21 @@ if TYPE_CHECKING:
         backend_names,
         backend_table,
     )
+    from circuits.backends.estimator.packed import packed, packing_report
     from circuits.decorator import circuit
     from circuits.definition import Circuit
     from circuits.drawing import draw
     from circuits.edges import EDGES, edge
     from circuits.errors import CircuitError, MissingExtraError, UsageError
+    from circuits.export import (
+        from_qpy,
+        parameter_values,
+        qiskit_observables,
+        to_qasm2,
+        to_qasm3,
+        to_qiskit,
+        to_qpy,
+    )
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
     from circuits.series import FourierSeries, series_from_values
 
@@ -47,8 +57,17 @@ __all__ = [
     "edge",
     "filters",
     "fourier",
+    "from_qpy",
+    "packed",
+    "packing_report",
+    "parameter_values",
+    "qiskit_observables",
     "quanvolutional_filter",
     "series_from_values",
+    "to_qasm2",
+    "to_qasm3",
+    "to_qiskit",
+    "to_qpy",
     "without_entanglement",
 ]
 
@@ -65,6 +84,8 @@ __getattr__ = lazy_exports(
         "Noise": "circuits.backends",
         "Backend": "circuits.backends",
         "NOISE_CHANNELS": "circuits.backends",
+        "packed": "circuits.backends.estimator.packed",
+        "packing_report": "circuits.backends.estimator.packed",
         "Circuit": "circuits.definition",
         "CircuitError": "circuits.errors",
         "FourierSeries": "circuits.series",
@@ -80,6 +101,13 @@ __getattr__ = lazy_exports(
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",
         "without_entanglement": "circuits.filters",
+        "from_qpy": "circuits.export",
+        "parameter_values": "circuits.export",
+        "qiskit_observables": "circuits.export",
+        "to_qasm2": "circuits.export",
+        "to_qasm3": "circuits.export",
+        "to_qiskit": "circuits.export",
+        "to_qpy": "circuits.export",
     },
 )
 

@@ -11,9 +11,12 @@ from typing import Any, cast
 from circuits.definition import Circuit
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["make_by_name"]
+__all__ = ["make_by_name", "parse_call"]
 
 Maker = Callable[..., Circuit]
+
+_CALL = re.compile(r"\s*([\w-]+)\s*(?:\(((?:[^()]|\([^()]*\))*)\))?\s*")
+"""A name, then options in parentheses; one pair more may be inside."""
 
 
 def make_by_name(
@@ -30,13 +33,10 @@ def make_by_name(
     Raises:
         UsageError: If the name or an option is unknown, or an integer is none or too small.
     """
-    if not isinstance(name, str):
-        raise UsageError(f"the name of a {kind} is text, not {name!r}")
-    match = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", name)
-    key = match[1].replace("_", "-").lower() if match else name
-    if match is None or key not in makers:
+    key, written = parse_call(kind, name)
+    if key not in makers:
         raise unknown_name(kind, key, makers)
-    given = _options(match[2] or "", name) | dict(options)
+    given = written | dict(options)
     known = inspect.signature(makers[key]).parameters
     for option, value in given.items():
         if option not in known:
@@ -44,6 +44,28 @@ def make_by_name(
         if str(known[option].annotation).startswith("int"):
             _check_integer(f"{option} of {kind} {key!r}", value, known[option])
     return makers[key](**given)
+
+
+def parse_call(kind: str, text: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the options of a text that is written like a call.
+
+    Args:
+        kind: What is named, for the errors.
+        text: A name, with options in parentheses or without.
+
+    Raises:
+        UsageError: If its options cannot be read.
+
+    Example:
+        >>> parse_call("layer", "bspline(grid=8, domain=(0, 1))")
+        ('bspline', {'grid': 8, 'domain': (0, 1)})
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"the name of a {kind} is text, not {text!r}")
+    match = _CALL.fullmatch(text)
+    if match is None:  # then all of it is the name, which nobody knows
+        return text, {}
+    return match[1].replace("_", "-").lower(), _options(match[2] or "", text)
 
 
 def _options(text: str, name: str) -> dict[str, Any]:

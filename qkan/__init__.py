@@ -17,7 +17,8 @@ from circuits._lazy import lazy_exports  # noqa: E402  (only once the guard has 
 
 if TYPE_CHECKING:
     from circuits import CircuitError, MissingExtraError, UsageError
-    from qkan import cache, data, layers, plotting
+    from qkan import analysis, cache, data, estimators, layers, models, plotting, training
+    from qkan.analysis import plot
     from qkan.data import mnist
     from qkan.layers.bspline import BSplineKANLayer
     from qkan.layers.chebyshev import ChebyshevKANLayer
@@ -30,31 +31,67 @@ if TYPE_CHECKING:
     from qkan.layers.scipy_activation import SciPyActivation
     from qkan.layers.sine import SineKANLayer
     from qkan.layers.table_spline import TableSplineLayer
-    from qkan.models.qkan import QKAN, QKANConfig
+    from qkan.models import (
+        CNN,
+        KAN,
+        MLP,
+        QKAN,
+        CNNConfig,
+        HybridKAN,
+        HybridKANConfig,
+        KANConfig,
+        MLPConfig,
+        QKANConfig,
+        QuanvolutionNet,
+        QuanvolutionNetConfig,
+        SineKAN,
+        SineKANConfig,
+    )
+    from qkan.training import History, TrainingConfig, fit
 
 __all__ = [
+    "CNN",
+    "KAN",
+    "MLP",
     "QKAN",
     "BSplineKANLayer",
+    "CNNConfig",
     "ChebyshevKANLayer",
     "CircuitError",
     "FourierKANLayer",
+    "History",
+    "HybridKAN",
+    "HybridKANConfig",
+    "KANConfig",
+    "MLPConfig",
     "MissingExtraError",
     "QKANConfig",
     "QuantumKANLayer",
     "QuantumLayer",
     "Quanvolution2d",
+    "QuanvolutionNet",
+    "QuanvolutionNetConfig",
     "RBFKANLayer",
     "SciPyActivation",
+    "SineKAN",
+    "SineKANConfig",
     "SineKANLayer",
     "TableSplineLayer",
+    "TrainingConfig",
     "UsageError",
     "__version__",
+    "analysis",
     "cache",
     "data",
+    "estimators",
+    "fit",
     "layers",
     "mnist",
+    "models",
+    "plot",
     "plotting",
     "preprocess",
+    "training",
 ]
 
 __getattr__ = lazy_exports(
@@ -68,8 +105,26 @@ __getattr__ = lazy_exports(
         "SciPyActivation": "qkan.layers.scipy_activation",
         "TableSplineLayer": "qkan.layers.table_spline",
         "QuantumKANLayer": "qkan.layers.qkan",
-        "QKAN": "qkan.models.qkan",
-        "QKANConfig": "qkan.models.qkan",
+        "CNN": "qkan.models",
+        "KAN": "qkan.models",
+        "MLP": "qkan.models",
+        "QKAN": "qkan.models",
+        "CNNConfig": "qkan.models",
+        "HybridKAN": "qkan.models",
+        "HybridKANConfig": "qkan.models",
+        "KANConfig": "qkan.models",
+        "MLPConfig": "qkan.models",
+        "QKANConfig": "qkan.models",
+        "QuanvolutionNet": "qkan.models",
+        "QuanvolutionNetConfig": "qkan.models",
+        "SineKAN": "qkan.models",
+        "SineKANConfig": "qkan.models",
+        "History": "qkan.training",
+        "TrainingConfig": "qkan.training",
+        "fit": "qkan.training",
+        "models": "qkan.models",
+        "training": "qkan.training",
+        "estimators": "qkan.estimators",
         "CircuitError": "circuits.errors",
         "MissingExtraError": "circuits.errors",
         "QuantumLayer": "qkan.layers.quantum",
@@ -79,6 +134,8 @@ __getattr__ = lazy_exports(
         "data": "qkan.data",
         "layers": "qkan.layers",
         "plotting": "qkan.plotting",
+        "plot": "qkan.analysis",
+        "analysis": "qkan.analysis",
         "mnist": "qkan.data",
         "preprocess": "qkan.layers.preprocess",
     },

@@ -8,3 +8,18 @@ import os
 # likewise; two test processes on two cores would be worse still.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--backend",
+        metavar="NAME",
+        help="run the tests of backends on this one (lightning.gpu, ...) instead of their own list",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    """Give ``backend_name`` to the tests that take it: the module's ``BACKENDS``, or what was asked for."""
+    if "backend_name" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--backend")
+        metafunc.parametrize("backend_name", [asked] if asked else metafunc.module.BACKENDS)

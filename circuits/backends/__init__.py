@@ -1,7 +1,7 @@
 """Where circuits are run: immutable ``Backend`` values, found by name.
 
 A backend is passed down as an argument; there is no current backend. To add a kind of execution,
-write one module with a subclass of ``Backend`` and name it in ``catalogue.KINDS``.
+write one module with a subclass of ``Backend`` and name it in ``kinds.KINDS``.
 """
 
 from circuits.backends.base import Backend, BackendInfo

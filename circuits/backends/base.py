@@ -99,6 +99,11 @@ class Backend(ABC):
         return self.analytic or self.seed is not None
 
     @property
+    def remembers(self) -> bool:
+        """Whether it keeps results, and gives them again to who asks for the same."""
+        return False
+
+    @property
     @abstractmethod
     def device_name(self) -> str:
         """The name of the device that executes."""
@@ -167,7 +172,7 @@ class Backend(ABC):
         inputs: npt.ArrayLike,
         weights: Mapping[str, npt.ArrayLike] | None = None,
         *,
-        stream: int = 0,
+        stream: int | tuple[int, ...] = 0,
         progress: Callable[[int, int], object] | None = None,
     ) -> npt.NDArray[np.float64]:
         """Evaluate the circuit's observables on every input, in bounded memory.
@@ -178,9 +183,9 @@ class Backend(ABC):
             circuit: What to run.
             inputs: One row for each sample.
             weights: The weights by name; those left out take the circuit's defaults.
-            stream: Number of an independent sequence of samples under the same seed, for callers
-                who split their inputs: part k of a run that was killed is sampled again, alike, by
-                ``stream=k``.
+            stream: Number of an independent sequence of samples under the same seed, or several that
+                name it together, for callers who split their inputs: part k of a run that was
+                killed is sampled again, alike, by ``stream=k``.
             progress: Called with (samples done, samples in all) after each chunk.
 
         Raises:
@@ -200,12 +205,14 @@ class Backend(ABC):
                 f"(N, {circuit.num_inputs}) with N >= 1, got shape {x.shape}."
             )
         w = circuit.check_weights(weights)
-        check_integer("stream", stream, least=0)
+        streams = stream if isinstance(stream, tuple) else (stream,)
+        for number in streams:
+            check_integer("stream", number, least=0)
         size = self.chunk_size(circuit)
         out = np.empty((len(x), circuit.num_observables))
         for index, start in enumerate(range(0, len(x), size)):
             stop = min(start + size, len(x))
-            out[start:stop] = self._execute(circuit, x[start:stop], w, (stream, index))
+            out[start:stop] = self._execute(circuit, x[start:stop], w, (*streams, index))
             if progress is not None:
                 progress(stop, len(x))
         return out

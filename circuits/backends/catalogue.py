@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from circuits.backends.auto import choose
 from circuits.backends.base import Backend, BackendInfo, check_integer
-from circuits.backends.devices import PennyLaneBackend
+from circuits.backends.kinds import KINDS, kind_of
 from circuits.backends.noise import Noise
 from circuits.backends.probe import installed_devices
 from circuits.errors import UsageError
 
-__all__ = ["KINDS", "backend", "backend_names", "backend_table"]
-
-KINDS: dict[str, type[Backend]] = {
-    "default.qubit": PennyLaneBackend,
-    "lightning.qubit": PennyLaneBackend,
-    "lightning.kokkos": PennyLaneBackend,
-    "lightning.gpu": PennyLaneBackend,
-    "default.mixed": PennyLaneBackend,
-}
-"""The kind of each listed name (of its part before a colon). Other names are PennyLane devices."""
+__all__ = ["backend", "backend_names", "backend_table"]
 
 
 def backend(
@@ -33,8 +24,8 @@ def backend(
     """Return the backend of a name, which is there and works: never a substitute for another.
 
     Args:
-        name: ``"auto"``, a listed name or any installed PennyLane device; a ``Backend`` is
-            returned as it is, so that functions can take either.
+        name: ``"auto"``, a listed name (``"aer:fake_manila"`` for ``"aer:DEVICE"``) or any installed
+            PennyLane device; a ``Backend`` is returned as it is, so that functions can take either.
         shots: Samples for each expectation value; ``None`` for exact values.
         seed: Where the samples start; ``None`` for fresh entropy in each run.
         noise: A channel after each gate, such as ``"depolarizing:0.01"``.
@@ -67,7 +58,7 @@ def backend(
     reason = ""
     if name == "auto":
         name, reason = choose(wires, batch, channel)
-    return _kind(name)(name, shots=shots, seed=seed, noise=channel, reason=reason)
+    return kind_of(name)(name, shots=shots, seed=seed, noise=channel, reason=reason)
 
 
 def backend_names() -> tuple[str, ...]:
@@ -82,8 +73,4 @@ def backend_table() -> list[BackendInfo]:
         >>> next(row.gradient for row in backend_table() if row.name == "lightning.qubit")
         'adjoint'
     """
-    return [_kind(name).info(name) for name in backend_names()]
-
-
-def _kind(name: str) -> type[Backend]:
-    return KINDS.get(name.partition(":")[0], PennyLaneBackend)
+    return [kind_of(name).info(name) for name in backend_names()]

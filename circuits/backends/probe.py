@@ -9,6 +9,7 @@ import numpy as np
 import pennylane as qml
 
 from circuits.backends.base import BackendInfo
+from circuits.backends.kinds import KINDS
 from circuits.backends.threads import short_waits
 from circuits.errors import MissingExtraError, UsageError, unknown_name
 
@@ -79,7 +80,7 @@ def require_usable(name: str) -> BackendInfo:
         raise UsageError(f"backend {name!r} is installed but not usable: {info.why_not}.")
     if name in EXTRAS:
         raise MissingExtraError(f"backend {name!r} is {info.why_not}")
-    raise unknown_name("backend", name, {"auto", *EXTRAS, *installed_devices()})
+    raise unknown_name("backend", name, {"auto", *KINDS, *installed_devices()})
 
 
 def _how_to_install(name: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,39 @@ from circuits.errors import UsageError
 from qkan.cache.keys import digest, key
 from qkan.cache.store import Store
 
-__all__ = ["cached_chunks"]
+__all__ = ["Spread", "cached_chunks"]
 
 _Array = npt.NDArray[Any]
+
+_Chunk = tuple[_Array, int]
+"""Rows, and the index of their chunk."""
+
+
+class Spread(Protocol):
+    """Whatever computes chunks side by side, such as :class:`qkan.experiments.executors.Executor`."""
+
+    def unordered(
+        self,
+        function: Callable[[_Chunk], _Array],
+        tasks: Sequence[_Chunk],
+        *,
+        names: Sequence[str] | None = None,
+    ) -> Generator[tuple[int, _Array]]:
+        """Yield the index and the result of every task, in any order."""
+
+
+class _Here:
+    """Computes chunk after chunk."""
+
+    def unordered(
+        self,
+        function: Callable[[_Chunk], _Array],
+        tasks: Sequence[_Chunk],
+        *,
+        names: Sequence[str] | None = None,
+    ) -> Generator[tuple[int, _Array]]:
+        for number, task in enumerate(tasks):
+            yield number, function(task)
 
 
 def cached_chunks(
@@ -27,6 +59,7 @@ def cached_chunks(
     random: bool = False,
     what: str = "chunk",
     progress: Callable[[int, int], None] | None = None,
+    executor: Spread | None = None,
 ) -> _Array:
     """Return ``compute`` of all rows, in chunks that are read from the store or stored at once.
 
@@ -45,6 +78,7 @@ def cached_chunks(
         random: Whether two calls with equal rows may differ.
         what: Names the chunks in ``qkan cache ls``; not part of the key.
         progress: Is told the rows done and all rows, after every chunk.
+        executor: Computes the chunks; by default here, one after the other. Results are stored here in any case.
 
     Shape:
         ``inputs`` ``(N, ...)``, the result ``(N, ...)`` with the trailing shape and dtype that
@@ -52,7 +86,7 @@ def cached_chunks(
 
     Raises:
         UsageError: If there are no rows, ``chunk_size`` is not positive, or a chunk's result does
-            not have one row per input row and the trailing shape and dtype of the first chunk's.
+            not have one row per input row and the trailing shape and dtype of another chunk's.
 
     Example:
         >>> cached_chunks(None, {}, np.arange(5.0), lambda rows, index: 2 * rows, chunk_size=2)
@@ -63,24 +97,43 @@ def cached_chunks(
     if np.ndim(inputs) == 0 or len(inputs) == 0:
         raise UsageError(f"expected at least one row of inputs, got shape {np.shape(inputs)}.")
 
-    def chunks() -> Iterator[_Array]:
-        for index, start in enumerate(range(0, len(inputs), chunk_size)):
-            rows = inputs[start : start + chunk_size]
+    slices = [slice(start, start + chunk_size) for start in range(0, len(inputs), chunk_size)]
+    whole = _Whole(len(inputs), progress)
+    keys: dict[int, tuple[str, dict[str, object]]] = {}
+    missing: dict[object, list[int]] = {}
+    for index, rows in enumerate(slices):
+        if store is None:
+            missing[index] = [index]
+            continue
+        chunk = {"rows": digest(inputs[rows]), "index": index if random else None}
+        keys[index] = (
+            key(fields=fields, chunk=chunk),
+            {"what": what, "fields": fields, "chunk": chunk},
+        )
+        stored = None if keys[index][0] in missing else store.get(keys[index][0])
+        if stored is None:
+            missing.setdefault(keys[index][0], []).append(index)
+        else:
+            whole.put(rows, stored["values"])
 
-            def run(rows: _Array = rows, index: int = index) -> dict[str, _Array]:
-                return {"values": _one_per_row(compute(rows, index), rows, index)}
+    alike = list(missing.values())
+    tasks = [(inputs[slices[first]], first) for first, *_ in alike]
+    names = [f"{what}, rows {slices[first].start} and on" for first, *_ in alike]
+    spread = (executor or _Here()).unordered(partial(_compute, compute), tasks, names=names)
+    with closing(spread) as finished:
+        for number, values in finished:
+            first = alike[number][0]
+            if store is not None:
+                name, meta = keys[first]
+                values = store.get_or_compute(name, partial(dict, values=values), meta)["values"]  # noqa: PLW2901
+            for index in alike[number]:
+                whole.put(slices[index], values)
+    return whole.values
 
-            if store is None:
-                yield run()["values"]
-                continue
-            chunk = {"rows": digest(rows), "index": index if random else None}
-            meta = {"what": what, "fields": fields, "chunk": chunk}
-            yield store.get_or_compute(key(fields=fields, chunk=chunk), run, meta)["values"]
 
-    return _stack(chunks(), len(inputs), progress)
-
-
-def _one_per_row(values: _Array, rows: _Array, index: int) -> _Array:
+def _compute(compute: Callable[[_Array, int], _Array], chunk: _Chunk) -> _Array:
+    rows, index = chunk
+    values = compute(rows, index)
     if values.shape[:1] != rows.shape[:1]:
         raise UsageError(
             f"chunk {index}: expected one result for each of {len(rows)} rows, got {values.shape}."
@@ -88,23 +141,25 @@ def _one_per_row(values: _Array, rows: _Array, index: int) -> _Array:
     return values
 
 
-def _stack(
-    chunks: Iterator[_Array], total: int, progress: Callable[[int, int], None] | None
-) -> _Array:
-    """Copy chunk after chunk into one array: a list of them would take the memory twice."""
-    chunk = next(chunks)
-    result = np.empty((total, *chunk.shape[1:]), chunk.dtype)
-    done = 0
-    while True:
-        if chunk.shape[1:] != result.shape[1:] or chunk.dtype != result.dtype:
+class _Whole:
+    """The array that chunks are copied into: a list of them would take the memory twice."""
+
+    values: _Array
+
+    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
+        self._total = total
+        self._done = 0
+        self._progress = progress
+
+    def put(self, rows: slice, chunk: _Array) -> None:
+        if self._done == 0:
+            self.values = np.empty((self._total, *chunk.shape[1:]), chunk.dtype)
+        if chunk.shape[1:] != self.values.shape[1:] or chunk.dtype != self.values.dtype:
             raise UsageError(
-                f"rows {done} and on: expected results of shape {result.shape[1:]} and "
-                f"{result.dtype} as in the first chunk, got {chunk.shape[1:]} and {chunk.dtype}."
+                f"rows {rows.start} and on: expected results of shape {self.values.shape[1:]} and "
+                f"{self.values.dtype} as in another chunk, got {chunk.shape[1:]} and {chunk.dtype}."
             )
-        result[done : done + len(chunk)] = chunk
-        done += len(chunk)
-        if progress is not None:
-            progress(done, total)
-        if done == total:
-            return result
-        chunk = next(chunks)
+        self.values[rows] = chunk
+        self._done += len(chunk)
+        if self._progress is not None:
+            self._progress(self._done, self._total)

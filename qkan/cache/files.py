@@ -16,7 +16,7 @@ _A_WRITE_TAKES_AT_MOST = 3600.0
 """Seconds after which a temporary file must be what a killed writer left."""
 
 
-def write_whole(path: Path, content: bytes, scratch: Path) -> None:
+def write_whole(path: Path, content: bytes, scratch: Path, mode: int = 0o600) -> None:
     """Replace a file by one with this content, in one step that other processes see or do not see.
 
     The content goes to a temporary file, which is flushed to the disk before it takes the name:
@@ -26,6 +26,7 @@ def write_whole(path: Path, content: bytes, scratch: Path) -> None:
         path: The file.
         content: What it shall hold.
         scratch: Folder for the temporary file, on the same file system.
+        mode: The permissions of the file.
 
     Raises:
         OSError: If it cannot be written; then no temporary file stays.
@@ -36,6 +37,7 @@ def write_whole(path: Path, content: bytes, scratch: Path) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, draw, reproduce
+from qkan.cli import backends, bench, cache, circuits, draw, inspect, jets, reproduce
 
 __all__ = ["app", "main"]
 
@@ -23,9 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cache):
+for module in (reproduce, cache, jets):
     app.add_typer(module.app)
-for command in (bench.bench, circuits.circuits, draw.draw, backends.backends):
+for command in (bench.bench, circuits.circuits, draw.draw, inspect.inspect, backends.backends):
     app.command()(command)
 
 

@@ -24,6 +24,8 @@ _PLACES: dict[str, tuple[Any, str]] = {
     "config": (Path, "Read settings from this TOML file; options win over it."),
     "data_dir": (Path, "Where the full MNIST is, or goes (QKAN_DATA)."),
     "cache_dir": (Path, "Where results of circuits are kept (QKAN_CACHE)."),
+    "workers": (int, "Processes that share the work (1)."),
+    "scheduler": (str, "A Dask scheduler that spreads it, such as tcp://HOST:8786."),
 }
 
 
@@ -69,21 +71,25 @@ def _text(setting: dataclasses.Field[Any]) -> str:
 
 
 def _run(module: Any, given: dict[str, Any]) -> None:
-    from qkan.experiments.config import as_mapping, from_mapping, from_toml
+    from qkan.config import as_mapping, from_mapping, from_toml
+    from qkan.experiments.executors import executor
     from qkan.experiments.places import Places
-    from qkan.experiments.progress import Progress
     from qkan.experiments.run_folder import RunFolder
+    from qkan.progress import Progress
 
-    out, resume, file, data_dir, cache_dir = (given.pop(name, None) for name in _PLACES)
+    out, resume, file, data_dir, cache_dir, workers, scheduler = (
+        given.pop(name, None) for name in _PLACES
+    )
     settings: dict[str, Any] = {}
     if resume:
         settings = as_mapping(RunFolder.config_of(resume, module.Config))
     elif file:
         settings = as_mapping(from_toml(module.Config, file.read_text(encoding="utf-8")))
-    places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr())
     config = from_mapping(module.Config, settings | given)
     try:
-        folder = module.run(config, places)
+        with executor(scheduler, workers) as spread:
+            places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr(), spread)
+            folder = module.run(config, places)
     except KeyboardInterrupt as stop:
         # Caught here, for Typer forgets the interrupt and with it how to go on.
         for line in ("Interrupted.", *getattr(stop, "__notes__", [])):

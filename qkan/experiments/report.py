@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Plot
 from qkan.experiments.run_folder import RunFolder
 from qkan.plotting import render
 
-__all__ = ["Picture", "Report", "Section", "Table", "write_report"]
+__all__ = ["Picture", "Report", "Section", "Table", "render_report", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Picture:
         folder.write(f"figures/{name}.png", png)
         folder.write(f"figures/{name}.pdf", render(plot, "pdf"))
         return cls(name, caption, png)
+
+    @classmethod
+    def of(cls, name: str, caption: str, plot: Plot) -> Picture:
+        """Return the figure for a report that is a single file."""
+        return cls(name, caption, render(plot, "png"))
 
     @property
     def uri(self) -> str:
@@ -76,17 +81,25 @@ class Report:
 def write_report(folder: RunFolder, report: Report) -> None:
     """Write ``report.md`` and ``report.html`` into the folder of a run.
 
-    Whatever text a report holds (a circuit's name is the user's) is escaped in the HTML.
+    Args:
+        folder: The folder of the run.
+        report: What to write.
     """
-    loader = jinja2.PackageLoader("qkan.experiments", "templates")
     for kind in ("md", "html"):
-        environment = jinja2.Environment(
-            loader=loader,
-            autoescape=kind == "html",
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        template = environment.get_template(f"report.{kind}.j2")
-        folder.write(f"report.{kind}", template.render(report=report))
+        folder.write(f"report.{kind}", render_report(report, kind))
+
+
+def render_report(report: Report, kind: str) -> str:
+    """Return a report as ``"md"`` or ``"html"``.
+
+    Whatever text it holds (a circuit's name is the user's) is escaped in the HTML.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("qkan.experiments", "templates"),
+        autoescape=kind == "html",
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(f"report.{kind}.j2").render(report=report)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +12,8 @@ from numpy.typing import NDArray
 
 from circuits.errors import UsageError
 from qkan.cache import Store, key
-from qkan.experiments.config import differences, from_toml, to_toml
+from qkan.cache.files import write_whole
+from qkan.config import differences, from_toml, to_toml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -92,25 +91,22 @@ class RunFolder:
             compute: Returns them.
         """
         meta = {"what": name, "fields": fields}
-        entry = key(stage=name, **fields)
-        return dict(Store(self.path / "stages").get_or_compute(entry, compute, meta))
+        return dict(self._stages.get_or_compute(key(stage=name, **fields), compute, meta))
+
+    def finished(self, name: str, fields: Mapping[str, object]) -> dict[str, NDArray[Any]] | None:
+        """Return the arrays of a stage if it is finished, as :meth:`stage` does; else None."""
+        return self._stages.get(key(stage=name, **fields))
+
+    @property
+    def _stages(self) -> Store:
+        return Store(self.path / "stages")
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file whole or not at all: first beside its place, then moved there."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(target, data, target.parent, mode=0o644)
         return target
 
     def write_json(self, name: str, content: Any) -> Path:

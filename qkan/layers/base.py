@@ -17,11 +17,12 @@ from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_samples
 from qkan.layers.initialization import variance_preserving_
 from qkan.layers.normalization import input_normalization
+from qkan.layers.prunable import PrunableLayer, axes_with
 
 __all__ = ["KANLayer", "check_domain", "check_size", "inclusive_clamp"]
 
 
-class KANLayer(nn.Module, ABC):
+class KANLayer(PrunableLayer, ABC):
     r"""The common part of the KAN layers; usable wherever ``nn.Linear`` is.
 
     A NaN in the input gives a NaN in the output, as in ``nn.Linear``: refusing it would cost a
@@ -46,6 +47,8 @@ class KANLayer(nn.Module, ABC):
         device: The device of the parameters.
         dtype: The type of the parameters.
     """
+
+    feature_axes = axes_with(PrunableLayer, bias=(None, 0))
 
     weight: nn.Parameter
     bias: nn.Parameter | None
@@ -98,6 +101,14 @@ class KANLayer(nn.Module, ABC):
         return None if self.base is None else self.weight[-self.in_features :]
 
     @property
+    def masked_weight(self) -> Tensor:
+        """The weight, with 0 for pruned edges."""
+        if self.mask is None:
+            return self.weight
+        rows = [self.mask.repeat_interleave(self.num_basis, dim=0)]
+        return self.weight * torch.cat(rows if self.base is None else [*rows, self.mask])
+
+    @property
     def domain(self) -> tuple[float, float]:
         """The range of inputs that the edge functions are made for."""
         return self._domain
@@ -109,6 +120,16 @@ class KANLayer(nn.Module, ABC):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new weights, such that the variance of the inputs is that of the outputs."""
         variance_preserving_(self, generator)
+
+    @torch.no_grad()
+    def select_features(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Keep some inputs and outputs in place; see :meth:`PrunableLayer.select_features`."""
+        coefficients = self.coefficients[inputs].flatten(0, 1)
+        rows = (
+            [coefficients] if self.base_weight is None else [coefficients, self.base_weight[inputs]]
+        )
+        super().select_features(inputs, outputs)
+        self.weight = nn.Parameter(torch.cat(rows)[:, outputs], self.weight.requires_grad)
 
     def base_function(self, x: Tensor) -> Tensor:
         """Return the fixed part of the edge functions at ``x``, before its weights."""
@@ -124,12 +145,9 @@ class KANLayer(nn.Module, ABC):
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges, ``(*, in_features) -> (*, out_features)``."""
         features = self.features(self._samples(input))
-        y = (
-            features @ self.weight
-            if self.bias is None
-            else torch.addmm(self.bias, features, self.weight)
-        )
-        return y.reshape(*input.shape[:-1], self.out_features)
+        weight = self.masked_weight
+        y = features @ weight if self.bias is None else torch.addmm(self.bias, features, weight)
+        return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
     def edges(self, input: Tensor) -> Tensor:
         r"""Return each edge function on its own, without the bias: to plot, to prune, to penalise.
@@ -143,9 +161,9 @@ class KANLayer(nn.Module, ABC):
     def edge_functions(self, x: Tensor) -> Tensor:
         """Return the edge functions at normalised points, (N, in) -> (N, in, out)."""
         values = torch.einsum("nig,igo->nio", self.basis(x), self.coefficients)
-        if self.base_weight is None:
-            return values
-        return values + self.base_function(x).unsqueeze(-1) * self.base_weight
+        if self.base_weight is not None:
+            values = values + self.base_function(x).unsqueeze(-1) * self.base_weight
+        return self.masked(values)
 
     def _samples(self, input: Tensor) -> Tensor:
         """Check the input, flatten its leading dimensions and normalise it."""
@@ -155,7 +173,7 @@ class KANLayer(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         """Return the arguments that ``print(layer)`` shows."""
-        return f"{self.in_features}, {self.out_features}"
+        return f"{self.in_features}, {self.out_features}{self.pruned_repr()}"
 
 
 def check_size(name: str, value: int, *, least: int = 1) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 from circuits.errors import UsageError, unknown_name
 from qkan.layers import spline_basis, spline_fit, spline_scipy
 from qkan.layers.base import KANLayer, check_domain, check_size
+from qkan.layers.prunable import axes_with
 
 __all__ = ["BSplineKANLayer"]
 
@@ -67,6 +68,8 @@ class BSplineKANLayer(KANLayer):
     departs from it in the extrapolation, the initial weights and in having one weight per
     coefficient (no further factor per spline).
     """
+
+    feature_axes = axes_with(KANLayer, breakpoints=(0, None))
 
     breakpoints: Tensor
     pieces: Tensor

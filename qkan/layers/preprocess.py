@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits import series_from_values
+from circuits.backends.chunks import run_chunk
 from qkan.cache import Store, cached_chunks
+from qkan.cache.chunks import Spread
 from qkan.layers.quantum import QuantumLayer
 from qkan.layers.quanvolution import Quanvolution2d
 
@@ -41,6 +44,7 @@ def preprocess(
     *,
     store: Store | None = None,
     progress: Progress | None = None,
+    executor: Spread | None = None,
 ) -> Preprocessed:
     """Return the layer's feature maps of a data set, at its present weights and without gradients.
 
@@ -52,6 +56,8 @@ def preprocess(
         images: As :class:`Quanvolution2d` takes them, shape ``(N, C, H, W)``.
         store: Keeps the results; None keeps none.
         progress: Is told the circuits done, and all of them, for each filter in turn.
+        executor: Runs the chunks; see :mod:`qkan.experiments.executors`. By default they run here, one by one. The
+            numbers are the same, those of shots too: every chunk has samples of its own.
 
     Example:
         >>> import torch, circuits, qkan
@@ -71,7 +77,9 @@ def preprocess(
             inputs = torch.from_numpy(quantum.circuit.plan.inputs)
         elif quantum.backend.analytic:
             inputs, places = torch.unique(rows, dim=0, return_inverse=True)
-        run = torch.from_numpy(_run(quantum, inputs.double().cpu().numpy(), store, progress))
+        run = torch.from_numpy(
+            _run(quantum, inputs.double().cpu().numpy(), store, progress, executor)
+        )
         circuits += len(run)
         values.append(run if places is None else run[places])
     with torch.no_grad():
@@ -96,6 +104,7 @@ def _run(
     inputs: NDArray[np.float64],
     store: Store | None,
     progress: Progress | None,
+    executor: Spread | None,
 ) -> NDArray[np.float64]:
     """Run the circuit at these inputs, or read what was run before."""
     circuit, backend, stream = quantum.circuit, quantum.backend, quantum.torch_layer.stream
@@ -109,10 +118,10 @@ def _run(
             "stream": None if backend.analytic else stream,
         },
         inputs,
-        # A chunk of a filter has samples of its own, whatever was run before it.
-        lambda rows, index: backend.run(circuit, rows, weights, stream=(stream << 32) + index),
+        partial(run_chunk, backend, circuit, weights, stream),
         chunk_size=_CHUNK,
         random=not backend.analytic,
         what=f"{circuit.name} on {backend.name}",
         progress=progress,
+        executor=executor,
     )

@@ -21,7 +21,7 @@ from qkan.layers.checks import (
     require_floating,
     require_tensor,
 )
-from qkan.layers.torch_layer import CircuitTorchLayer
+from qkan.layers.parameter_shift import circuit_module
 
 __all__ = ["Evaluation", "QuantumLayer"]
 
@@ -98,7 +98,7 @@ class QuantumLayer(nn.Module):
         self.backend = backend
         self.evaluate = evaluate
         self.chosen: str | None = None
-        self.torch_layer = CircuitTorchLayer(
+        self.torch_layer = circuit_module(
             circuit, backend, _initial(circuit, weights, generator, device, dtype), stream
         )
         self.torch_layer.requires_grad_(trainable)

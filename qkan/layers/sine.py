@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from circuits.errors import unknown_name
 from qkan.layers.base import KANLayer, check_size
+from qkan.layers.prunable import axes_with
 from qkan.layers.written_gradient import differentiable_gradient, traced
 
 __all__ = ["SineKANLayer"]
@@ -66,6 +67,8 @@ class SineKANLayer(KANLayer):
     Activation Functions, arXiv:2407.04149 (section 2 gives the sum and the idea of the phase
     ratio; the constants and initial values are those of the authors' published code).
     """
+
+    feature_axes = axes_with(KANLayer, phases=(0, None))
 
     phases: Tensor
 

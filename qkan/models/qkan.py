@@ -1,29 +1,25 @@
-"""Quantum Kolmogorov-Arnold networks: chains of QuantumKANLayer, from a configuration, with checkpoints."""
+"""Quantum Kolmogorov-Arnold networks: chains of quantum KAN layers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import nn
 
-from circuits import Circuit, UsageError
+from circuits import Circuit
 from circuits.backends import Backend
 from circuits.edges import edge as named_edge
+from qkan.config import check
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.evaluation import Evaluation
 from qkan.layers.qkan.layer import Scale
+from qkan.layers.qkan.refinement import WeightMap
+from qkan.models.base import Chain, check_sizes, settled
 
 __all__ = ["QKAN", "QKANConfig"]
-
-_FORMAT = "hybrid-qkan QKAN 1"
 
 
 @dataclass(frozen=True)
@@ -42,23 +38,22 @@ class QKANConfig:
         input_range: What every layer does to its inputs.
     """
 
+    kind: ClassVar[str] = "qkan"
+
     sizes: tuple[int, ...]
     edge: str = "pz(depth=3)"
     scale: Scale = "per-input"
-    base: str | None = "silu"
+    base: Literal["silu", "tanh", "identity"] | None = "silu"
     weight: bool = True
     bias: bool = True
-    input_range: str = "none"
+    input_range: Literal["none", "tanh", "standardise", "arccos"] = "none"
 
     def __post_init__(self) -> None:
-        if isinstance(self.sizes, str) or len(self.sizes) < 2:
-            raise UsageError(
-                f"sizes must be at least two widths, such as [784, 32, 10], got {self.sizes!r}"
-            )
-        object.__setattr__(self, "sizes", tuple(self.sizes))
+        check(self)
+        check_sizes(self.sizes)
 
 
-class QKAN(nn.Sequential):
+class QKAN(Chain):
     r"""A network of quantum KAN layers, :math:`y = L_n \circ \dots \circ L_1(x)`.
 
     Args:
@@ -69,19 +64,23 @@ class QKAN(nn.Sequential):
         generator: Draws the initial weights, layer by layer.
         device: Where the weights are.
         dtype: Of the weights, and of the inputs.
+        settings: Settings of :class:`QKANConfig` that differ from ``config``.
 
     Shape:
-        - Input: ``(*, sizes[0])``
+        - Input: ``(*, sizes[0])``, or images ``(N, C, H, W)`` with C H W = sizes[0].
         - Output: ``(*, sizes[-1])``
 
     Raises:
         UsageError: If the configuration is wrong.
 
     Example:
-        >>> model = QKAN([784, 32, 10])
+        >>> model = QKAN([784, 32, 10], edge="real(depth=2)")
         >>> model(torch.zeros(5, 784)).shape
         torch.Size([5, 10])
     """
+
+    Config = QKANConfig
+    config: QKANConfig
 
     def __init__(
         self,
@@ -93,12 +92,13 @@ class QKAN(nn.Sequential):
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        **settings: Any,
     ):
-        config = config if isinstance(config, QKANConfig) else QKANConfig(tuple(config))
-        if isinstance(edge, str):
-            config, edge = replace(config, edge=edge), None
+        if edge is not None:
+            settings["edge"] = edge.name if isinstance(edge, Circuit) else edge
+        config = settled(QKANConfig, config, settings)
+        circuit = edge if isinstance(edge, Circuit) else named_edge(config.edge)
         options = {k: v for k, v in asdict(config).items() if k not in {"sizes", "edge"}}
-        circuit = named_edge(config.edge) if edge is None else edge
         super().__init__(
             *(
                 QuantumKANLayer(
@@ -118,42 +118,16 @@ class QKAN(nn.Sequential):
         )
         self.config = config
         self.circuit = circuit
+        self.in_features = config.sizes[0]
 
-    def save(self, path: str | Path) -> None:
-        """Write the configuration and the weights to a safetensors file, which holds no code."""
-        facts = {
-            "format": _FORMAT,
-            "config": json.dumps(asdict(self.config)),
-            "circuit": self.circuit.fingerprint,
-        }
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, path, metadata=facts)
+    def refine(
+        self, uploads: int = 1, *, edge: Circuit | None = None, weights: WeightMap | None = None
+    ) -> Self:
+        """Add uploads to all quantum edges in place, keep the function, and return the model.
 
-    @classmethod
-    def load(cls, path: str | Path, edge: Circuit | None = None, **options: Any) -> QKAN:
-        """Read a network that :meth:`save` wrote.
-
-        Args:
-            path: The file.
-            edge: The circuit, if the network was made with one of your own.
-            options: Of the constructor: ``backend``, ``evaluate``, ``device``.
-
-        Raises:
-            UsageError: If the file is none of ours, or its circuit is another.
+        Optimisers hold the old parameters: make them anew. See :func:`qkan.models.refinement.refine`.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                facts = file.metadata() or {}
-                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise UsageError(f"{path} is no safetensors file: {error}") from error
-        if facts.get("format") != _FORMAT:
-            raise UsageError(f"{path} holds {facts.get('format', 'no QKAN')!r}, not {_FORMAT!r}")
-        dtype = next((w.dtype for w in weights.values() if w.is_floating_point()), None)
-        model = cls(QKANConfig(**json.loads(facts["config"])), edge, dtype=dtype, **options)
-        if model.circuit.fingerprint != facts["circuit"]:
-            raise UsageError(
-                f"{path} was trained with another circuit than {model.circuit.name!r}; "
-                "pass the one it was made with as edge="
-            )
-        model.load_state_dict(weights)
-        return model
+        from qkan.models.refinement import refine
+
+        refine(self, uploads, edge=edge, weights=weights)
+        return self

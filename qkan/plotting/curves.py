@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from qkan.plotting.style import METRIC_LABELS, arm_color, arm_label, subplots
+from qkan.plotting.style import METRIC_LABELS, arm_colors, arm_label, legend_below, subplots
 
 __all__ = ["plot_curves"]
 
@@ -30,14 +30,14 @@ def plot_curves(
         >>> [axes.get_title() for axes in plot_curves({"quantum": arm}).axes]
         ['training loss', 'validation accuracy']
     """
-    metrics = list(next(iter(histories.values())))
+    metrics, colors = list(next(iter(histories.values()))), arm_colors(histories)
     figure, axes_of = subplots(1, len(metrics), (3.7 * len(metrics), 3.5))
     for metric, axes in zip(metrics, axes_of, strict=True):
         for arm, history in histories.items():
             values = history[metric]
             epochs = np.arange(1, values.shape[1] + 1)
             mean, sd = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1))
-            color = arm_color(arm)
+            color = colors[arm]
             axes.plot(epochs, mean, color=color, linewidth=1.8, label=arm_label(arm))
             lowest = values.min(axis=0) if metric.endswith("loss") else -np.inf
             axes.fill_between(
@@ -50,6 +50,5 @@ def plot_curves(
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_locator(NullLocator())
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    legend_below(figure, max(3, 2 * len(metrics)))
     return figure

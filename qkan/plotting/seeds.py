@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from qkan.plotting.style import METRIC_LABELS, arm_color, arm_label, subplots
+from qkan.plotting.style import METRIC_LABELS, arm_colors, arm_label, subplots
 
 __all__ = ["plot_seeds"]
 
@@ -34,11 +34,12 @@ def plot_seeds(
         'validation loss'
     """
     arms, metrics = list(results), list(next(iter(results.values())))
+    colors = arm_colors(arms)
     size = (3.6 * len(metrics) + 1, 0.62 * len(arms) + 1.3)
     figure, axes_of = subplots(1, len(metrics), size, sharey=True)
     for metric, axes in zip(metrics, axes_of, strict=True):
         for row, arm in enumerate(arms):
-            values, color = np.asarray(results[arm][metric]), arm_color(arm)
+            values, color = np.asarray(results[arm][metric]), colors[arm]
             # Equal values (accuracies are multiples of 1/30) would hide each other: spread them.
             height = row + np.random.default_rng(0).uniform(-0.2, 0.2, len(values))
             axes.scatter(values, height, s=13, color=color, alpha=0.45, linewidths=0)

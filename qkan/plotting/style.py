@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -10,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["METRIC_LABELS", "arm_color", "arm_label", "subplots"]
+__all__ = ["METRIC_LABELS", "arm_color", "arm_colors", "arm_label", "legend_below", "subplots"]
 
 _INK = "#262626"
 _COLORS = {
@@ -18,19 +19,40 @@ _COLORS = {
     "classical": "#4D4D4D",
     "no_entanglement": "#D55E00",
     "random_features": "#009E73",
+    "linear": "#8C8C8C",
+    "mlp": "#262626",
+    "cnn": "#009E73",
+    "kan": "#0072B2",
+    "sine_kan": "#D55E00",
+    "scipy_kan": "#56B4E9",
+    "table_kan": "#E69F00",
+    "quanvolution": "#CC79A7",
+    "qkan": "#882255",
 }
 _LABELS = {
     "quantum": "quantum filter",
     "classical": "raw pixels",
     "no_entanglement": "no entanglement",
     "random_features": "random cosines",
+    "linear": "linear",
+    "mlp": "MLP",
+    "cnn": "CNN",
+    "kan": "KAN, B-splines",
+    "sine_kan": "SineKAN",
+    "scipy_kan": "SciPy KAN",
+    "table_kan": "table KAN",
+    "qkan": "QKAN",
 }
 _FURTHER = ("#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+_PALETTE = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#4D4D4D", "#999933",
+)  # fmt: skip
 
 METRIC_LABELS = {
     "train_loss": "training loss",
     "val_loss": "validation loss",
     "val_accuracy": "validation accuracy",
+    "test_loss": "test loss",
     "test_accuracy": "test accuracy",
 }
 """How the metrics are called on an axis."""
@@ -66,6 +88,19 @@ def arm_color(arm: str) -> str:
     return _COLORS.get(arm) or _FURTHER[sum(arm.encode()) % len(_FURTHER)]
 
 
+def arm_colors(arms: Iterable[str]) -> dict[str, str]:
+    """Return a colour for every arm of one figure: its own if it has one, else one that is free.
+
+    Example:
+        >>> arm_colors(["quantum", "width 8", "width 16"])
+        {'quantum': '#0072B2', 'width 8': '#D55E00', 'width 16': '#009E73'}
+    """
+    names = list(arms)
+    taken = {_COLORS[name] for name in names if name in _COLORS}
+    free = cycle([color for color in _PALETTE if color not in taken] or _PALETTE)
+    return {name: _COLORS.get(name) or next(free) for name in names}
+
+
 def arm_label(arm: str) -> str:
     """Return how an arm is called in a legend.
 
@@ -74,6 +109,14 @@ def arm_label(arm: str) -> str:
         'no entanglement'
     """
     return _LABELS.get(arm, arm.replace("_", " "))
+
+
+def legend_below(figure: Figure, columns: int) -> None:
+    """Put the legend of the first panel under the figure, in even rows of at most ``columns``."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    rows = -(-len(labels) // columns)
+    columns = -(-len(labels) // rows)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def subplots(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from circuits.errors import UsageError, unknown_name
-from qkan.experiments.config import setting
+from qkan.config import setting
 
 __all__ = ["Config"]
 

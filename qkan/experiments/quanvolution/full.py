@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,15 @@ from torch import nn
 
 from circuits import Circuit, quanvolutional_filter, without_entanglement
 from circuits.errors import UsageError
+from qkan.config import as_mapping
 from qkan.data import MNIST
-from qkan.experiments.config import as_mapping
 from qkan.experiments.places import Places
+from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.heads import HEADS, Split, train_heads
 from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
-from qkan.experiments.quanvolution.setup import Setup
+from qkan.experiments.quanvolution.setup import Setup, load_images
 from qkan.experiments.run_folder import RunFolder
+from qkan.experiments.tasks import run_tasks
 
 __all__ = ["FILTER_COUNTS", "Arm", "FullHistory", "arms_of", "circuits_executed_full", "train_full"]
 
@@ -70,51 +73,72 @@ def train_full(
         UsageError: If there are too few training images for the validation split.
     """
     config = setup.config
+    _splits(config, data)
+    arms = arms_of(setup.circuit)
+    tasks = {
+        f"{arm.kind}, {arm.channels} channels, seed {seed}": {**asdict(arm), "seed": seed}
+        for arm in arms
+        for seed in range(config.seeds or 0)
+    }
+    trained = run_tasks(
+        partial(_train, config=config, data_dir=places.data_dir, cache_dir=places.cache_dir),
+        tasks,
+        folder,
+        places.executor,
+        places.progress,
+        fields=setup.fields(setup.circuit) | {"config": as_mapping(config), "data": data.sha256},
+        what="training",
+    )
+    results: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+    for name, settings in tasks.items():
+        arm = Arm(settings["kind"], settings["filters"], settings["channels"])
+        for key, values in trained[name].items():
+            head, metric = key.split(".")
+            results.setdefault(arm.name(head), {}).setdefault(metric, []).append(values)
+    return {
+        arm.name(head): {k: np.stack(v) for k, v in results[arm.name(head)].items()}
+        for head in HEADS
+        for arm in arms
+    }
+
+
+def _train(
+    kind: str,
+    filters: int,
+    channels: int,
+    seed: int,
+    *,
+    config: Config,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+) -> FullHistory:
+    """Train both heads on one arm's features, in whichever process: it loads the images itself."""
+    setup = Setup.of(config, Places(data_dir=data_dir, cache_dir=cache_dir))
+    train, validation, test = _splits(config, load_images(config, data_dir))
+    return train_heads(
+        _features(Arm(kind, filters, channels), setup, seed),
+        train,
+        validation,
+        test,
+        seed=seed,
+        epochs=config.epochs or 0,
+        batch_size=config.batch_size or 0,
+    )
+
+
+def _splits(config: Config, data: MNIST) -> tuple[Split, Split, Split]:
+    """Return training, validation and test images; the validation images are training images."""
     n, m = config.train or 0, config.validation or 0
     if n + m > len(data.train_labels):
         raise UsageError(
             f"expected train + validation to be at most {len(data.train_labels):,} (the validation "
             f"images are taken from the training set), got {n:,} + {m:,}"
         )
-    train = Split(data.train_images[:n], data.train_labels[:n])
-    validation = Split(data.train_images[n : n + m], data.train_labels[n : n + m])
-    test = Split(data.test_images, data.test_labels)
-    fields = setup.fields(setup.circuit) | {"config": as_mapping(config), "data": data.sha256}
-    arms, epochs = arms_of(setup.circuit), config.epochs or 0
-    units = [(arm, seed) for arm in arms for seed in range(config.seeds or 0)]
-    # A head's time is a constant and a part that grows with the channels.
-    costs = [12 + arm.channels for arm, _ in units]
-    results: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
-    started = time.monotonic()
-    for done, (arm, seed) in enumerate(units):
-        name = f"{arm.kind}, {arm.channels} channels, seed {seed}"
-
-        def compute(arm: Arm = arm, seed: int = seed, name: str = name) -> FullHistory:
-            with places.progress.task(name, epochs) as advance:
-                return train_heads(
-                    _features(arm, setup, seed),
-                    train,
-                    validation,
-                    test,
-                    seed=seed,
-                    epochs=epochs,
-                    batch_size=config.batch_size or 0,
-                    on_epoch=advance,
-                )
-
-        for key, values in folder.stage(name, fields, compute).items():
-            head, metric = key.split(".")
-            results.setdefault(arm.name(head), {}).setdefault(metric, []).append(values)
-        if done % 5 == 0:
-            left = (time.monotonic() - started) * sum(costs[done + 1 :]) / sum(costs[: done + 1])
-            places.progress.say(
-                f"{done + 1} of {len(units)} trained, about {left / 60:.0f} min left"
-            )
-    return {
-        arm.name(head): {k: np.stack(v) for k, v in results[arm.name(head)].items()}
-        for head in HEADS
-        for arm in arms
-    }
+    return (
+        Split(data.train_images[:n], data.train_labels[:n]),
+        Split(data.train_images[n : n + m], data.train_labels[n : n + m]),
+        Split(data.test_images, data.test_labels),
+    )
 
 
 def circuits_executed_full(setup: Setup) -> int:

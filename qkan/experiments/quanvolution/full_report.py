@@ -58,8 +58,8 @@ def full_report(
     histories: Mapping[str, FullHistory],
     record: Mapping[str, Any],
     folder: RunFolder,
-) -> tuple[list[str], list[Section]]:
-    """Draw the figures and return the summary and the sections of the report."""
+) -> list[Section]:
+    """Draw the figures and return the sections of the report."""
     config, arms = setup.config, arms_of(setup.circuit)
     panels: dict[str, dict[str, dict[int, NDArray[np.float64]]]] = {}
     for head in HEADS:
@@ -94,7 +94,7 @@ def full_report(
     pictures += [draw_response(setup, series, folder)] if series else []
     pictures += [draw_channels(setup, pixels(data.train_images[:4]), folder)]
     sections.append(Section("The first filter", pictures=pictures))
-    return record["verdict"]["sentences"], sections
+    return sections
 
 
 def _against_controls(

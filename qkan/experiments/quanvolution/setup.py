@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import isqrt
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -12,17 +14,27 @@ from torch import Tensor
 
 from circuits import Circuit, FourierSeries, quanvolutional_filter, series_from_values
 from circuits.backends import Backend, backend
+from circuits.backends.chunks import run_chunk
 from circuits.errors import UsageError
 from circuits.filters.demo import demo
 from qkan.cache import Store, cached_chunks
+from qkan.data import MNIST, mnist
+from qkan.experiments.executors import Executor
 from qkan.experiments.places import Places
-from qkan.experiments.progress import Progress
 from qkan.experiments.quanvolution.config import Config
 from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
+from qkan.progress import Progress
 
-__all__ = ["Setup"]
+__all__ = ["Setup", "load_images"]
+
+
+def load_images(config: Config, data_dir: Path | None) -> MNIST:
+    """Return the images that the configuration asks for."""
+    if config.full:
+        return mnist(full=True, data_dir=data_dir)
+    return mnist(train=config.train, test=config.validation)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class Setup:
         backend: Where it runs.
         store: Where its outputs are kept, for this and other runs.
         progress: Who is told of circuits that run.
+        executor: Where they run side by side.
     """
 
     config: Config
@@ -42,6 +55,7 @@ class Setup:
     backend: Backend
     store: Store = field(repr=False)
     progress: Progress = field(repr=False)
+    executor: Executor = field(repr=False)
 
     @classmethod
     def of(cls, config: Config, places: Places) -> Setup:
@@ -72,7 +86,8 @@ class Setup:
             noise=config.noise,
             wires=circuit.num_wires,
         )
-        return cls(config, circuit, where, Store(places.cache_dir), places.progress)
+        store = Store(places.cache_dir)
+        return cls(config, circuit, where, store, places.progress, places.executor)
 
     @property
     def is_published(self) -> bool:
@@ -102,9 +117,7 @@ class Setup:
                 self.store,
                 self.fields(each.circuit) | {"filter": index},
                 each.circuit.plan.inputs,
-                lambda rows, chunk, each=each, index=index: self.backend.run(  # type: ignore[misc]
-                    each.circuit, rows, stream=(index << 32) + chunk
-                ),
+                partial(run_chunk, self.backend, each.circuit, None, index),
                 chunk_size=each.circuit.num_nodes,
                 random=not self.backend.analytic,
                 what=f"nodes of {each.circuit.name} on {self.backend.name}",
@@ -122,7 +135,13 @@ class Setup:
             ``(N, 1, H, W)``, from 0 to 1, to ``(N, observables, H', W')``
         """
         with self.progress.task(f"{circuit.name} on {self.backend.name}") as advance:
-            return preprocess(self.layer(circuit), images, store=self.store, progress=advance)
+            return preprocess(
+                self.layer(circuit),
+                images,
+                store=self.store,
+                progress=advance,
+                executor=self.executor,
+            )
 
     def fields(self, circuit: Circuit) -> dict[str, object]:
         """Return what changes the filter's numbers, for a cache key."""

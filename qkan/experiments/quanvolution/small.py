@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from circuits import without_entanglement
+from qkan.config import as_mapping
 from qkan.data import MNIST
-from qkan.experiments.config import as_mapping
 from qkan.experiments.ensemble import History, train_softmax_heads
 from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines

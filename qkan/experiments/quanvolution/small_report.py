@@ -53,8 +53,8 @@ def small_report(
     histories: Histories,
     record: Mapping[str, Any],
     folder: RunFolder,
-) -> tuple[list[str], list[Section]]:
-    """Draw the figures and return the summary and the sections of the report."""
+) -> list[Section]:
+    """Draw the figures and return the sections of the report."""
     config, verdict = setup.config, record["verdict"]
     curves = plot_curves({arm: vars(history) for arm, history in histories.items()})
     finals = {arm: history.final() for arm, history in histories.items()}
@@ -104,7 +104,7 @@ def small_report(
     pictures += [draw_response(setup, series, folder)] if series else []
     pictures += [draw_channels(setup, pixels(data.train_images[:4]), folder)]
     sections.append(Section("The filter", pictures=pictures))
-    return verdict["sentences"], sections
+    return sections
 
 
 def _what_it_brings(setup: Setup, differences: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ class ClosedForm:
         self._rows = RowProgram(bloch_series(program, degree))
         self._casts: dict[tuple[torch.dtype, torch.device], RowProgram] = {}
         matrix, constants = torch.from_numpy(program.weights), torch.from_numpy(program.constants)
-        plain = torch.equal(matrix, torch.eye(*matrix.shape, dtype=torch.float64))
+        plain = torch.equal(matrix, torch.eye(len(matrix), dtype=torch.float64))
         self._weights = None if plain else matrix
         self._constants = constants.unsqueeze(1) if constants.any() else None
 

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from circuits import Circuit
 from circuits.backends import Backend
 from circuits.batching import WEIGHT_BATCHING, weight_batching
-from qkan.layers.torch_layer import CircuitTorchLayer
+from qkan.layers.parameter_shift import circuit_module
 
 __all__ = ["EdgeCircuits", "uniform"]
 
@@ -54,7 +54,7 @@ class EdgeCircuits(nn.Module):
             name: torch.empty(*shape, *edges, device=device, dtype=dtype)
             for name, shape in circuit.weight_shapes.items()
         }
-        self.torch_layer = CircuitTorchLayer(circuit, backend, blank, stream)
+        self.torch_layer = circuit_module(circuit, backend, blank, stream)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:

@@ -20,6 +20,7 @@ from qkan.layers.checks import require_finite, require_samples
 from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
+from qkan.layers.qkan.growth import GrowingLayer
 from qkan.layers.qkan.product import per_edge_sum, per_input_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
 
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 Scale = Literal["per-input", "per-edge", "fixed"]
 
 
-class QuantumKANLayer(nn.Module):
+class QuantumKANLayer(GrowingLayer):
     r"""A Kolmogorov-Arnold layer whose edge functions are expectation values of variational circuits.
 
     .. math::
@@ -178,12 +179,7 @@ class QuantumKANLayer(nn.Module):
             x = self.input_range(x)
         mode = self.choose(len(x))
         y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
-        return y.reshape(*input.shape[:-1], self.out_features)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of the parameters."""
-        return self._like.dtype
+        return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
     def choose(self, samples: int) -> str:
         """Return the evaluation for so many samples; keep and log the choice and its reason."""
@@ -224,7 +220,14 @@ class QuantumKANLayer(nn.Module):
         base = self._base(x)
         if base is None or self.base_weight is None:
             return values
-        return values + base.unsqueeze(-1) * self.base_weight
+        return values + self.masked(base.unsqueeze(-1) * self.base_weight)
+
+    @property
+    def factor(self) -> Tensor | None:
+        """The factors w of the edges, 0 for pruned ones; None if all are 1."""
+        if self.weight is None:
+            return None if self.mask is None else self.mask.to(self.dtype)
+        return self.masked(self.weight)
 
     def _coefficients(self, mode: str) -> Tensor:
         if mode == "closed" and self._closed is not None:
@@ -248,13 +251,15 @@ class QuantumKANLayer(nn.Module):
                 if scale is None or shift is None
                 else (x, rate * scale, rate * shift)
             )
+        factor = self.factor
         if self.scaling != "per-edge" or scale is None or shift is None:
+            base_weight = None if self.base_weight is None else self.masked(self.base_weight)
             return per_input_sum(
-                x, scale, shift, coefficients, self.weight, self.bias, base, self.base_weight
+                x, scale, shift, coefficients, factor, self.bias, base, base_weight
             )
         constant, waves = coefficients[0], coefficients[1:]
-        if self.weight is not None:
-            waves = waves * self.weight
+        if factor is not None:
+            waves = waves * factor
         y = per_edge_sum(x, scale, shift, waves) + self._weighted(constant).sum(0)
         return self._plus(y, base)
 
@@ -269,11 +274,12 @@ class QuantumKANLayer(nn.Module):
     def _plus(self, y: Tensor, base: Tensor | None) -> Tensor:
         if base is None or self.base_weight is None:
             return y
-        return torch.addmm(y, base, self.base_weight)
+        return torch.addmm(y, base, self.masked(self.base_weight))
 
     def _weighted(self, values: Tensor) -> Tensor:
         values = values if self.bias is None else values + self.bias
-        return values if self.weight is None else values * self.weight
+        factor = self.factor
+        return values if factor is None else values * factor
 
     def _angles(self, x: Tensor) -> Tensor:
         """Return a x + b, (N, in), or (N, in, out) where each edge has its own."""
@@ -289,4 +295,5 @@ class QuantumKANLayer(nn.Module):
         return (
             f"{self.in_features}, {self.out_features}, edge={self.circuit.name}, "
             f"backend={self.backend.name}, evaluate={self.evaluate}{taken}, scale={self.scaling}, base={self.base}"
+            f"{self.pruned_repr()}"
         )

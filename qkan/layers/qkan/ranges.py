@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.checks import inside_transform
 
-__all__ = ["INPUT_RANGES", "input_range"]
+__all__ = ["INPUT_RANGES", "input_range", "range_name"]
 
 
 class Tanh(nn.Module):
@@ -62,3 +62,9 @@ def input_range(
         case "arccos":
             return ArcCos()
     raise unknown_name("input range", name, INPUT_RANGES)
+
+
+def range_name(module: nn.Module | None) -> str:
+    """Return the name with which :func:`input_range` makes a module."""
+    kinds = {Tanh: "tanh", nn.BatchNorm1d: "standardise", ArcCos: "arccos"}
+    return "none" if module is None else kinds[type(module)]

@@ -11,7 +11,7 @@ import pytest
 from circuits.backends import Noise, backend
 from circuits.errors import UsageError
 
-SAMPLING = ["default.qubit", "lightning.qubit", "default.mixed", "reference.qubit"]
+BACKENDS = ["default.qubit", "lightning.qubit", "default.mixed", "reference.qubit", "aer"]
 X = np.random.default_rng(1).uniform(-2, 2, (5, 3))
 WEIGHTS = {"theta": np.arange(4.0)}
 
@@ -64,9 +64,8 @@ def test_what_a_backend_can_do():
     assert not exact.native_batching
 
 
-@pytest.mark.parametrize("name", SAMPLING)
-def test_samples_follow_the_seed_and_the_stream(name, pauli):
-    seeded = backend(name, shots=100, seed=7)
+def test_samples_follow_the_seed_and_the_stream(backend_name, pauli):
+    seeded = backend(backend_name, shots=100, seed=7)
     first = seeded.run(pauli, X, WEIGHTS)
     np.testing.assert_array_equal(first, seeded.run(pauli, X, WEIGHTS))
     second = seeded.run(pauli, X, WEIGHTS, stream=1)

@@ -116,7 +116,7 @@ def test_names_that_were_asked_for_have_no_reason():
         ("default.qbit", "did you mean 'default.qubit'"),
         ("ligthning.gpu", "did you mean 'lightning.gpu'"),
         ("", "unknown backend"),
-        ("aer", "Known: auto, default"),
+        ("qiskit.aer", "Known: aer, aer:DEVICE, auto, default"),
         ("Default.Qubit", "unknown backend"),
     ],
 )

@@ -121,3 +121,36 @@ def test_unhashable_fields_are_refused_before_anything_is_computed(store: Store)
     with pytest.raises(UsageError, match=r"fields\['f'\]: a builtin"):
         cached_chunks(store, {"f": print}, np.zeros(2), lambda *a: pytest.fail("computed"), 2)
     assert key(fields={}) != key()
+
+
+class Backwards:
+    """Runs tasks from the last to the first, as another executor might."""
+
+    def unordered(self, function, tasks, *, names):
+        assert len(names) == len(tasks)
+        for number in reversed(range(len(tasks))):
+            yield number, function(tasks[number])
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_an_executor_may_finish_chunks_in_any_order(store: Store, random: bool) -> None:
+    inputs = np.array([0.0, 1, 2, 3, 0, 1, 4])
+    compute = Square()
+    seen = []
+    result = cached_chunks(
+        store,
+        {},
+        inputs,
+        compute,
+        2,
+        random=random,
+        executor=Backwards(),
+        progress=lambda *now: seen.append(now),
+    )
+    np.testing.assert_array_equal(result[:, 0], inputs**2)
+    assert compute.indices == ([3, 2, 1, 0] if random else [3, 1, 0])
+    assert seen[0] == (1, 7)
+    assert seen[-1] == (7, 7)
+    rest = Square()
+    cached_chunks(store, {}, inputs, rest, 2, random=random)
+    assert rest.indices == []

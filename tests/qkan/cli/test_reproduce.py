@@ -78,6 +78,12 @@ def test_a_resumed_run_takes_its_own_settings(asked, tmp_path):
     assert places.resume == old.path
 
 
+def test_the_work_is_spread_over_as_many_processes_as_asked(asked):
+    assert main(["reproduce", "quanvolution", "--workers", "3"]) == 0
+    assert main(["reproduce", "quanvolution"]) == 0
+    assert [places.executor.workers for _, places in asked] == [3, 1]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -85,6 +91,8 @@ def test_a_resumed_run_takes_its_own_settings(asked, tmp_path):
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--seeds", "1"], "seeds to be 2 or more"),
         (["--seeds", "many"], "--seeds"),
+        (["--workers", "0"], "1 worker or more"),
+        (["--scheduler", "tcp://127.0.0.1"], "no Dask scheduler answers"),
     ],
 )
 def test_mistakes_are_messages(asked, capsys, monkeypatch, tmp_path, options, message):

@@ -44,9 +44,11 @@ def test_own_circuits_are_checked(tmp_path):
     model = QKAN([2, 1], own)
     model.save(path)
     x = torch.rand(4, 2)
-    assert torch.equal(QKAN.load(path, own)(x), model(x))
-    with pytest.raises(UsageError, match="another circuit"):
+    assert torch.equal(QKAN.load(path, edge=own)(x), model(x))
+    with pytest.raises(UsageError, match=r"(?s)unknown edge 'own'.*Pass those of your own"):
         QKAN.load(path)
+    with pytest.raises(UsageError, match="another circuit than 'pz"):
+        QKAN.load(path, edge="pz")
 
 
 def test_it_learns():
@@ -71,10 +73,10 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(UsageError, match="at least two widths"):
         QKAN([3])
     (tmp_path / "text").write_text("no tensors here, but long enough to look like a header")
-    with pytest.raises(UsageError, match="no safetensors file"):
+    with pytest.raises(UsageError, match="not a whole safetensors file"):
         QKAN.load(tmp_path / "text")
     save_file({"a": torch.ones(1)}, tmp_path / "other")
-    with pytest.raises(UsageError, match="holds 'no QKAN'"):
+    with pytest.raises(UsageError, match="a file of another program"):
         QKAN.load(tmp_path / "other")
 
 

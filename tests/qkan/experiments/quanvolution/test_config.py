@@ -1,7 +1,7 @@
 import pytest
 
 from circuits.errors import UsageError
-from qkan.experiments.config import from_toml, to_toml
+from qkan.config import from_toml, to_toml
 from qkan.experiments.quanvolution import Config
 
 

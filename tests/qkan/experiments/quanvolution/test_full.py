@@ -9,7 +9,7 @@ from circuits import quanvolutional_filter
 from circuits.errors import UsageError
 from qkan.data import mnist
 from qkan.experiments.places import Places
-from qkan.experiments.quanvolution import Config, experiment, run
+from qkan.experiments.quanvolution import Config, run, setup
 from qkan.experiments.quanvolution.full import Arm, _features, arms_of
 from qkan.experiments.quanvolution.full_report import chosen
 from qkan.experiments.quanvolution.setup import Setup
@@ -20,7 +20,7 @@ SMALL = Config(full=True, seeds=2, epochs=1, train=90, validation=30, batch_size
 @pytest.fixture
 def embedded(monkeypatch):
     """The first images stand in for all of MNIST."""
-    monkeypatch.setattr(experiment, "mnist", lambda **_: mnist(train=150, test=40))
+    monkeypatch.setattr(setup, "mnist", lambda **_: mnist(train=150, test=40))
 
 
 def test_the_arms_match_in_channels():
@@ -35,13 +35,13 @@ def test_the_arms_match_in_channels():
 
 
 def test_features_have_the_arms_channels_and_the_first_filter_is_the_configured_one(places):
-    setup = Setup.of(SMALL.settled(), places)
+    made = Setup.of(SMALL.settled(), places)
     images = torch.rand(2, 1, 28, 28)
-    for arm in arms_of(setup.circuit):
-        assert _features(arm, setup, 0)(images).shape == (2, arm.channels, 14, 14)
-    one, four = (_features(Arm("quantum", n, 4 * n), setup, 0)(images) for n in (1, 4))
+    for arm in arms_of(made.circuit):
+        assert _features(arm, made, 0)(images).shape == (2, arm.channels, 14, 14)
+    one, four = (_features(Arm("quantum", n, 4 * n), made, 0)(images) for n in (1, 4))
     assert torch.equal(four[:, :4], one)
-    other_seed = _features(Arm("quantum", 4, 16), setup, 1)(images)
+    other_seed = _features(Arm("quantum", 4, 16), made, 1)(images)
     assert torch.equal(other_seed[:, :4], one)
     assert not torch.allclose(other_seed[:, 4:], four[:, 4:])
 

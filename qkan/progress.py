@@ -47,23 +47,30 @@ class Progress:
     def task(self, name: str, total: int | None = None) -> Iterator[Callable[..., None]]:
         """Show a task of ``total`` steps.
 
-        The value is the function to call after each step, or with the steps done and all steps.
+        The value is the function to call after each step, or with the steps done and all steps;
+        ``status`` is a text that is shown behind the bar.
         """
         started = time.monotonic()
         if self._console and self._console.is_terminal and not os.environ.get("CI"):
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            with Bars(
-                *columns, TimeRemainingColumn(), console=self._console, transient=True
-            ) as bars:
-                task = bars.add_task(name, total=total)
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[status]}", markup=False),
+            )
+            with Bars(*columns, console=self._console, transient=True) as bars:
+                task = bars.add_task(name, total=total, status="")
 
-                def advance(done: int | None = None, of: int | None = total) -> None:
+                def advance(
+                    done: int | None = None, of: int | None = total, status: str = ""
+                ) -> None:
                     one = 1 if done is None else None
-                    bars.update(task, advance=one, completed=done, total=of)
+                    bars.update(task, advance=one, completed=done, total=of, status=status)
 
                 yield advance
         else:
-            yield lambda *_: None
+            yield lambda *_, **__: None
         elapsed = time.monotonic() - started
         if elapsed > _WORTH_A_LINE:
             self.say(f"{name}: {elapsed:.1f} s")

@@ -5,16 +5,14 @@ import types
 import pytest
 from rich.console import Console
 
-from qkan.experiments.progress import Progress
+from qkan.progress import Progress
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """Every look at the clock is two seconds later."""
     ticks = itertools.count(0, 2)
-    monkeypatch.setattr(
-        "qkan.experiments.progress.time", types.SimpleNamespace(monotonic=lambda: next(ticks))
-    )
+    monkeypatch.setattr("qkan.progress.time", types.SimpleNamespace(monotonic=lambda: next(ticks)))
 
 
 @pytest.fixture
@@ -66,9 +64,7 @@ def test_a_library_is_silent(capfd):
 
 
 def test_what_took_no_time_is_not_reported(stream, monkeypatch):
-    monkeypatch.setattr(
-        "qkan.experiments.progress.time", types.SimpleNamespace(monotonic=lambda: 0.0)
-    )
+    monkeypatch.setattr("qkan.progress.time", types.SimpleNamespace(monotonic=lambda: 0.0))
     with Progress(Console(file=stream)).task("training", total=1) as advance:
         advance()
     assert stream.getvalue() == ""

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from circuits.errors import UsageError
-from qkan.experiments.config import (
+from qkan.config import (
     as_mapping,
     differences,
     from_mapping,

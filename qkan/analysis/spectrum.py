@@ -1,0 +1,127 @@
+"""The Fourier spectrum of edge functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from circuits.errors import UsageError
+from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.qkan import QuantumKANLayer
+
+__all__ = ["EdgeSpectrum", "edge_spectrum"]
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeSpectrum:
+    r"""The Fourier series of every edge.
+
+    .. math:: \sum_k C_{kio}\, \phi_k(\omega_{io} x + b_{io}), \qquad \phi = (1, \cos t, \sin t, \cos 2t, \dots)
+
+    Attributes:
+        coefficients: :math:`C`, with the factor and the offset of the edge, ``(2 degree + 1, in, out)``.
+        frequency: :math:`\omega`, in radian per unit of the input, ``(in, out)``.
+        shift: :math:`b`, ``(in, out)``.
+    """
+
+    coefficients: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    @property
+    def degree(self) -> int:
+        """The highest harmonic."""
+        return len(self.coefficients) // 2
+
+    @property
+    def amplitudes(self) -> NDArray[np.float64]:
+        r"""The height of each wave, :math:`A_k = (C_{2k-1}^2 + C_{2k}^2)^{1/2}`, ``(degree + 1, in, out)``."""
+        waves = self.coefficients[1:].reshape(self.degree, 2, *self.frequency.shape)
+        rows: NDArray[np.float64] = np.concatenate(
+            [np.abs(self.coefficients[:1]), np.hypot(waves[:, 0], waves[:, 1])]
+        )
+        return rows
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        r"""The variance over one period, by Parseval :math:`\frac12 \sum_{k \geq 1} A_k^2`, ``(in, out)``."""
+        total: NDArray[np.float64] = np.square(self.amplitudes[1:]).sum(0) / 2
+        return total
+
+    def harmonics(self, edge: tuple[int, int], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the constant and each harmonic's wave of one edge along ``x``; they add up to the edge.
+
+        Shape:
+            - x: ``(P,)``
+            - result: ``(degree + 1, P)``
+        """
+        c = self.coefficients[(slice(None), *edge)]
+        angle = self.frequency[edge] * np.asarray(x) + self.shift[edge]
+        k = np.arange(1, self.degree + 1)[:, None]
+        waves = c[1::2, None] * np.cos(k * angle) + c[2::2, None] * np.sin(k * angle)
+        return np.concatenate([np.full((1, len(angle)), c[0]), waves])
+
+
+def edge_spectrum(layer: QuantumKANLayer | FourierKANLayer) -> EdgeSpectrum:
+    """Return the exact spectrum of every edge of a quantum layer or its classical twin, without the base function.
+
+    It is a function of the input behind ``input_range`` or ``normalization``.
+
+    Raises:
+        UsageError: If the edges of the layer are no Fourier series.
+        CircuitError: If its circuit has none.
+
+    Example:
+        >>> import qkan
+        >>> edge_spectrum(qkan.QuantumKANLayer(2, 3, "pz(depth=4)")).amplitudes.shape
+        (5, 2, 3)
+
+    Source:
+        M. Schuld, R. Sweke, J. J. Meyer, Phys. Rev. A 103, 032430 (2021), arXiv:2008.08605.
+    """
+    with torch.no_grad():
+        if isinstance(layer, QuantumKANLayer):
+            return _quantum(layer)
+        if isinstance(layer, FourierKANLayer):
+            return _classical(layer)
+    raise UsageError(
+        f"the edges of {type(layer).__name__} are no Fourier series; those of QuantumKANLayer and "
+        "FourierKANLayer are"
+    )
+
+
+def _quantum(layer: QuantumKANLayer) -> EdgeSpectrum:
+    coefficients = layer.coefficients()
+    if layer.bias is not None:
+        coefficients = torch.cat([coefficients[:1] + layer.bias, coefficients[1:]])
+    if layer.weight is not None:
+        coefficients = coefficients * layer.weight
+    edges = (layer.in_features, layer.out_features)
+
+    def every_edge(values: Tensor | None, default: float) -> NDArray[np.float64]:
+        if values is None:
+            return np.full(edges, default)
+        column = values if values.ndim == 2 else values.unsqueeze(1)
+        return _array(column.expand(edges))
+
+    rate = layer.circuit.scales[0]
+    frequency, shift = every_edge(layer.scale, 1.0), every_edge(layer.shift, 0.0)
+    return EdgeSpectrum(_array(coefficients), rate * frequency, rate * shift)
+
+
+def _classical(layer: FourierKANLayer) -> EdgeSpectrum:
+    edges = (layer.in_features, layer.out_features)
+    cos, sin = (
+        _array(layer.coefficients).reshape(edges[0], 2, layer.degree, edges[1]).swapaxes(0, 1)
+    )
+    rows = np.zeros((2 * layer.degree + 1, *edges))
+    rows[1::2], rows[2::2] = cos.swapaxes(0, 1), sin.swapaxes(0, 1)
+    return EdgeSpectrum(rows, np.full(edges, layer.scale), np.zeros(edges))
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.detach().double().cpu())

@@ -1,0 +1,171 @@
+"""Configurations: frozen dataclasses that are written to, read from and compared as TOML or JSON.
+
+A configuration that is a part of another is a table of it. Where a setting may be one of several
+configurations, each has a class variable ``kind``, which is written beside its settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from circuits.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["as_mapping", "check", "differences", "from_mapping", "from_toml", "setting", "to_toml"]
+
+C = TypeVar("C", bound="DataclassInstance")
+
+
+def setting(default: Any, help: str) -> Any:
+    """Return a dataclass field with a default and the sentence that explains it."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def as_mapping(config: DataclassInstance) -> dict[str, Any]:
+    """Return the settings that are not None (TOML has no null), and the kind where there is one."""
+    named = {"kind": config.kind} if hasattr(config, "kind") else {}
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return named | {
+        name: as_mapping(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def to_toml(config: DataclassInstance) -> str:
+    """Return the settings as TOML; what is None is left out."""
+    return tomli_w.dumps(as_mapping(config))
+
+
+def from_toml(kind: type[C], text: str) -> C:
+    """Return the configuration that ``to_toml`` wrote, or that a user did.
+
+    Raises:
+        UsageError: If the text is not TOML, a setting is unknown or of another type.
+    """
+    try:
+        return from_mapping(kind, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the configuration is not valid TOML: {error}") from error
+
+
+def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:
+    """Return a configuration with these settings; the others keep their defaults.
+
+    Lists become tuples, whole numbers floats, and tables configurations, where such are expected.
+
+    Raises:
+        UsageError: If a setting is unknown, missing or of another type than is declared.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Settings:
+        ...     epochs: int = 60
+        >>> from_mapping(Settings, {"epochs": 3})
+        Settings(epochs=3)
+        >>> from_mapping(Settings, {"epoch": 3})
+        Traceback (most recent call last):
+        circuits.errors.UsageError: unknown setting 'epoch'; did you mean 'epochs'? Known: epochs
+    """
+    given = dict(mapping)
+    own = getattr(kind, "kind", None)
+    if own is not None and given.pop("kind", own) != own:
+        raise UsageError(f"expected the configuration of a {own!r}, got {mapping['kind']!r}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name in given:
+        if name not in fields:
+            raise unknown_name("setting", name, fields)
+    for name, field in fields.items():
+        nothing = field.default is field.default_factory is dataclasses.MISSING
+        if nothing and name not in given:
+            raise UsageError(f"the setting {name!r} is missing; {kind.__name__} needs it")
+    hints = get_type_hints(kind)
+    return kind(**{name: _convert(name, value, hints[name]) for name, value in given.items()})
+
+
+def check(config: DataclassInstance) -> None:
+    """Hold every setting to its declared type, as :func:`from_mapping` does; for ``__post_init__``.
+
+    Raises:
+        UsageError: If a setting is of another type.
+    """
+    hints = get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value = _convert(field.name, getattr(config, field.name), hints[field.name])
+        object.__setattr__(config, field.name, value)  # the configuration is frozen for others
+
+
+def differences(before: DataclassInstance, after: DataclassInstance) -> list[str]:
+    """Return one line per setting that differs, like ``epochs: 60, now 3``."""
+    old, new = dataclasses.asdict(before), dataclasses.asdict(after)
+    return [f"{name}: {old[name]}, now {new[name]}" for name in old if old[name] != new[name]]
+
+
+def _convert(name: str, value: Any, hint: Any) -> Any:
+    """Return ``value`` as what ``hint`` asks for."""
+    members = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
+    for member in members:
+        if _is(value, member):
+            return value
+    for member in members:
+        if get_origin(member) is tuple and isinstance(value, list | tuple):
+            return _tuple(name, value, get_args(member))
+        if member is float and type(value) is int:
+            return float(value)
+    configs = [member for member in members if dataclasses.is_dataclass(member)]
+    if configs and isinstance(value, Mapping):
+        return _nested(name, value, configs)
+    literals = [choice for member in members for choice in _choices(member)]
+    if literals and isinstance(value, str):
+        raise unknown_name(f"{name}:", value, map(str, literals))
+    expected = " or ".join(_describe(m) for m in members if m is not types.NoneType)
+    raise UsageError(f"expected {name} to be {expected}, got {value!r}")
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Tell whether a value needs no conversion."""
+    if get_origin(hint) is Literal:
+        return any(value is c or (type(value) is type(c) and value == c) for c in get_args(hint))
+    # A bool is an int to Python, but not to a reader of a configuration.
+    return type(value) is hint
+
+
+def _tuple(name: str, value: list[Any] | tuple[Any, ...], items: tuple[Any, ...]) -> Any:
+    if len(items) == 2 and items[1] is Ellipsis:
+        items = items[:1] * len(value)
+    if len(value) != len(items):
+        raise UsageError(f"expected {name} to be {len(items)} values, got {list(value)!r}")
+    pairs = zip(value, items, strict=True)
+    return tuple(_convert(f"{name}[{k}]", part, item) for k, (part, item) in enumerate(pairs))
+
+
+def _nested(name: str, value: Mapping[str, Any], configs: list[Any]) -> Any:
+    kinds = {getattr(config, "kind", config.__name__): config for config in configs}
+    kind = value.get("kind") if len(configs) > 1 else next(iter(kinds))
+    if kind not in kinds:
+        raise unknown_name(f"kind of {name}", str(kind), kinds)
+    try:
+        return from_mapping(kinds[kind], value)
+    except UsageError as error:
+        raise UsageError(f"in {name}: {error}") from error
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _describe(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    if get_origin(hint) is tuple:
+        item, *rest = get_args(hint)
+        return f"several {item.__name__}" if rest == [Ellipsis] else f"{1 + len(rest)} values"
+    return str(getattr(hint, "__name__", hint))

@@ -1,0 +1,1 @@
+"""Quark against gluon jets: classical and quantum taggers, their errors, and what they learned."""

@@ -1,0 +1,210 @@
+r"""Pruning: edges that do little go, then nodes that no edge reaches or leaves.
+
+An edge's size is its standard deviation, over data that run through the model or, by Parseval's theorem, over a period
+of its angle. A pruned edge leaves its mean behind, in the outputs' offset, so that the outputs change by
+:math:`\sum_{pruned} (\phi_{io}(x_i) - \overline{\phi_{io}})` and nothing else. Taking a node away afterwards changes
+nothing: one without incoming edges is a constant, and what the next layer makes of it is added there.
+
+Source: the criterion for nodes is that of Liu et al., arXiv:2404.19756, section 2.5.1 (incoming and outgoing edges
+above the threshold); folding the constants is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from circuits.errors import UsageError
+from qkan.layers.prunable import PrunableLayer
+from qkan.models.edge_sizes import Norm, edge_sizes, edge_values
+from qkan.models.settings import update_settings
+
+__all__ = ["PrunedLayer", "compact", "prune"]
+
+_BETWEEN = (nn.Identity, nn.Dropout)
+
+
+@dataclass(frozen=True, eq=False)
+class PrunedLayer:
+    """What pruning did to one layer.
+
+    Attributes:
+        name: Where the layer is in the model.
+        sizes: The size of every edge before, (in_features, out_features).
+        keep: Which edges stayed.
+        constants: What was added to the outputs in their place, (out_features,).
+        features: In- and out-features afterwards.
+    """
+
+    name: str
+    sizes: Tensor
+    keep: Tensor
+    constants: Tensor
+    features: tuple[int, int]
+
+    def __str__(self) -> str:
+        before = f"{self.sizes.shape[0]} x {self.sizes.shape[1]}"
+        now = f"{self.features[0]} x {self.features[1]}"
+        return f"{self.name}: {int(self.keep.sum())} of {self.keep.numel()} edges stay; {before} is now {now}"
+
+
+def prune(
+    model: nn.Module,
+    x: Tensor | None = None,
+    *,
+    threshold: float | None = None,
+    fraction: float | None = None,
+    norm: Norm = "data",
+    keep_means: bool = True,
+    nodes: bool = True,
+) -> tuple[PrunedLayer, ...]:
+    """Prune small edges in place, in every KAN layer of a model, classical or quantum.
+
+    Masks are a part of the ``state_dict``. Nodes that are taken away make layers, and the configuration of a model of
+    this library, smaller; optimisers hold the old parameters then: make them anew.
+
+    Args:
+        model: The model, or one layer.
+        x: Inputs of the model, for ``norm="data"``.
+        threshold: Edges below this size go.
+        fraction: In place of a threshold: this part of the edges of every layer goes, the smallest ones.
+        norm: ``"data"``: standard deviations over ``x``; ``"parseval"``: over a period of the angle, for quantum and
+            Fourier layers, plus the absolute weight of the base function.
+        keep_means: Whether pruned edges leave their means behind; else 0. By Parseval the mean is that over a period.
+        nodes: Whether to take nodes away, too; see :func:`compact`.
+
+    Returns:
+        What happened to each layer.
+
+    Raises:
+        UsageError: If not exactly one of threshold and fraction is given, if there are no data where they are needed,
+            or if a layer would lose all its edges.
+
+    Example:
+        >>> from qkan.models.kan import KAN
+        >>> model = KAN([4, 8, 2], generator=torch.Generator().manual_seed(0))
+        >>> x = torch.rand(100, 4, generator=torch.Generator().manual_seed(1))
+        >>> for layer in prune(model, x, fraction=0.75): print(layer)
+        0: 8 of 32 edges stay; 4 x 8 is now 4 x ...
+        1: 4 of 16 edges stay; 8 x 2 is now ...
+    """
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, PrunableLayer)}
+    if not layers:
+        raise UsageError(f"{type(model).__name__} has no KAN layers to prune")
+    if (threshold is None) == (fraction is None):
+        raise UsageError(
+            "give one of threshold=, a size below which edges go, and fraction=, the part that goes"
+        )
+    if threshold is not None and not threshold >= 0:
+        raise UsageError(f"threshold must be a number >= 0, got {threshold!r}")
+    if fraction is not None and not 0 <= fraction < 1:
+        raise UsageError(f"fraction must be in [0, 1), got {fraction!r}")
+    found = edge_sizes(model, layers, x, norm)
+    keeps: dict[str, Tensor] = {}
+    for name, layer in layers.items():
+        sizes = found[name].sizes
+        if threshold is None:
+            kept = int(layer.kept_edges.sum())
+            order = sizes.masked_fill(~layer.kept_edges, -1).flatten().argsort(descending=True)
+            keep = torch.zeros(sizes.numel(), dtype=torch.bool, device=sizes.device)
+            keep[order[: kept - int((fraction or 0) * kept)]] = True
+            keeps[name] = keep.view_as(sizes)
+        else:
+            keeps[name] = (sizes >= threshold) & layer.kept_edges
+        if not bool(keeps[name].any()):
+            raise UsageError(
+                f"all edges of layer {name!r} would go, and the model would be constant: its largest edge has size "
+                f"{float(sizes.max()):.4g}, the threshold is {threshold}; take a smaller one"
+            )
+    if nodes:
+        _require_connection(model, keeps)
+    constants = {}
+    for name, layer in layers.items():
+        gone = layer.kept_edges & ~keeps[name]
+        means = (found[name].means * gone).sum(0)
+        constants[name] = means if keep_means else torch.zeros_like(means)
+        layer.prune_edges(keeps[name], constants[name])
+    if nodes:
+        compact(model)
+    return tuple(
+        PrunedLayer(
+            name,
+            found[name].sizes,
+            keeps[name],
+            constants[name],
+            (layer.in_features, layer.out_features),
+        )
+        for name, layer in layers.items()
+    )
+
+
+@torch.no_grad()
+def compact(model: nn.Module) -> None:
+    """Take hidden nodes away that have no incoming or no outgoing edges, in place; no output changes.
+
+    Nodes count as hidden between two KAN layers in a row of an ``nn.Sequential``. The inputs and outputs of a model
+    stay as many as they are, and so do nodes before a ``LayerNorm``, which mixes all of them. Statistics of a
+    ``BatchNorm`` are taken as they are, as in ``eval()``.
+
+    Raises:
+        UsageError: If no node would stay between two layers.
+    """
+    _require_connection(model, {})
+    changed = True
+    while changed:  # what goes from one layer may leave nodes of the next without edges
+        changed = False
+        for first, second in _pairs(model):
+            changed |= _compact_pair(first, second)
+    update_settings(model)
+
+
+def _compact_pair(first: PrunableLayer, second: PrunableLayer) -> bool:
+    """Take away what is dead between two layers; return whether there was something."""
+    reached, used = first.kept_edges.any(0), second.kept_edges.any(1)
+    alive = reached & used
+    if bool(alive.all()) or _mixes(second):
+        return False
+    constant = used & ~reached
+    if bool(constant.any()):
+        like = next(first.parameters())
+        values = torch.zeros(1, first.out_features, dtype=like.dtype, device=like.device)
+        for part in (getattr(first, "bias", None), first.offset):
+            if part is not None and part.ndim == 1:
+                values += part
+        second.add_offset((edge_values(second, values)[0] * constant.unsqueeze(1)).sum(0))
+    stay = alive.nonzero().squeeze(1)
+    second.select_features(stay, torch.arange(second.out_features, device=stay.device))
+    first.select_features(torch.arange(first.in_features, device=stay.device), stay)
+    return True
+
+
+def _pairs(model: nn.Module) -> Iterator[tuple[PrunableLayer, PrunableLayer]]:
+    for module in model.modules():
+        if isinstance(module, nn.Sequential):
+            row = [layer for layer in module if not isinstance(layer, _BETWEEN)]
+            for first, second in pairwise(row):
+                if isinstance(first, PrunableLayer) and isinstance(second, PrunableLayer):
+                    yield first, second
+
+
+def _mixes(layer: PrunableLayer) -> bool:
+    return isinstance(getattr(layer, "normalization", None), nn.LayerNorm)
+
+
+def _require_connection(model: nn.Module, keeps: dict[str, Tensor]) -> None:
+    """Refuse masks that let nothing through; ``keeps`` stand in for those of the layers."""
+    names = {module: name for name, module in model.named_modules()}
+    reached: dict[PrunableLayer, Tensor] = {}
+    for first, second in _pairs(model):
+        one, two = (keeps.get(names[layer], layer.kept_edges) for layer in (first, second))
+        inputs = reached.get(first, torch.ones_like(one[:, 0]))
+        reached[second] = (one & inputs.unsqueeze(1)).any(0)
+        if not bool((reached[second].unsqueeze(1) & two).any()):
+            raise UsageError(
+                f"no path would be left from layer {names[first]!r} to layer {names[second]!r}, and the model would be "
+                "constant; prune less"
+            )

@@ -1,0 +1,80 @@
+"""What can be set about a training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from circuits.errors import UsageError
+from qkan.config import check, setting
+
+__all__ = ["TrainingConfig"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained: everything that changes its numbers, but the data and the loss.
+
+    Raises:
+        UsageError: If a setting is out of range, or one that the optimiser does not know.
+
+    Example:
+        >>> TrainingConfig(epochs=60, optimizer="adamw", gamma=0.9).initial_rate
+        0.001
+    """
+
+    kind: ClassVar[str] = "training"
+
+    epochs: int = setting(10, "Passes over the training data.")
+    batch_size: int | None = setting(64, "Samples a step; all of them where it is left out.")
+    optimizer: Literal["adam", "adamw", "lbfgs"] = setting("adam", "adam, adamw or lbfgs.")
+    learning_rate: float | None = setting(None, "The first rate (1e-3; lbfgs: 1).")
+    weight_decay: float = setting(0.0, "As torch's Adam (L2) and AdamW (decoupled) have it.")
+    gamma: float | None = setting(None, "The factor of the learning rate from epoch to epoch.")
+    clip_norm: float | None = setting(None, "The largest norm of a gradient.")
+    max_iter: int = setting(20, "Iterations of lbfgs on each batch.")
+    drop_last: bool = setting(False, "Leave out the last batch if it is smaller.")
+    patience: int | None = setting(None, "Epochs without a better one, after which it stops.")
+    monitor: str | None = setting(
+        None, "What the best epoch is judged by (val_loss, or train_loss without validation)."
+    )
+    restore_best: bool | None = setting(
+        None, "End with the weights of the best epoch (with patience yes, else no)."
+    )
+    seed: int = setting(0, "What the order of the data and dropout are drawn from.")
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name, least in (("epochs", 0), ("batch_size", 1), ("max_iter", 1), ("patience", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"expected {name} to be {least} or more, got {value}")
+        for name in ("learning_rate", "gamma", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"expected {name} to be positive and finite, got {value}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UsageError(f"expected weight_decay to be 0 or more, got {self.weight_decay}")
+        if self.optimizer == "lbfgs" and (self.weight_decay or self.clip_norm):
+            raise UsageError(
+                "lbfgs knows neither weight_decay nor clip_norm: its line search needs the "
+                "gradient of what it minimises; give fit a penalty instead"
+            )
+
+    @property
+    def initial_rate(self) -> float:
+        """The learning rate of the first epoch."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 1.0 if self.optimizer == "lbfgs" else 1e-3
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, from 0."""
+        factor = 1.0 if self.gamma is None else self.gamma**epoch
+        return self.initial_rate * factor
+
+    @property
+    def restores_best(self) -> bool:
+        """Whether the model ends with the weights of its best epoch."""
+        return self.patience is not None if self.restore_best is None else self.restore_best

@@ -1,0 +1,163 @@
+"""Training and validation data: tensors in memory, which are indexed, or a DataLoader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from circuits.errors import UsageError
+
+__all__ = ["Batch", "Data", "Loader", "Tensors", "as_data"]
+
+Batch: TypeAlias = tuple[Tensor, Tensor, Tensor | None]
+"""Inputs, targets, and the weights of the samples or None."""
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Data in memory. Weights are scaled to the mean 1; some of them may be negative.
+
+    Shape:
+        Inputs ``(N, ...)``, targets ``(N, ...)``, weights ``(N,)``.
+    """
+
+    x: Tensor
+    y: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def batches(
+        self, size: int | None, generator: torch.Generator | None = None, drop_last: bool = False
+    ) -> Iterator[Batch]:
+        """Yield batches, in the order of the data or, with a generator, in one that it draws."""
+        count = len(self.x)
+        size = count if size is None else size
+        stop = count - count % size if drop_last else count
+        if generator is None:
+            for start in range(0, stop, size):
+                part = slice(start, start + size)
+                yield self.x[part], self.y[part], self._of(self.weights, part)
+            return
+        order = torch.randperm(count, generator=generator)
+        orders = {device: order.to(device) for device in (self.x.device, self.y.device)}
+        for start in range(0, stop, size):
+            part = slice(start, start + size)
+            yield (
+                self.x.index_select(0, orders[self.x.device][part]),
+                self.y.index_select(0, orders[self.y.device][part]),
+                self._of(self.weights, orders[self.y.device][part]),
+            )
+
+    def steps(self, size: int | None, drop_last: bool) -> int:
+        """Return the number of batches."""
+        size = len(self) if size is None else size
+        return len(self) // size if drop_last else -(-len(self) // size)
+
+    @staticmethod
+    def _of(weights: Tensor | None, part: slice | Tensor) -> Tensor | None:
+        return None if weights is None else weights[part]
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Batches that something else makes, such as a ``torch.utils.data.DataLoader``."""
+
+    source: Iterable[Any]
+    name: str
+
+    def batches(self, *_: object) -> Iterator[Batch]:
+        """Yield the source's batches, checked."""
+        empty = True
+        for item in self.source:
+            empty = False
+            if not isinstance(item, list | tuple) or not 2 <= len(item) <= 3:
+                raise UsageError(
+                    f"the {self.name} data must give (inputs, targets) or (inputs, targets, "
+                    f"weights), got {type(item).__name__}; use a DataLoader with such batches"
+                )
+            yield _checked(self.name, *item)
+        if empty:
+            raise UsageError(
+                f"the {self.name} data are empty; what they come from must give its batches anew in "
+                "every epoch, as a DataLoader does and a generator does not"
+            )
+
+    def steps(self, *_: object) -> int | None:
+        """Return the number of batches where it is known."""
+        return len(self.source) if isinstance(self.source, Sized) else None
+
+
+Data: TypeAlias = Tensors | Loader
+
+
+def as_data(name: str, given: Any) -> Data:
+    """Return what was given as data, checked.
+
+    Args:
+        name: ``training`` or ``validation``, for the errors.
+        given: A tuple of tensors: inputs, targets and perhaps weights; or something that gives such
+            batches in every epoch.
+
+    Raises:
+        UsageError: If they are empty, of different lengths, or not finite.
+    """
+    if isinstance(given, Tensors | Loader):
+        return given
+    if isinstance(given, tuple | list) and given and all(isinstance(g, Tensor) for g in given):
+        if not 2 <= len(given) <= 3:
+            raise UsageError(
+                f"the {name} data are (inputs, targets) or (inputs, targets, weights), got "
+                f"{len(given)} tensors"
+            )
+        return _scaled(name, *_checked(name, *given))
+    if isinstance(given, tuple) or not hasattr(given, "__iter__"):
+        kinds = [type(part).__name__ for part in given] if isinstance(given, tuple) else given
+        raise UsageError(
+            f"the {name} data must be tensors (inputs, targets) or a DataLoader, got {kinds}; "
+            "torch.as_tensor makes tensors of arrays"
+        )
+    return Loader(given, name)
+
+
+def _checked(name: str, x: Any, y: Any, weights: Any = None) -> Batch:
+    tensors = {"inputs": x, "targets": y} | ({} if weights is None else {"weights": weights})
+    for what, tensor in tensors.items():
+        if not isinstance(tensor, Tensor):
+            raise UsageError(f"the {name} {what} must be a tensor, got {type(tensor).__name__}")
+        if tensor.ndim == 0 or len(tensor) == 0:
+            raise UsageError(f"the {name} {what} are empty, of shape {tuple(tensor.shape)}")
+        if len(tensor) != len(x):
+            raise UsageError(
+                f"the {name} data have {len(x)} inputs but {len(tensor)} {what}; give one each"
+            )
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            bad = (
+                int((~tensor.isfinite()).flatten(1).any(1).sum())
+                if tensor.ndim > 1
+                else int((~tensor.isfinite()).sum())
+            )
+            raise UsageError(
+                f"{bad} of {len(tensor)} {name} samples have {what} that are NaN or infinite; "
+                "clean the data first"
+            )
+    return x, y, weights
+
+
+def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensors:
+    if weights is None:
+        return Tensors(x, y)
+    if weights.shape != (len(x),):
+        raise UsageError(f"weights are one number a sample, got shape {tuple(weights.shape)}")
+    mean = weights.double().mean()
+    if not mean > 0:
+        raise UsageError(
+            f"the {name} weights sum to {float(weights.double().sum()):g}; single weights may be "
+            "negative, their sum must be positive"
+        )
+    return Tensors(x, y, (weights / mean).to(y.device))

@@ -1,0 +1,126 @@
+"""Losses and metrics: each a number a sample, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from circuits.errors import UsageError, unknown_name
+
+__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metric"]
+
+LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From outputs and targets to one number, or one a sample (which sample weights need)."""
+
+Metric: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From outputs and targets to one number a sample."""
+
+
+class Loss:
+    """A loss by its name or as a function.
+
+    Args:
+        loss: ``"cross_entropy"``, for labels or class probabilities; ``"mse"``; or a function.
+
+    Raises:
+        UsageError: If the name is unknown.
+    """
+
+    def __init__(self, loss: str | LossFunction) -> None:
+        if isinstance(loss, str) and loss not in ("cross_entropy", "mse"):
+            raise unknown_name("loss", loss, ["cross_entropy", "mse"])
+        self.loss = loss
+        self.name = loss if isinstance(loss, str) else getattr(loss, "__name__", repr(loss))
+
+    def prepare(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the targets where the outputs are and, of a regression, in their shape and dtype."""
+        targets = targets.to(outputs.device, non_blocking=True)
+        if self.loss == "mse":
+            targets = targets.to(outputs.dtype)
+            if targets.shape != outputs.shape and targets.numel() == outputs.numel():
+                targets = targets.view_as(outputs)  # (N,) and (N, 1): torch would spread them
+        return targets
+
+    def check(self, outputs: Tensor, targets: Tensor) -> None:
+        """Refuse targets that do not fit outputs.
+
+        Args:
+            outputs: Of the model, for at least one sample.
+            targets: All of them, or as many.
+
+        Raises:
+            UsageError: If a label is no class, or the shapes differ.
+        """
+        if not isinstance(self.loss, str):
+            return
+        if self.loss == "mse" or targets.is_floating_point():
+            one, wanted = targets[0].numel(), outputs[0].numel()
+            if one != wanted:
+                raise UsageError(
+                    f"the model has outputs of shape {tuple(outputs.shape[1:])}, the targets have "
+                    f"{tuple(targets.shape[1:])}; "
+                    + ("they must agree" if self.loss == "mse" else "labels are whole numbers")
+                )
+            return
+        if outputs.ndim != targets.ndim + 1:
+            raise UsageError(
+                f"labels of shape (N,) need outputs of shape (N, classes), got "
+                f"{tuple(targets.shape)} and {tuple(outputs.shape)}"
+            )
+        low, high = (int(value) for value in torch.aminmax(targets))
+        if low < 0 or high >= outputs.shape[1]:
+            raise UsageError(
+                f"the model has {outputs.shape[1]} outputs, so labels are 0 to "
+                f"{outputs.shape[1] - 1}; {low if low < 0 else high} arrived"
+            )
+
+    def __call__(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """Return the mean over the samples, weighted if there are weights."""
+        if weights is None:
+            value = self._value(outputs, targets, "mean")
+            return value if value.ndim == 0 else value.mean()
+        values = self._value(outputs, targets, "none")
+        if values.ndim == 0:
+            raise UsageError(
+                f"sample weights need a loss that gives one number a sample, {self.name} gives one "
+                "number; use reduction='none' in it"
+            )
+        each = values.flatten(1).mean(1) if values.ndim > 1 else values
+        return (each * weights.to(each)).mean()
+
+    def _value(self, outputs: Tensor, targets: Tensor, reduction: str) -> Tensor:
+        match self.loss:
+            case "cross_entropy":
+                if not targets.is_floating_point():
+                    targets = targets.long()
+                return functional.cross_entropy(outputs, targets, reduction=reduction)
+            case "mse":
+                return functional.mse_loss(outputs, targets, reduction=reduction)
+        assert not isinstance(self.loss, str)
+        return self.loss(outputs, targets)
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return 1 where the largest output is that of the label, else 0."""
+    labels = targets.argmax(1) if targets.is_floating_point() else targets
+    return outputs.argmax(1) == labels
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+
+
+def metric(given: str | Metric) -> tuple[str, Metric]:
+    """Return the name of a metric, and the function.
+
+    Raises:
+        UsageError: If the name is unknown.
+    """
+    if not isinstance(given, str):
+        return getattr(given, "__name__", repr(given)), given
+    if given not in METRICS:
+        raise unknown_name("metric", given, METRICS)
+    return given, METRICS[given]

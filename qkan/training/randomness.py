@@ -1,0 +1,51 @@
+"""Random numbers of a training's own, whatever the process draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Randomness"]
+
+
+class Randomness:
+    """The order of the data, and what layers such as dropout draw; all of it from one seed.
+
+    Torch's layers draw from the process's generators. These are lent to the training within
+    :meth:`lent`, and are afterwards as they were.
+
+    Args:
+        seed: Where both sequences start.
+        model: Whose devices have generators that its layers may draw from.
+    """
+
+    def __init__(self, seed: int, model: nn.Module) -> None:
+        self.order = torch.Generator().manual_seed(seed)
+        self._start = int(torch.randint(2**62, (), generator=self.order))
+        devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
+        self._cuda = sorted({d.index or 0 for d in devices if d.type == "cuda"})
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Start the process's generators from the seed; give them back as they were."""
+        with torch.random.fork_rng(self._cuda):
+            torch.default_generator.manual_seed(self._start)
+            for index in self._cuda:
+                with torch.cuda.device(index):
+                    torch.cuda.manual_seed(self._start)
+            yield
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that the next random numbers depend on."""
+        cuda = {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in self._cuda}
+        return {"order": self.order.get_state(), "cpu": torch.get_rng_state(), **cuda}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state; within :meth:`lent`."""
+        self.order.set_state(state["order"])
+        torch.set_rng_state(state["cpu"])
+        for index in self._cuda:
+            torch.cuda.set_rng_state(state[f"cuda:{index}"], index)

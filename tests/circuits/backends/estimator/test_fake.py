@@ -1,0 +1,115 @@
+"""Snapshots of IBM devices: layout, noise, limits, and what is asked of them wrongly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pennylane as qml
+import pytest
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import SparsePauliOp
+
+from circuits import circuit
+from circuits.backends import backend, backend_names
+from circuits.backends.estimator import Template
+from circuits.backends.estimator.aer import AerBackend
+from circuits.backends.estimator.base import transpiled
+from circuits.backends.estimator.fake import fake_devices
+from circuits.backends.estimator.readout import misread
+from circuits.errors import UsageError
+from circuits.export import to_qiskit
+
+MANILA = "aer:fake_manila"
+
+
+def test_exact_values_are_the_limit_of_many_shots(turned, point):
+    limit = backend(MANILA).run(turned, *point)
+    shots, repeats = 20_000, 5
+    runs = [backend(MANILA, shots=shots, seed=k).run(turned, *point) for k in range(repeats)]
+    # 1.5 bounds an observable's standard deviation; 2e-3 is for the gates that turn X and Y into Z.
+    np.testing.assert_allclose(
+        np.mean(runs, axis=0), limit, atol=4 * 1.5 / np.sqrt(shots * repeats) + 2e-3
+    )
+    assert abs(limit - backend("default.qubit").run(turned, *point)).max() > 0.03
+
+
+def test_the_same_value_gives_the_same_samples(turned, point):
+    seeded = backend(MANILA, shots=100, seed=7)
+    first = seeded.run(turned, *point)
+    np.testing.assert_array_equal(first, seeded.run(turned, *point))
+    assert (first != seeded.run(turned, *point, stream=1)).any()
+    assert (first != backend(MANILA, shots=100, seed=8).run(turned, *point)).any()
+
+
+def test_readout_is_a_map_of_pauli_operators():
+    # <ZZ> of two bits misread independently, by hand, over all outcomes.
+    errors = {0: (0.1, 0.2), 2: (0.05, 0.3)}
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(4)).reshape(2, 2)
+    flips = {q: np.array([[1 - zero, zero], [one, 1 - one]]) for q, (zero, one) in errors.items()}
+    sign = np.array([1, -1])
+    expected = np.einsum("ab,ac,bd,c,d->", p, flips[0], flips[2], sign, sign)
+    state = np.zeros((2, 2, 2))
+    state[:, 0, :] = p.T  # Qiskit's first index is the last qubit
+    seen = misread(SparsePauliOp.from_sparse_list([("ZZ", [0, 2], 1.0)], 3), errors).to_matrix()
+    assert np.diag(seen).real @ state.ravel() == pytest.approx(expected, abs=1e-14)
+
+
+def test_a_layout_that_is_asked_for_is_kept(turned):
+    template = Template(to_qiskit(turned), layout=(3, 4))
+    layout = transpiled(backend(MANILA), template).layout
+    assert layout.final_index_layout() == [3, 4]
+
+
+def test_key_names_the_snapshots_software():
+    exact = backend(MANILA).key
+    assert {"qiskit", "qiskit-aer", "qiskit-ibm-runtime"} <= set(exact)
+    assert exact["device"] == MANILA
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("aer:fake_manilla", {}, "did you mean 'fake_manila'"),
+        ("aer:", {}, "unknown fake device"),
+        (MANILA, {"shots": 10**6}, "at most 100000 shots"),
+        (MANILA, {"noise": "bit-flip:0.1"}, "has the noise of its device"),
+    ],
+)
+def test_what_cannot_be_made(name, options, message):
+    with pytest.raises(UsageError, match=message):
+        backend(name, **options)
+
+
+def test_more_wires_than_qubits():
+    wide = circuit(wires=6)(lambda inputs: [qml.RY(inputs[..., 0], wires=k) for k in range(6)])
+    with pytest.raises(
+        UsageError, match="6 wires does not fit 'aer:fake_manila', which has 5 qubits"
+    ):
+        backend(MANILA).run(wide, [[0.1]])
+
+
+@dataclass(frozen=True)
+class Islands(AerBackend):
+    """Two pairs of qubits without a connection."""
+
+    @property
+    def target(self):
+        return GenericBackendV2(4, coupling_map=[[0, 1], [1, 0], [2, 3], [3, 2]], seed=1)
+
+
+def test_wires_that_cannot_be_connected():
+    @circuit(wires=3)
+    def chain(inputs):
+        qml.RY(inputs[..., 0], wires=0)
+        qml.CNOT([0, 1])
+        qml.CNOT([1, 2])
+
+    with pytest.raises(UsageError, match="cannot be laid out on 'aer'"):
+        Islands("aer").run(chain, [[0.1]])
+
+
+def test_names():
+    assert {"aer", "aer:DEVICE"} <= set(backend_names())
+    assert len(fake_devices()) > 40
+    with pytest.raises(UsageError, match="fake_algiers, "):
+        backend("aer:DEVICE")

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import qkan
+from circuits.errors import UsageError
+from qkan.analysis import attribution, edge_curves, edge_strengths
+from qkan.analysis.layers import edge_values, kan_layers, layer_inputs
+
+GENERATOR = torch.Generator
+
+
+def models():
+    def seeded():
+        return torch.Generator().manual_seed(1)
+
+    return {
+        "quantum": qkan.QKAN([3, 4, 2], generator=seeded()),
+        "classical": nn.Sequential(qkan.BSplineKANLayer(3, 4), qkan.ChebyshevKANLayer(4, 2)),
+        "normalised": qkan.QuantumKANLayer(3, 2, input_range="standardise"),
+        "hybrid": nn.Sequential(
+            qkan.SineKANLayer(3, 4), nn.Tanh(), nn.Dropout(0.5), qkan.QuantumKANLayer(4, 2)
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", models())
+def test_edges_sum_to_the_layer(kind):
+    """What is looked at is what the model computes: the sum over edges, and the bias of the layer."""
+    model = models()[kind].double().eval()
+    x = torch.rand(7, 3, generator=GENERATOR().manual_seed(2), dtype=torch.float64)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    layers = kan_layers(model)
+    for layer in layers.values():
+        layer.register_forward_hook(lambda _, given, result: seen.append((given[0], result)))
+    inputs = layer_inputs(model, x)
+    for (name, layer), (_, output) in zip(layers.items(), seen, strict=True):
+        total = torch.cat(list(edge_values(layer, inputs[name]))).sum(1)
+        bias = layer.bias if isinstance(layer, qkan.layers.base.KANLayer) else None
+        torch.testing.assert_close(total if bias is None else total + bias, output)
+
+
+@pytest.mark.parametrize("kind", models())
+def test_looking_leaves_no_trace(kind):
+    model = models()[kind].train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    edge_curves(model, np.random.default_rng(0).random((9, 3)))
+    edge_curves(model)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_strength_is_the_spread_over_the_data():
+    layer = qkan.QuantumKANLayer(2, 3, dtype=torch.float64)
+    x = torch.rand(50, 2, dtype=torch.float64)
+    with torch.no_grad():
+        expected = layer.edge_functions(x).std(0, correction=0).numpy()
+    np.testing.assert_allclose(edge_strengths(layer, x)["layer"], expected, atol=1e-12)
+
+
+def test_a_constant_edge_has_no_strength():
+    layer = qkan.QuantumKANLayer(2, 1, base=None)
+    with torch.no_grad():
+        layer.weight[0] = 0
+    strengths = edge_strengths(layer)["layer"]
+    assert strengths[0, 0] == 0 < strengths[1, 0]
+
+
+def test_curves_run_over_the_data():
+    layer = qkan.QuantumKANLayer(2, 1)
+    x = torch.tensor([[0.0, 5.0], [2.0, 5.0]])
+    (curves,) = edge_curves(layer, x)
+    ends = {edge[0]: (row[0], row[-1]) for edge, row in zip(curves.edges, curves.x, strict=True)}
+    assert ends[0] == (0.0, 2.0)
+    assert ends[1] == (4.5, 5.5)  # an input that never changes is shown with its surroundings
+    with torch.no_grad():
+        grid = torch.from_numpy(curves.x.T[:, np.argsort([i for i, _ in curves.edges])]).float()
+        expected = layer.edge_functions(grid)[:, :, 0]
+    for (i, _), y in zip(curves.edges, curves.y, strict=True):
+        np.testing.assert_allclose(y, expected[:, i], atol=1e-6)
+
+
+def test_every_node_that_is_shown_is_reached():
+    curves = edge_curves(qkan.QKAN([100, 30, 5]), most=9)
+    assert [len(layer.edges) for layer in curves] == [9, 9]
+    assert {o for _, o in curves[1].edges} == set(range(5))
+    assert {i for i, _ in curves[1].edges} == {o for _, o in curves[0].edges}
+    assert curves[0].left_out().startswith("9 of 3,000 edges")
+
+
+def test_attribution_is_shared_out_completely():
+    rng = np.random.default_rng(4)
+    shares = attribution([rng.random((5, 3)), rng.random((3, 4)), rng.random((4, 2))])
+    for share in shares:
+        assert share.sum() == pytest.approx(1)
+    np.testing.assert_allclose(shares[1].sum(0), shares[2].sum(1))
+
+
+def test_a_node_without_edges_that_move_it_stops_the_attribution():
+    first, _ = attribution([np.array([[1.0, 0.0]]), np.array([[1.0], [1.0]])])
+    np.testing.assert_allclose(first, [[0.5, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "message"),
+    [
+        (nn.Linear(2, 2), None, "no layer with functions on its edges"),
+        ("a model", None, "expected a torch module, str arrived"),
+        (qkan.QKAN([2, 2]), np.zeros((0, 2)), "expected inputs to look at"),
+        (nn.Sequential(qkan.QKAN([2, 3]), qkan.QKAN([2, 1])), None, "no chain"),
+    ],
+)
+def test_mistakes(model, inputs, message):
+    with pytest.raises(UsageError, match=message):
+        edge_curves(model, inputs)
+
+
+def test_a_layer_that_takes_no_part():
+    class Idle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.idle = qkan.QuantumKANLayer(2, 2)
+
+        def forward(self, x):
+            return x
+
+    with pytest.raises(UsageError, match="'idle' takes no part"):
+        layer_inputs(Idle(), torch.zeros(1, 2))

@@ -1,0 +1,57 @@
+"""Jets from Pythia: a few of each process, selected as the recipe says, the same for the same seed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from circuits.errors import UsageError
+from qkan.data.jets.chunks import chunk_seed, make_chunk
+from qkan.data.jets.generator import generate
+from qkan.data.jets.processes import PROCESSES, process
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("label", [0, 1])
+def test_jets_pass_the_selection(name: str, label: int) -> None:
+    recipe = process(name)
+    jets = generate(recipe, label, jets=1, seed=4)
+    low, high = recipe.pt
+    # Masses of the PDG instead of Pythia's change a jet's momentum by parts in a million.
+    assert (jets.jet_pt > low - 0.01).all()
+    assert (jets.jet_pt < high + 0.01).all()
+    dy, dphi = jets.relative()
+    assert np.hypot(dy, dphi).max() < 2 * recipe.radius
+    assert (np.diff(jets.pt, axis=1) <= 0).all()
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    first, again, other = (make_chunk("qg", 1, index, jets=1, seed=7) for index in (0, 0, 1))
+    for name, values in first.items():
+        assert values.tobytes() == again[name].tobytes()
+    assert first["constituents"].tobytes() != other["constituents"].tobytes()
+    assert first["observables"].shape == (1, 12)
+    assert first["images"].shape == (1, 1, 18, 18)
+
+
+def test_seeds_of_chunks_are_what_pythia_takes() -> None:
+    seeds = {chunk_seed(0, label, index) for label in (0, 1) for index in range(500)}
+    assert len(seeds) == 1000
+    assert min(seeds) >= 1
+    assert max(seeds) <= 900_000_000
+
+
+def test_wrong_wishes_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"unknown process 'gq'\. Known: qg, top, w"):
+        process("gq")
+    with pytest.raises(UsageError, match="at least one jet"):
+        generate(process("qg"), 1, jets=0, seed=1)
+    with pytest.raises(UsageError, match="seeds from 1 to 900,000,000"):
+        generate(process("qg"), 1, jets=1, seed=0)
+
+
+def test_settings_that_pythia_does_not_know_are_named() -> None:
+    recipe = process("qg")
+    wrong = replace(recipe, signal=replace(recipe.signal, card=("Beam:eCM = 14000.",)))
+    with pytest.raises(UsageError, match=r"does not know the setting 'Beam:eCM = 14000\.'"):
+        generate(wrong, 1, jets=1, seed=1)

@@ -1,0 +1,97 @@
+"""Metrics against scikit-learn, against counting pairs, and their behaviour with negative weights."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from circuits.errors import UsageError
+from qkan.experiments.jets.bootstrap import bootstrap, percentile_interval
+from qkan.experiments.jets.metrics import calibration_error, reliability, roc
+
+
+@pytest.fixture
+def scored() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 400)
+    scores = np.round(rng.normal(labels, 1.0), 1)  # with ties
+    return scores, labels, rng.uniform(0.2, 2.0, 400)
+
+
+def test_auc_is_scikit_learns_with_weights_and_ties(scored) -> None:  # type: ignore[no-untyped-def]
+    scores, labels, weights = scored
+    assert roc(scores, labels).auc == pytest.approx(roc_auc_score(labels, scores))
+    expected = roc_auc_score(labels, scores, sample_weight=weights)
+    assert roc(scores, labels, weights).auc == pytest.approx(expected)
+
+
+def test_auc_with_negative_weights_counts_weighted_pairs(scored) -> None:  # type: ignore[no-untyped-def]
+    scores, labels, weights = scored
+    weights = weights * np.where(np.arange(400) % 10 == 0, -1, 1)
+    s, b = labels == 1, labels == 0
+    wins = (scores[s][:, None] > scores[b]) + 0.5 * (scores[s][:, None] == scores[b])
+    expected = weights[s] @ wins @ weights[b] / weights[s].sum() / weights[b].sum()
+    curve = roc(scores, labels, weights)
+    assert curve.auc == pytest.approx(expected)
+    assert np.isfinite(curve.rejection(0.5))
+
+
+def test_a_weight_of_two_is_two_jets(scored) -> None:  # type: ignore[no-untyped-def]
+    scores, labels, _ = scored
+    double = np.where(np.arange(400) < 100, 2.0, 1.0)
+    twice = np.concatenate([np.arange(400), np.arange(100)])
+    assert roc(scores, labels, double).auc == pytest.approx(roc(scores[twice], labels[twice]).auc)
+
+
+def test_rejection_of_two_gaussians_is_the_closed_form() -> None:
+    from scipy.stats import norm
+
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    scores = np.concatenate([norm.ppf(grid) + 1.5, norm.ppf(grid)])
+    curve = roc(scores, np.repeat([1, 0], 20_000))
+    for signal in (0.3, 0.5):
+        passed = norm.sf(norm.isf(signal) + 1.5)
+        assert curve.rejection(signal) == pytest.approx(1 / passed, rel=2e-3)
+        assert curve.significance_improvement(signal) == pytest.approx(
+            signal / passed**0.5, rel=2e-3
+        )
+    assert curve.auc == pytest.approx(norm.cdf(1.5 / 2**0.5), rel=1e-4)
+
+
+def test_calibration_of_true_probabilities_and_of_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.random(50_000)
+    labels = (rng.random(50_000) < p).astype(int)
+    assert calibration_error(p, labels) < 0.01
+    sharp = p**3 / (p**3 + (1 - p) ** 3)
+    assert calibration_error(sharp, labels) > 0.1
+    mean, fraction, share = reliability(p, labels)
+    assert np.allclose(mean, fraction, atol=0.03)
+    assert share.sum() == pytest.approx(1)
+
+
+def test_bootstrap_has_the_standard_error_of_delong_and_is_paired(scored) -> None:  # type: ignore[no-untyped-def]
+    scores, labels, _ = scored
+    values = bootstrap(scores, labels, lambda curve: curve.auc, resamples=300)
+    s, b = scores[labels == 1], scores[labels == 0]
+    wins = (s[:, None] > b) + 0.5 * (s[:, None] == b)
+    delong = (wins.mean(1).var(ddof=1) / len(s) + wins.mean(0).var(ddof=1) / len(b)) ** 0.5
+    assert values.std(ddof=1) == pytest.approx(delong, rel=0.2)
+    moved = bootstrap(2 * scores + 1, labels, lambda curve: curve.auc, resamples=300)
+    assert np.array_equal(moved, values)
+    interval = percentile_interval(roc(scores, labels).auc, values)
+    assert interval.low < interval.estimate < interval.high
+
+
+def test_wrong_input_is_refused() -> None:
+    with pytest.raises(UsageError, match="as many scores"):
+        roc([0.1, 0.2], [1])
+    with pytest.raises(UsageError, match="NaN"):
+        roc([0.1, np.nan], [1, 0])
+    with pytest.raises(UsageError, match="labels must be"):
+        roc([0.1, 0.2], [1, 2])
+    with pytest.raises(UsageError, match="weights of the background sum to"):
+        roc([0.1, 0.2], [1, 1])
+    with pytest.raises(UsageError, match=r"\[0, 1\]"):
+        calibration_error([1.5, 0.2], [1, 0])
+    with pytest.raises(UsageError, match="signal efficiency"):
+        roc([0.1, 0.2], [1, 0]).rejection(0.0)
