@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         to_qpy,
     )
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
+    from circuits.resources import Cost, cost
     from circuits.series import FourierSeries, series_from_values
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Backend",
     "Circuit",
     "CircuitError",
+    "Cost",
     "FourierSeries",
     "MissingExtraError",
     "Noise",
@@ -53,6 +55,7 @@ __all__ = [
     "backend_table",
     "backends",
     "circuit",
+    "cost",
     "draw",
     "edge",
     "filters",
@@ -97,6 +100,8 @@ __getattr__ = lazy_exports(
         "EDGES": "circuits.edges",
         "edge": "circuits.edges",
         "circuit": "circuits.decorator",
+        "Cost": "circuits.resources",
+        "cost": "circuits.resources",
         "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",

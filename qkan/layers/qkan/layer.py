@@ -253,10 +253,8 @@ class QuantumKANLayer(GrowingLayer):
             )
         factor = self.factor
         if self.scaling != "per-edge" or scale is None or shift is None:
-            base_weight = None if self.base_weight is None else self.masked(self.base_weight)
-            return per_input_sum(
-                x, scale, shift, coefficients, factor, self.bias, base, base_weight
-            )
+            v = None if self.base_weight is None else self.masked(self.base_weight)
+            return per_input_sum(x, scale, shift, coefficients, factor, self.bias, base, v)
         constant, waves = coefficients[0], coefficients[1:]
         if factor is not None:
             waves = waves * factor
