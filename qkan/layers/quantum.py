@@ -22,6 +22,7 @@ from qkan.layers.checks import (
     require_tensor,
 )
 from qkan.layers.parameter_shift import circuit_module
+from qkan.layers.precision import without_autocast
 
 __all__ = ["Evaluation", "QuantumLayer"]
 
@@ -114,6 +115,7 @@ class QuantumLayer(nn.Module):
         """The number of observables."""
         return self.circuit.num_observables
 
+    @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values."""
         require_tensor(inputs, "QuantumLayer")
