@@ -22,6 +22,7 @@ from qkan.cli import (
     export,
     inspect,
     jets,
+    jobs,
     reproduce,
     sweep,
 )
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cost, cache, jets):
+for module in (reproduce, cost, cache, jets, jobs):
     app.add_typer(module.app)
 for command in (
     bench.bench,
