@@ -11,10 +11,10 @@ from torch import nn
 from circuits.errors import UsageError
 from qkan.progress import Progress
 from qkan.training.config import TrainingConfig
-from qkan.training.data import Data, Tensors, as_data
+from qkan.training.data import Data, Loader, Tensors, as_data
 from qkan.training.evaluate import evaluate, modes_kept
 from qkan.training.history import History
-from qkan.training.losses import Loss, LossFunction, Metric, metric
+from qkan.training.losses import Loss, LossFunction, Metric, metrics_for
 from qkan.training.optimizers import make_optimizer
 from qkan.training.run import Run, describe_data
 from qkan.training.steps import Penalty, Steps
@@ -80,19 +80,23 @@ def fit(
     """
     config = TrainingConfig() if config is None else config
     objective = Loss(loss)
-    metrics = (("accuracy",) if loss == "cross_entropy" else ()) if metrics is None else metrics
+    named = metrics_for(loss, metrics)
     data = as_data("training", train)
     held_out = None if validation is None else as_data("validation", validation)
     _check(model, data, config)
     columns = ["train_loss", *(["penalty"] if penalty else []), "learning_rate", "seconds"]
     if held_out is not None:
-        columns += ["val_loss", *(f"val_{metric(given)[0]}" for given in metrics)]
-    run = Run(model, make_optimizer(model, config), config, columns)
+        columns += ["val_loss", *(f"val_{name}" for name in named)]
+    generators = data.generators if isinstance(data, Loader) else []
+    run = Run(model, make_optimizer(model, config), config, columns, generators)
     steps = Steps(
         run, objective, penalty, [d.y for d in (data, held_out) if isinstance(d, Tensors)]
     )
     file = None if checkpoint is None else Path(checkpoint)
-    facts = describe_data(data, checksum=file is not None) | {"loss": objective.name}
+    facts: dict[str, Any] = {}
+    if file is not None:
+        facts = {"loss": objective.name, "data": describe_data(data)}
+        facts |= {"validation data": describe_data(held_out)}
     shown = Progress.on_stderr() if progress is True else progress or Progress()
     per_epoch = data.steps(config.batch_size, config.drop_last)
     with (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metric"]
+__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metrics_for"]
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From outputs and targets to one number, or one a sample (which sample weights need)."""
@@ -113,12 +113,20 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def metric(given: str | Metric) -> tuple[str, Metric]:
-    """Return the name of a metric, and the function.
+def metrics_for(
+    loss: str | LossFunction | Loss, metrics: Sequence[str | Metric] | None
+) -> dict[str, Metric]:
+    """Return metrics by name; those of a classification, if none were chosen.
 
     Raises:
-        UsageError: If the name is unknown.
+        UsageError: If a name is unknown.
     """
+    classifies = (loss.loss if isinstance(loss, Loss) else loss) == "cross_entropy"
+    chosen = (["accuracy"] if classifies else []) if metrics is None else metrics
+    return dict(_metric(given) for given in chosen)
+
+
+def _metric(given: str | Metric) -> tuple[str, Metric]:
     if not isinstance(given, str):
         return getattr(given, "__name__", repr(given)), given
     if given not in METRICS:
