@@ -12,7 +12,17 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, draw, inspect, jets, reproduce
+from qkan.cli import (
+    backends,
+    bench,
+    cache,
+    circuits,
+    draw,
+    inspect,
+    jets,
+    reproduce,
+    sweep,
+)
 
 __all__ = ["app", "main"]
 
@@ -25,7 +35,14 @@ app = typer.Typer(
 
 for module in (reproduce, cache, jets):
     app.add_typer(module.app)
-for command in (bench.bench, circuits.circuits, draw.draw, inspect.inspect, backends.backends):
+for command in (
+    bench.bench,
+    circuits.circuits,
+    draw.draw,
+    inspect.inspect,
+    sweep.sweep,
+    backends.backends,
+):
     app.command()(command)
 
 
