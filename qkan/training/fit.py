@@ -47,8 +47,8 @@ def fit(
         model: Any module. Batches are moved to its first parameter's device, targets to that of
             its outputs.
         train: ``(inputs, targets)`` or ``(inputs, targets, weights)``: tensors, which are
-            shuffled and indexed in place; or a DataLoader that gives such batches. Weights may be
-            negative; those of tensors are scaled to the mean 1.
+            shuffled and indexed in place; or a DataLoader that gives such batches, and whose batch
+            size then counts. Weights may be negative; those of tensors are scaled to the mean 1.
         validation: Likewise, to be looked at after every epoch.
         config: The settings.
         loss: ``"cross_entropy"``; ``"mse"``; or a function of outputs and targets that gives one

@@ -165,9 +165,9 @@ class Run:
             return
         try:
             self.model.load_state_dict(state["model"])
-        except RuntimeError as error:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
             raise UsageError(f"{path} is the checkpoint of another model: {error}") from error
-        self.optimizer.load_state_dict(state["optimizer"])
         self.randomness.restore(state["random"])
         self.columns = {name: values.tolist() for name, values in state["columns"].items()}
         self.best = state["best"]

@@ -196,6 +196,9 @@ def test_a_checkpoint_of_another_training_is_refused(data, net, tmp_path):
     refused("columns", penalty=lambda m: m[1].weight.sum())
     refused("loss: cross_entropy, now mse", train=(x, torch.zeros(60, 3)), loss="mse")
     refused("another model", model=torch.nn.Linear(4, 3))
+    thawed = net()
+    thawed[1].requires_grad_(True)
+    refused("another model", model=thawed)
     assert file.read_bytes() == content
 
 
