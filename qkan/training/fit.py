@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from circuits.errors import UsageError
+from qkan.config import from_mapping
 from qkan.progress import Progress
 from qkan.training.config import TrainingConfig
 from qkan.training.data import Data, Loader, Tensors, as_data
@@ -26,7 +27,7 @@ def fit(
     model: nn.Module,
     train: Any,
     validation: Any = None,
-    config: TrainingConfig | None = None,
+    config: TrainingConfig | Mapping[str, Any] | None = None,
     *,
     loss: str | LossFunction = "cross_entropy",
     penalty: Penalty | None = None,
@@ -50,7 +51,7 @@ def fit(
             shuffled and indexed in place; or a DataLoader that gives such batches, and whose batch
             size then counts. Weights may be negative; those of tensors are scaled to the mean 1.
         validation: Likewise, to be looked at after every epoch.
-        config: The settings.
+        config: The settings, also as a mapping.
         loss: ``"cross_entropy"``; ``"mse"``; or a function of outputs and targets that gives one
             number a sample, or their mean.
         penalty: A function of the model, added to the loss of every step.
@@ -78,7 +79,8 @@ def fit(
         >>> bool(history.train_loss[-1] < 1e-3)
         True
     """
-    config = TrainingConfig() if config is None else config
+    if not isinstance(config, TrainingConfig):
+        config = from_mapping(TrainingConfig, config or {})
     objective = Loss(loss)
     named = metrics_for(loss, metrics)
     data = as_data("training", train)

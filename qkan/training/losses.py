@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metrics_for"]
+__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metrics_for", "one_number"]
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From outputs and targets to one number, or one a sample (which sample weights need)."""
@@ -82,7 +82,9 @@ class Loss:
         """Return the mean over the samples, weighted if there are weights."""
         if weights is None:
             value = self._value(outputs, targets, "mean")
-            return value if value.ndim == 0 else value.mean()
+            if isinstance(value, Tensor) and value.ndim > 0:
+                value = value.mean()
+            return one_number(f"the loss {self.name}", value)
         values = self._value(outputs, targets, "none")
         if values.ndim == 0:
             raise UsageError(
@@ -102,6 +104,18 @@ class Loss:
                 return functional.mse_loss(outputs, targets, reduction=reduction)
         assert not isinstance(self.loss, str)
         return self.loss(outputs, targets)
+
+
+def one_number(what: str, value: object) -> Tensor:
+    """Return a tensor of one number; refuse what is none.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    if not isinstance(value, Tensor) or value.ndim > 0:
+        shape = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise UsageError(f"{what} must be a tensor of one number, got {shape}")
+    return value
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
