@@ -17,6 +17,7 @@ Settings = dict[str, Any]
 LABELS = {
     "qkan": "QKAN",
     "qkan_warm": "QKAN from a pruned KAN",
+    "twin": "its classical twin, same start",
     "fourier": "free Fourier coefficients",
     "kan": "B-spline KAN",
     "sinekan": "SineKAN",
@@ -30,7 +31,7 @@ LABELS = {
 
 
 def models_of(edge: str, width: int) -> dict[str, Settings]:
-    """Return the configuration of every model by its arm; the warm start is the quantum KAN's own.
+    """Return the configuration of every model by its arm, but for the arms that start from another model.
 
     Example:
         >>> models = models_of("pz(depth=3)", 32)

@@ -52,7 +52,17 @@ def conclude(
     ]
     sentences += [
         _sentence(arm, values, found.get(arm))
-        for arm in ("fourier", "fourier_wide", "kan", "sinekan", "mlp", "mlp_wide", "qkan_warm")
+        for arm in (
+            "twin",
+            "fourier",
+            "kan",
+            "sinekan",
+            "mlp",
+            "kan_wide",
+            "sinekan_wide",
+            "mlp_wide",
+            "qkan_warm",
+        )
     ]
     sections = [
         Section(
@@ -135,9 +145,9 @@ def _warm_text(values: Values, config: Config) -> list[str]:
     return [
         f"A classical KAN is trained for {half} of the {config.epochs} epochs ({100 * warm['kan_accuracy']:.2f} %); "
         f"{100 * config.pruned:.0f} % of its edges are pruned and the others fitted by circuits "
-        f"({100 * warm['start_accuracy']:.2f} % as they are, after {warm['fit_seconds']:.0f} CPU seconds of fitting); the "
-        f"quantum KAN is trained for the rest ({100 * warm['test_accuracy']:.2f} %). From random weights, over all "
-        f"epochs: {100 * values['qkan']['test_accuracy'].mean():.2f} %."
+        f"({100 * warm['start_accuracy']:.2f} % as they are, after {warm['fit_seconds']:.0f} CPU seconds of fitting); "
+        f"the quantum KAN is trained for the rest ({100 * warm['test_accuracy']:.2f} %). From random weights, over "
+        f"all epochs: {100 * values['qkan']['test_accuracy'].mean():.2f} %."
     ]
 
 
@@ -145,7 +155,7 @@ def _curves(results: Results, folder: RunFolder) -> list[Picture]:
     shown = {
         LABELS[arm]: curves
         for arm, curves in results.curves("train_loss", "val_accuracy").items()
-        if arm in {"qkan", "qkan_warm", "fourier"}
+        if arm in {"qkan", "qkan_warm", "twin"}
     }
     caption = "Mean and standard deviation over seeds; the warm start is a classical KAN in its first half."
     return [Picture.save(folder, "curves", caption, plot_curves(shown))]

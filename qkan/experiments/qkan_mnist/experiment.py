@@ -47,11 +47,9 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
         name: {**arm(model, training, images, keep_weights=name == "qkan"), "rates": rates}
         for name, model in models.items()
     }
-    arms["qkan_warm"] = {
-        **arm(models["qkan"], training, images),
-        "rates": rates,
-        "pruned": config.pruned,
-    }
+    quantum = {**arm(models["qkan"], training, images), "rates": rates}
+    arms["twin"] = {**quantum, "start": "twin"}
+    arms["qkan_warm"] = {**quantum, "start": "kan", "pruned": config.pruned}
     return Study(
         "qkan-mnist",
         f"A quantum KAN on {'all of' if config.full else '5,000 images of'} MNIST",
