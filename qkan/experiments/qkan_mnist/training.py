@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def train_at_best_rate(
     Returns:
         As :func:`qkan.experiments.mnist_training.train_on_mnist`, with ``rate``; ``train_seconds`` is at this rate.
     """
-    train = {
+    train: Callable[..., Arrays] = {
         "random": partial(train_on_mnist, keep_weights=keep_weights),
         "twin": train_twin,
         "kan": partial(train_from_kan, pruned=pruned),
