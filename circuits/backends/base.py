@@ -102,6 +102,11 @@ class Backend(ABC):
         return self.analytic or self.seed is not None
 
     @property
+    def remembers(self) -> bool:
+        """Whether it keeps results, and gives them again to who asks for the same."""
+        return False
+
+    @property
     @abstractmethod
     def device_name(self) -> str:
         """The name of the device that executes."""

@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "default.mixed": _PENNYLANE,
     "aer": "circuits.backends.estimator.aer:AerBackend",
     "aer:DEVICE": "circuits.backends.estimator.fake:FakeDeviceBackend",
+    "ibm:DEVICE": "circuits.backends.estimator.ibm:IBMBackend",
 }
 """The kind of each listed name, ``module:class``; DEVICE stands for a name. All others are PennyLane devices."""
 

@@ -12,7 +12,20 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, cost, draw, export, inspect, jets, reproduce
+from qkan.cli import (
+    backends,
+    bench,
+    cache,
+    circuits,
+    cost,
+    draw,
+    export,
+    inspect,
+    jets,
+    jobs,
+    reproduce,
+    sweep,
+)
 
 __all__ = ["app", "main"]
 
@@ -23,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cost, cache, jets):
+for module in (reproduce, cost, cache, jets, jobs):
     app.add_typer(module.app)
 for command in (
     bench.bench,
@@ -31,6 +44,7 @@ for command in (
     draw.draw,
     export.export,
     inspect.inspect,
+    sweep.sweep,
     backends.backends,
 ):
     app.command()(command)

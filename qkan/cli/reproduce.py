@@ -57,10 +57,12 @@ def add_experiment(
     Args:
         target: The group of commands.
         experiment: A name in ``EXPERIMENTS``.
-        action: What to do with the experiment's module and the options that were given.
+        action: What to do with the experiment and the options that were given.
         places: More options: their type and their help.
     """
-    module = import_module(EXPERIMENTS[experiment])
+    module_name, _, attribute = EXPERIMENTS[experiment].partition(":")
+    module: Any = import_module(module_name)
+    module = getattr(module, attribute) if attribute else module
     kinds = get_type_hints(module.Config)
     settings = {f.name: f for f in dataclasses.fields(module.Config)}
 

@@ -126,9 +126,12 @@ class ShiftedCircuit(nn.Module):
         return values.to(inputs.dtype).reshape(*inputs.shape[:-1], -1)
 
     def run(self, angles: Rows) -> Rows:
-        """Run the circuit at rows of angles, ``(N, num_angles)``, with samples of their own in each call."""
-        # Samples that no seed reproduces need no number; a machine's results are known by what was asked for.
-        stream = (self.stream,) if self.backend.seed is None else (self.stream, self._runs)
+        """Run the circuit at rows of angles, ``(N, num_angles)``, with samples of their own in each call.
+
+        A backend that remembers results gives the same ones at the same angles.
+        """
+        # What is kept is known by what was asked for, not by when: a run that is resumed asks for the same.
+        stream = (self.stream,) if self.backend.remembers else (self.stream, self._runs)
         self._runs += 1
         return self.backend.run(self.form.circuit, angles, stream=stream)
 

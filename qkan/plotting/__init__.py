@@ -17,6 +17,7 @@ from qkan.plotting.scaling import plot_scaling
 from qkan.plotting.seeds import plot_seeds
 from qkan.plotting.spectra import plot_spectra
 from qkan.plotting.tradeoff import Measured, plot_tradeoff
+from qkan.plotting.sweep import plot_sweep
 
 __all__ = [
     "EdgeCurves",
@@ -38,5 +39,6 @@ __all__ = [
     "plot_seeds",
     "plot_spectra",
     "plot_tradeoff",
+    "plot_sweep",
     "render",
 ]

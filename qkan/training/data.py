@@ -154,10 +154,11 @@ def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensors:
         return Tensors(x, y)
     if weights.shape != (len(x),):
         raise UsageError(f"weights are one number a sample, got shape {tuple(weights.shape)}")
-    mean = weights.double().mean()
+    weights = weights.double()
+    mean = weights.mean()
     if not mean > 0:
         raise UsageError(
-            f"the {name} weights sum to {float(weights.double().sum()):g}; single weights may be "
+            f"the {name} weights sum to {float(weights.sum()):g}; single weights may be "
             "negative, their sum must be positive"
         )
     return Tensors(x, y, (weights / mean).to(y.device))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from circuits.errors import UsageError
 from qkan.training.data import as_data
 from qkan.training.losses import Loss, LossFunction, Metric, metric
 
@@ -54,6 +55,11 @@ def evaluate(
             totals["loss"] += float(chosen(outputs, y, weights)) * len(x)
             for name, function in named.items():
                 values = function(outputs, y).double()
+                if values.shape != (len(x),):
+                    raise UsageError(
+                        f"the metric {name} must give one number a sample, shape ({len(x)},), "
+                        f"got {tuple(values.shape)}"
+                    )
                 values = values if weights is None else values * weights.to(values)
                 totals[name] += float(values.sum())
             weight += total

@@ -106,7 +106,10 @@ def fit(
             measured = steps.epoch(data, advance)
             if held_out is not None:
                 size = max(config.batch_size or 0, 1024)
-                scores = evaluate(model, held_out, loss=objective, metrics=metrics, batch_size=size)
+                with run.randomness.set_aside():
+                    scores = evaluate(
+                        model, held_out, loss=objective, metrics=metrics, batch_size=size
+                    )
                 measured |= {f"val_{name}": value for name, value in scores.items()}
             run.require_finite(measured)
             run.record(measured)

@@ -38,6 +38,12 @@ class Randomness:
                     torch.cuda.manual_seed(self._start)
             yield
 
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Undo what is drawn in between: looking at a model does not change how it is trained."""
+        with torch.random.fork_rng(self._cuda):
+            yield
+
     def state(self) -> dict[str, Tensor]:
         """Return all that the next random numbers depend on."""
         cuda = {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in self._cuda}

@@ -144,6 +144,7 @@ class Run:
         Raises:
             UsageError: If it is that of another training.
         """
+        checkpoint.prepare(path)
 
         def usable(facts: dict[str, Any]) -> None:
             now = {"config": asdict(self.config), "data": data}

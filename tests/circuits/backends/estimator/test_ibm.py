@@ -1,0 +1,321 @@
+"""Devices of IBM by a fake service: the right values, nothing lost, nothing paid for twice, clear errors."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+import torch
+from qiskit_ibm_runtime.accounts.exceptions import AccountNotFoundError
+from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, IBMRuntimeError
+
+from circuits import UsageError, backend, edge, packed, quanvolutional_filter
+from circuits.backends.estimator import base
+from circuits.backends.estimator import ibm as module
+from circuits.jobs import JobError, JobStore, Patience
+from qkan import QKAN
+
+PZ = edge("pz(depth=1)")
+WEIGHTS = {"theta": np.arange(4.0).reshape(2, 2)}
+ROWS = np.linspace(-3, 3, 7)[:, None]
+EXACT = backend("default.qubit").run(PZ, ROWS, WEIGHTS)
+LOST = requests.exceptions.ConnectionError("no route to host")
+
+
+def check(values, expected=EXACT):
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
+
+
+def run(device):
+    return device.run(PZ, ROWS, WEIGHTS)
+
+
+def hidden(code):
+    """An error of Runtime that hides where it came from."""
+    error = IBMRuntimeError(f"Failed to run program: {code}")
+    error.__context__ = RequestsApiError(f"{code} from the server", code)
+    error.__suppress_context__ = True
+    return error
+
+
+def test_one_job_runs_all_rows(ibm, fake_runtime):
+    device = ibm()
+    check(run(device))
+    (job,) = fake_runtime.sent()
+    assert job["shapes"] == [[1, 7]]
+    assert job["options"] == {"resilience_level": 0, "default_shots": 100}
+    (record,) = device.store.jobs()
+    assert (record.job_id, record.meta["device"], record.meta["rows"]) == (
+        "job-0",
+        "ibm:fake_one",
+        7,
+    )
+    assert record.finished
+
+
+def test_a_filter_of_four_wires_and_four_observables(ibm):
+    demo = quanvolutional_filter("demo")
+    pixels = np.random.default_rng(0).uniform(size=(5, 4))
+    check(ibm().run(demo, pixels), backend("default.qubit").run(demo, pixels))
+
+
+def test_what_was_run_is_not_run_again(ibm, fake_runtime):
+    check(run(ibm()))
+    check(run(ibm()))
+    assert len(fake_runtime.sent()) == 1
+    run(ibm(seed=1))
+    run(ibm(options={"resilience_level": 1}))
+    run(ibm(shots=99))
+    ibm().run(PZ, ROWS, {"theta": WEIGHTS["theta"] + 1})
+    assert len(fake_runtime.sent()) == 5
+
+
+def test_rows_are_split_to_the_limit_and_jobs_are_sent_before_any_is_awaited(
+    ibm, fake_runtime, monkeypatch
+):
+    monkeypatch.setattr(module, "_MOST_EXECUTIONS", 300)
+    check(run(ibm()))
+    assert [job["shapes"] for job in fake_runtime.sent()] == [[[1, 3]], [[1, 3]], [[1, 1]]]
+    assert fake_runtime.calls.index("status") > max(
+        k for k, call in enumerate(fake_runtime.calls) if call == "submit"
+    )
+
+
+@pytest.mark.parametrize("mode", ["job", "batch", "session"])
+def test_execution_modes(mode, ibm, fake_runtime):
+    device = ibm(mode=mode)
+    run(device)
+    device.run(PZ, ROWS + 1, WEIGHTS)
+    assert {job["mode"] for job in fake_runtime.sent()} == {mode}
+    opened = [call for call in fake_runtime.calls if call.startswith(("open", "close"))]
+    assert (
+        opened
+        == {
+            "job": [],
+            "batch": ["open batch", "close batch"] * 2,
+            "session": ["open session"],
+        }[mode]
+    )
+
+
+def test_packed_circuits_are_fewer_and_values_the_same(ibm, fake_runtime):
+    check(run(packed(ibm(), qubits=3)))
+    (job,) = fake_runtime.sent()
+    assert job["shapes"] == [[3, 3]]  # three observables, one a copy, of three circuits
+    assert "qkan-copies-3" in job["tags"]
+
+
+def test_results_are_read_as_they_were_packed_when_they_were_sent(ibm, fake_runtime, slept):
+    """The device's good qubits change from day to day; a job that waits does not."""
+    fake_runtime.fates = [["QUEUED"]]
+    with pytest.raises(JobError, match="not done"):
+        run(packed(ibm(), qubits=3))
+    waiting = fake_runtime.folder / "job-0.json"
+    waiting.write_text(waiting.read_text().replace('"QUEUED"', '"DONE"'))
+    for qubit in range(5):
+        fake_runtime.device.target["measure"][(qubit,)].error = 0.0 if qubit == 1 else 0.9
+    base.placed.cache_clear()
+    slept.clear()
+    check(run(packed(ibm(), qubits=3)))
+    assert len(fake_runtime.sent()) == 1
+
+
+def test_a_lost_connection_is_asked_again_with_growing_pauses(ibm, fake_runtime, slept):
+    device = ibm()
+    fake_runtime.faults |= {
+        "submit": [LOST, hidden(502)],
+        "status": [TimeoutError(), hidden(429), None, LOST],
+        "result": [LOST],
+    }
+    check(run(device))
+    assert len(fake_runtime.sent()) == 1
+    assert slept[:2] == [1, 2]
+
+
+def test_a_job_that_arrived_although_the_answer_was_lost_is_not_sent_twice(ibm, fake_runtime):
+    device = ibm()
+    fake_runtime.faults["submitted"] = [LOST]
+    check(run(device))
+    assert len(fake_runtime.sent()) == 1
+
+
+def test_a_service_that_stays_away_ends_in_an_error_and_the_job_is_fetched_later(ibm, fake_runtime):
+    device = ibm()
+    fake_runtime.faults["status"] = [LOST] * 9
+    with pytest.raises(JobError, match=r"did not answer 9 times .* run the same again"):
+        run(device)
+    check(run(ibm()))
+    assert len(fake_runtime.sent()) == 1
+
+
+@pytest.mark.parametrize("status", ["CANCELLED", "ERROR"])
+def test_a_failed_job_is_sent_again_alone(status, ibm, fake_runtime, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_EXECUTIONS", 300)
+    fake_runtime.fates = [["DONE"], ["QUEUED", status], ["DONE"]]
+    device = ibm()
+    check(run(device))
+    assert [job["shapes"] for job in fake_runtime.sent()] == [
+        [[1, 3]],
+        [[1, 3]],
+        [[1, 1]],
+        [[1, 3]],
+    ]
+    failures = [job.failures for job in device.store.jobs() if job.failures]
+    assert failures == [(f"job-1: {status.lower()}, the device was recalibrated",)]
+
+
+def test_a_job_that_fails_too_often_costs_no_other_result(ibm, fake_runtime, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_EXECUTIONS", 300)
+    fake_runtime.fates = [["ERROR"], ["DONE"], ["DONE"], ["ERROR"], ["ERROR"]]
+    with pytest.raises(JobError, match=r"1 of 3 jobs failed; 2 results are kept.*recalibrated"):
+        run(ibm())
+    assert len(fake_runtime.sent()) == 5
+    check(run(ibm()))
+    assert len(fake_runtime.sent()) == 6
+
+
+def test_a_job_that_takes_too_long_is_fetched_by_the_next_run(ibm, fake_runtime, slept):
+    fake_runtime.fates = [["QUEUED"] * 50 + ["RUNNING"] * 100 + ["DONE"]]
+    with pytest.raises(
+        JobError, match=r"1 of 1 jobs are not done after 3600 s: job-0[.] They go on"
+    ):
+        run(ibm())
+    slept.clear()
+    check(run(ibm()))
+    assert len(fake_runtime.sent()) == 1
+
+
+KILLED = """
+import importlib.util, os, signal, sys
+from dataclasses import replace
+import numpy as np
+from circuits import backend, edge
+from circuits.backends.estimator import ibm, ibm_runtime
+from circuits.jobs import JobStore
+
+spec = importlib.util.spec_from_file_location("fake_runtime", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+fake = module.FakeRuntime(sys.argv[2])
+fake.on_submit = lambda: len(fake.sent()) == 2 and os.kill(os.getpid(), signal.SIGKILL)
+ibm_runtime.sdk = lambda: fake
+ibm._MOST_EXECUTIONS = 400
+device = replace(backend("ibm:fake_one", shots=100), store=JobStore(sys.argv[3]))
+device.run(edge("pz(depth=1)"), np.linspace(-3, 3, 7)[:, None], {"theta": np.arange(4.0).reshape(2, 2)})
+"""
+
+
+def test_a_killed_run_finds_its_jobs(ibm, fake_runtime, tmp_path, monkeypatch):
+    """Killed when the first job is on its way, and the second is sent but its number not yet written."""
+    fake = Path(__file__).with_name("fake_runtime.py")
+    arguments = map(str, [fake, fake_runtime.folder, tmp_path / "jobs.sqlite"])
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, *arguments]
+    killed = subprocess.run(command, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    records = JobStore(tmp_path / "jobs.sqlite").jobs()
+    assert {record.job_id for record in records} == {"job-0", None}
+    assert len(fake_runtime.sent()) == 2
+    monkeypatch.setattr(module, "_MOST_EXECUTIONS", 400)
+    check(run(ibm()))
+    assert len(fake_runtime.sent()) == 2
+
+
+def test_a_record_that_was_deleted_finds_the_job_by_its_tag(ibm, fake_runtime, tmp_path):
+    run(packed(ibm(), qubits=2))
+    (tmp_path / "jobs.sqlite").unlink()
+    check(run(packed(ibm(), qubits=2)))
+    assert len(fake_runtime.sent()) == 1
+
+
+def test_a_network_trains_and_a_resumed_step_pays_nothing(ibm, fake_runtime):
+    x = torch.randn((4, 2), generator=torch.Generator().manual_seed(0))
+
+    def step(device):
+        model = QKAN(
+            [2, 2, 1], "pz(depth=1)", backend=device, generator=torch.Generator().manual_seed(1)
+        )
+        value = model(x).square().sum()
+        return torch.autograd.grad(value, list(model.parameters()))
+
+    measured = step(packed(ibm()))
+    sent = len(fake_runtime.sent())
+    assert sent == 4  # values and shifts of two layers
+    for found, expected in zip(measured, step(backend("default.qubit")), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    step(packed(ibm()))
+    assert len(fake_runtime.sent()) == sent
+
+
+def test_no_account(fake_runtime):
+    fake_runtime.faults["connect"] = [AccountNotFoundError("Unable to find account.")]
+    with pytest.raises(UsageError, match=r"no IBM Quantum account.*save_account\(token=...\)"):
+        backend("ibm:fake_one", shots=10)
+
+
+@pytest.mark.parametrize("error", [hidden(401), IBMNotAuthorizedError("expired")])
+def test_an_account_that_expires_later(error, ibm, fake_runtime):
+    device = ibm()
+    fake_runtime.faults["submit"] = [error]
+    with pytest.raises(UsageError, match=r"refuses the account .* may have expired"):
+        run(device)
+    check(run(device))
+
+
+def test_an_unknown_or_retired_device(fake_runtime):
+    with pytest.raises(
+        UsageError, match=r"unknown device .*'ibm:fake_won'; did you mean 'ibm:fake_one'"
+    ):
+        backend("ibm:fake_won", shots=10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shots": None}, "say how many times"),
+        ({"shots": 10_001}, "at most 10000 shots, got shots=10001"),
+        ({"mode": "batches"}, "unknown execution mode 'batches'; did you mean 'batch'"),
+        ({"options": {"resilience_levle": 1}}, "no options of Runtime's Estimator"),
+        ({"options": "{"}, "no options of Runtime's Estimator"),
+    ],
+)
+def test_wrong_options(options, message, ibm):
+    with pytest.raises(UsageError, match=message):
+        ibm(**options)
+
+
+def test_noise_and_no_device_name(fake_runtime):
+    with pytest.raises(UsageError, match="has noise of its own"):
+        backend("ibm:fake_one", shots=10, noise="bit-flip:0.1")
+    with pytest.raises(UsageError, match="name the device"):
+        backend("ibm:", shots=10)
+
+
+def test_more_wires_than_qubits(ibm):
+    wide = quanvolutional_filter("random(wires=9)")
+    with pytest.raises(UsageError, match="9 wires does not fit 'ibm:fake_one', which has 5 qubits"):
+        ibm().run(wide, np.zeros((1, 9)))
+
+
+def test_a_job_that_the_service_refuses_names_the_reason(ibm, fake_runtime):
+    device = ibm()
+    fake_runtime.faults["submit"] = [hidden(400)]
+    with pytest.raises(UsageError, match="sending a job: Failed to run program: 400"):
+        run(device)
+    assert [job.job_id for job in device.store.jobs()] == [None]
+
+
+def test_backends_are_values_without_credentials(ibm):
+    device = ibm(options={"resilience_level": 1})
+    assert device == ibm(options='{"resilience_level": 1}')
+    assert pickle.loads(pickle.dumps(replace(device, patience=Patience()))) == device
+    assert hash(device) == hash(replace(device, patience=Patience(), store=JobStore()))
+    assert device.remembers
+    assert device.deterministic
