@@ -34,8 +34,9 @@ def test_what_is_tested_are_the_weights_of_the_best_epoch():
     arrays = trained(images=images, epochs=4, rates=[0.005], keep_weights=True)
     assert arrays["val_accuracy"][-1] < arrays["val_accuracy"].max()
     model = trained_model({"model": MODEL}, arrays)
-    digits = mnist(test=30)
-    scores = evaluate(model, (images.scaled(digits.test_images), digits.test_labels))
+    _, validation, test = ((images.scaled(x), y) for x, y in images.split(mnist()))
+    assert evaluate(model, validation)["accuracy"] == arrays["val_accuracy"].max()
+    scores = evaluate(model, test)
     assert arrays["test_accuracy"] == scores["accuracy"] == arrays["test.correct"].mean()
     assert arrays["best_epoch"] == arrays["val_accuracy"].argmax() + 1
 
