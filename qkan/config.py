@@ -135,7 +135,7 @@ def _is(value: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return any(value is c or (type(value) is type(c) and value == c) for c in get_args(hint))
     # A bool is an int to Python, but not to a reader of a configuration.
-    return type(value) is hint
+    return type(value) is (dict if get_origin(hint) is dict else hint)
 
 
 def _tuple(name: str, value: list[Any] | tuple[Any, ...], items: tuple[Any, ...]) -> Any:
