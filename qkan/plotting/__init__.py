@@ -10,14 +10,15 @@ from qkan.plotting.edge_network import EdgeCurves, plot_edge_network
 from qkan.plotting.harmonics import Harmonics, plot_harmonics
 from qkan.plotting.heat_maps import plot_heat_maps
 from qkan.plotting.network import plot_network
+from qkan.plotting.noise import plot_feature_errors
 from qkan.plotting.plateau import plot_gradient_variances
 from qkan.plotting.response import Response, plot_response
 from qkan.plotting.save import render
 from qkan.plotting.scaling import plot_scaling
 from qkan.plotting.seeds import plot_seeds
 from qkan.plotting.spectra import plot_spectra
-from qkan.plotting.tradeoff import Measured, plot_tradeoff
 from qkan.plotting.sweep import plot_sweep
+from qkan.plotting.tradeoff import Measured, plot_tradeoff
 
 __all__ = [
     "EdgeCurves",
@@ -30,6 +31,7 @@ __all__ = [
     "plot_curves",
     "plot_edge_functions",
     "plot_edge_network",
+    "plot_feature_errors",
     "plot_gradient_variances",
     "plot_harmonics",
     "plot_heat_maps",
@@ -38,7 +40,7 @@ __all__ = [
     "plot_scaling",
     "plot_seeds",
     "plot_spectra",
-    "plot_tradeoff",
     "plot_sweep",
+    "plot_tradeoff",
     "render",
 ]
