@@ -12,6 +12,7 @@ from __future__ import annotations
 __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS = {
+    "jets": "qkan.experiments.jets",
     "quanvolution": "qkan.experiments.quanvolution",
     "scipy-kan": "qkan.experiments.reproductions:SCIPY_KAN",
     "table-kan": "qkan.experiments.reproductions:TABLE_KAN",
@@ -20,5 +21,7 @@ EXPERIMENTS = {
     "cnn": "qkan.experiments.reproductions:CNN",
     "mlp": "qkan.experiments.reproductions:MLP",
     "mnist": "qkan.experiments.comparison",
+    "qkan-functions": "qkan.experiments.qkan_functions",
+    "qkan-mnist": "qkan.experiments.qkan_mnist",
 }
 """The module of every experiment, or ``module:name`` of what has ``Config``, ``run`` and a docstring."""

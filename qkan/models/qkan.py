@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
+from torch import nn
 
 from circuits import Circuit
 from circuits.backends import Backend
@@ -18,6 +19,9 @@ from qkan.layers.qkan.evaluation import Evaluation
 from qkan.layers.qkan.layer import Scale
 from qkan.layers.qkan.refinement import WeightMap
 from qkan.models.base import Chain, check_sizes, settled
+
+if TYPE_CHECKING:
+    from qkan.models.warm_start import EdgeFits
 
 __all__ = ["QKAN", "QKANConfig"]
 
@@ -119,6 +123,40 @@ class QKAN(Chain):
         self.config = config
         self.circuit = circuit
         self.in_features = config.sizes[0]
+        self.warm_start: tuple[EdgeFits, ...] = ()
+
+    @classmethod
+    def from_kan(cls, kan: nn.Module, edge: str | Circuit = "pz(depth=3)", **options: Any) -> QKAN:
+        """Return a network whose quantum edges follow the edges of a classical KAN, a start for training.
+
+        Every circuit is optimised, exactly and by itself; how close it came is in ``warm_start``, one
+        :class:`qkan.models.warm_start.EdgeFits` a layer. The residual shrinks as the degree grows.
+
+        Args:
+            kan: A chain of classical KAN layers of any kind, pruned or not; or one layer.
+            edge: The circuit on the edges.
+            options: ``x``: data, over whose range in every layer edges are fitted; or ``domain``, one range for all
+                layers; by default the layers' own domains. ``points`` (65): how many of a curve are compared.
+                ``starts`` (4) and ``iterations`` (50): of the optimisation. ``backend``, ``evaluate``, and settings of
+                :class:`QKANConfig`; ``base`` and ``input_range`` are those of the KAN by default. ``generator``
+                draws the starts.
+
+        Raises:
+            UsageError: If a layer is not a classical KAN layer, or mixes its inputs by a ``LayerNorm``.
+
+        Example:
+            >>> from qkan.models.kan import KAN
+            >>> kan = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
+            >>> model = QKAN.from_kan(kan, "pz(depth=4)", generator=torch.Generator().manual_seed(1))
+            >>> x = torch.rand(100, 2, generator=torch.Generator().manual_seed(2))
+            >>> bool((model[0](x) - kan[0](x)).abs().max() < 0.1)
+            True
+            >>> print(model.warm_start[0])
+            (2, 3) edges: residual rms ...
+        """
+        from qkan.models.warm_start import from_kan
+
+        return from_kan(kan, edge, **options)
 
     def refine(
         self, uploads: int = 1, *, edge: Circuit | None = None, weights: WeightMap | None = None

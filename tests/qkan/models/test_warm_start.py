@@ -1,0 +1,183 @@
+"""from_kan(): quantum edges that follow classical ones."""
+
+import pytest
+import torch
+from torch import nn
+
+from circuits import UsageError
+from qkan.layers.qkan import QuantumKANLayer
+from qkan.models import KAN, MLP, QKAN, HybridKAN, SineKAN, load
+from qkan.models.edge_sizes import edge_values, evaluation, layer_inputs
+
+DOUBLE = {"dtype": torch.float64}
+
+
+def seeded(kind, *args, **options):
+    return kind(*args, generator=torch.Generator().manual_seed(0), **{**DOUBLE, **options})
+
+
+def points(count=200, size=3):
+    x = torch.rand(count, size, generator=torch.Generator().manual_seed(1), **DOUBLE)
+    return 1.6 * x - 0.8
+
+
+def fitted(kan, edge="pz(depth=3)", **options):
+    options = {"starts": 2, "iterations": 24, "points": 33, **options}
+    return QKAN.from_kan(kan, edge, generator=torch.Generator().manual_seed(2), **options)
+
+
+def relative(fits):
+    return float(fits.rms.square().sum().sqrt() / fits.spread.square().sum().sqrt())
+
+
+KANS = {
+    "bspline": lambda: seeded(KAN, [3, 2, 1]),
+    "biased": lambda: seeded(KAN, [3, 2, 1], bias=True, extrapolation="clamp", base="tanh"),
+    "batch": lambda: seeded(KAN, [3, 2, 1], normalization="batch"),
+    "tanh": lambda: seeded(KAN, [3, 2, 1], normalization="tanh"),
+    "sine": lambda: seeded(SineKAN, [3, 2, 1]),
+    "chebyshev, rbf": lambda: seeded(HybridKAN, [3, 2, 1], layers=("chebyshev", "rbf")),
+    "fourier": lambda: seeded(HybridKAN, [3, 2, 1], layers="fourier(degree=3)"),
+}
+
+
+@pytest.mark.parametrize("name", KANS)
+def test_the_network_follows_every_kind_of_kan(name):
+    kan, x = KANS[name](), points()
+    kan(x)  # moves running statistics
+    model = fitted(kan, "pz(depth=4)", x=x).eval()
+    wanted = kan.eval()(x)
+    assert model.config.sizes == (3, 2, 1)
+    error = (model(x) - wanted).square().mean().sqrt() / wanted.std()
+    assert float(error.detach()) < 0.1
+    for layer, fits, inputs in zip(
+        model,
+        model.warm_start,
+        layer_inputs(kan, dict(kan.named_children()), x).values(),
+        strict=True,
+    ):
+        assert relative(fits) < 0.05
+        torch.testing.assert_close(fits.lower, inputs.amin(0))
+        torch.testing.assert_close(fits.upper, inputs.amax(0))
+        assert layer.circuit.name == "pz(depth=4)"
+
+
+@pytest.mark.parametrize("scale", ["per-input", "per-edge", "fixed"])
+def test_what_is_reported_is_what_is_there(scale):
+    kan = seeded(KAN, [3, 2], bias=True)
+    with torch.no_grad():
+        kan[0].bias.copy_(torch.tensor([0.5, -1.0]))
+    model = fitted(kan, "rpz", scale=scale)
+    (fits,) = model.warm_start
+    x = torch.linspace(-1, 1, 33, **DOUBLE).unsqueeze(1).expand(-1, 3)
+    residual = edge_values(model[0], x) - edge_values(kan[0], x)
+    # Constants that belong to no edge are in the offset.
+    lost = residual - residual.mean(0)
+    assert bool((lost.square().mean(0).sqrt() <= fits.rms + 1e-9).all())
+    assert bool((fits.max >= fits.rms).all())
+    bound = fits.max.sum(0)
+    assert bool(((model(x) - kan(x)).abs() <= bound + 1e-9).all())
+
+
+@pytest.mark.parametrize("scale", ["per-input", "per-edge"])
+def test_a_networks_own_functions_are_recovered(scale):
+    source = seeded(QKAN, [3, 4, 2], scale=scale, edge="pz(depth=2)")
+    twin = source.to_classical()
+    model = fitted(twin, "pz(depth=2)", scale=scale, starts=6, iterations=40)
+    for fits in model.warm_start:
+        share = fits.rms / fits.spread
+        assert float(share.median()) < 1e-6
+        assert float(share.max()) < 1e-2
+    x = points()
+    torch.testing.assert_close(model(x), source(x), rtol=0, atol=0.05)
+
+
+def test_the_residual_shrinks_with_depth():
+    kan = seeded(KAN, [2, 2])
+    shares = [relative(fitted(kan, f"pz(depth={d})").warm_start[0]) for d in (1, 2, 4, 6)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] < 0.1 * shares[0]
+
+
+def test_pruned_edges_stay_pruned():
+    kan, x = seeded(KAN, [3, 6, 2]), points()
+    kan.prune(x, fraction=0.6)
+    model = fitted(kan, "pz(depth=4)", x=x)
+    assert model.config.sizes == kan.config.sizes
+    assert all(torch.equal(q.kept_edges, k.kept_edges) for q, k in zip(model, kan, strict=True))
+    torch.testing.assert_close(model(x), kan(x), rtol=0, atol=0.15)
+    assert all(
+        bool((f.rms[~q.kept_edges] == 0).all())
+        for f, q in zip(model.warm_start, model, strict=True)
+    )
+
+
+@pytest.mark.parametrize("options", [{"weight": False}, {"bias": False}, {"base": None}])
+def test_parts_that_are_off_stay_off(options, tmp_path):
+    kan = seeded(KAN, [3, 2])
+    model = fitted(kan, "pz(depth=2)", **options)
+    ((name, value),) = options.items()
+    assert getattr(model.config, name) == value
+    x = torch.linspace(-1, 1, 33, **DOUBLE).unsqueeze(1).expand(-1, 3)
+    difference = (model(x) - kan(x)).abs()
+    assert bool((difference <= model.warm_start[0].max.sum(0) + 1e-9).all())
+    if options != {"base": None}:
+        model.save(tmp_path / "model")
+        assert torch.equal(load(tmp_path / "model")(x), model(x))
+
+
+def test_one_seed_one_network_and_no_other_randomness():
+    kan = seeded(KAN, [2, 2])
+    before = torch.get_rng_state()
+    first, second = (fitted(kan, "pz(depth=1)") for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
+
+
+def test_single_precision_layers_and_mode():
+    layer = seeded(HybridKAN, [3, 2], layers="rbf", dtype=torch.float32).eval()[0]
+    model = fitted(layer)
+    assert model.dtype == torch.float32
+    assert not model.training
+    assert model(points().float()).shape == (200, 2)
+
+
+def test_ranges_come_from_a_domain_or_from_data():
+    kan = seeded(KAN, [2, 1])
+    wide = fitted(kan, domain=(-3.0, 2.0)).warm_start[0]
+    assert (float(wide.lower[0]), float(wide.upper[0])) == (-3, 2)
+    x = torch.tensor([[0.0, 0.5], [0.4, 0.5]], **DOUBLE)  # the second input never changes
+    narrow = fitted(kan, x=x).warm_start[0]
+    torch.testing.assert_close(narrow.upper - narrow.lower, torch.tensor([0.4, 1.0], **DOUBLE))
+
+
+def test_own_ranges_of_inputs():
+    kan, x = seeded(KAN, [3, 2]), points()
+    model = fitted(kan, "pz(depth=5)", x=x, input_range="standardise").eval()
+    torch.testing.assert_close(model[0].input_range.running_mean, x.mean(0))
+    torch.testing.assert_close(model(x), kan(x), rtol=0, atol=0.05)
+    with evaluation(model):
+        torch.testing.assert_close(fitted(kan, input_range="arccos")(x), kan(x), rtol=0, atol=0.2)
+    with pytest.raises(UsageError, match="needs data here"):
+        fitted(kan, input_range="standardise")
+
+
+@pytest.mark.parametrize(
+    ("kan", "options", "message"),
+    [
+        (lambda: MLP([2, 1]), {}, "MLP holds Linear"),
+        (nn.Sequential, {}, "Sequential holds none"),
+        (lambda: nn.Sequential(QuantumKANLayer(2, 1)), {}, "holds QuantumKANLayer"),
+        (lambda: KAN([2, 1], normalization="layer"), {}, "mixes the inputs"),
+        (lambda: KAN([2, 1]), {"points": 2}, "points must be an integer of at least 5"),
+        (lambda: KAN([2, 1]), {"starts": 0}, "starts must be"),
+        (lambda: KAN([2, 1]), {"domain": (1, -1)}, "min < max"),
+        (lambda: KAN([2, 1]), {"domain": (0, 1), "x": torch.zeros(1, 2)}, "not both"),
+        (lambda: KAN([2, 1]), {"x": torch.full((1, 2), torch.nan)}, "NaN"),
+        (lambda: KAN([2, 1]), {"x": torch.zeros(0, 2)}, "at least one sample"),
+        (lambda: KAN([2, 1]), {"scael": "fixed"}, "did you mean 'scale'"),
+    ],
+)
+def test_mistakes_are_named(kan, options, message):
+    with pytest.raises(UsageError, match=message):
+        fitted(kan(), **options)
