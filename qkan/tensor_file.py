@@ -22,11 +22,21 @@ from torch import Tensor
 from circuits.errors import UsageError
 from qkan.cache.files import write_whole
 
-__all__ = ["DamagedFileError", "TensorFile", "read_tensor_file", "write_tensor_file"]
+__all__ = [
+    "DamagedFileError",
+    "OtherFormatError",
+    "TensorFile",
+    "read_tensor_file",
+    "write_tensor_file",
+]
 
 
 class DamagedFileError(UsageError):
-    """A file that is not whole, or not what its name promises."""
+    """A file that cannot be read, or of which something was changed or is missing."""
+
+
+class OtherFormatError(UsageError):
+    """A readable file that holds something else."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ def read_tensor_file(path: str | Path, format: str) -> TensorFile:
 
     Raises:
         FileNotFoundError: If it is not there.
-        DamagedFileError: If it is not a whole, unchanged file of that format.
+        DamagedFileError: If it is not a whole, unchanged safetensors file.
+        OtherFormatError: If it is one of another format.
     """
     path = Path(path)
     if not path.exists():
@@ -86,7 +97,7 @@ def read_tensor_file(path: str | Path, format: str) -> TensorFile:
         raise DamagedFileError(f"{path} is not a whole safetensors file: {error}") from error
     if texts.get("format") != format:
         found = repr(texts["format"]) if "format" in texts else "a file of another program"
-        raise DamagedFileError(f"{path} is {found}, not {format!r}")
+        raise OtherFormatError(f"{path} is {found}, not {format!r}")
     if texts.get("sha256") != _seal(texts, tensors):
         raise DamagedFileError(f"{path} is damaged: its content and its checksum differ")
     return TensorFile(json.loads(texts["facts"]), tensors)

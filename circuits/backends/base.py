@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,9 @@ class Backend(ABC):
     Raises:
         UsageError: If shots are not a positive integer or the seed is not a natural number.
     """
+
+    paid: ClassVar[bool] = False
+    """Whether somebody is charged for what runs here; then the command line asks first."""
 
     name: str
     shots: int | None = None

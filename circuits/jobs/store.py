@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ import platformdirs
 from circuits.errors import UsageError
 
 __all__ = ["Job", "JobStore"]
+
+_log = logging.getLogger(__name__)
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -131,14 +134,20 @@ class JobStore:
         ]  # fmt: skip
 
     def result(self, key: str) -> npt.NDArray[np.float64] | None:
-        """Return a finished job's values, or None."""
+        """Return a finished job's values, or None; None, too, if they are damaged."""
         if not self.path.exists():
             return None
         with self._open() as database:
             row = database.execute("SELECT result FROM jobs WHERE key = ?", (key,)).fetchone()
         if row is None or row[0] is None:
             return None
-        values: npt.NDArray[np.float64] = np.load(io.BytesIO(row[0]), allow_pickle=False)
+        try:
+            values: npt.NDArray[np.float64] = np.load(io.BytesIO(row[0]), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            _log.warning(
+                "the kept result of job %s is damaged (%s): it is fetched again", key, error
+            )
+            return None
         return values
 
     def finish(self, key: str, values: npt.NDArray[np.float64]) -> None:

@@ -6,6 +6,7 @@ Everything here but :func:`plot` returns arrays; ``qkan.plotting`` draws them.
 from __future__ import annotations
 
 from qkan.analysis.attribution import attribution
+from qkan.analysis.connections import connection_strengths, learned_curves
 from qkan.analysis.curves import edge_curves, edge_strengths
 from qkan.analysis.expressivity import coefficient_cloud, random_cloud, reachable_dimension
 from qkan.analysis.gradients import GradientVariance, gradient_variance, gradient_variances
@@ -21,6 +22,7 @@ __all__ = [
     "SymbolicFit",
     "attribution",
     "coefficient_cloud",
+    "connection_strengths",
     "edge_curves",
     "edge_spectrum",
     "edge_strengths",
@@ -28,6 +30,7 @@ __all__ = [
     "fit_formulas",
     "gradient_variance",
     "gradient_variances",
+    "learned_curves",
     "plot",
     "random_cloud",
     "reachable_dimension",

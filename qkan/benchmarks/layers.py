@@ -1,7 +1,9 @@
 """Train steps of the KAN layers against an MLP of the same widths.
 
 A step is: forward, loss, backward, and Adam. The floor beside a KAN is the step of its matrix
-product alone: as many coefficients, multiplied with the inputs themselves instead of bases.
+product alone: as many coefficients, multiplied with the inputs themselves instead of bases. For the
+sines, whose frequencies are trained, it is that of the product and of sines of the inputs, with
+their derivative.
 The notebook's table-spline step stands beside ours, with its Python loop over the units.
 """
 
@@ -45,6 +47,16 @@ class _ProductLayer(nn.Module):
         return x.unsqueeze(-1).expand(-1, -1, self.num_basis).flatten(1) @ self.weight
 
 
+class _SineProductLayer(_ProductLayer):
+    """The same with sines of the inputs, and a gradient that reaches what is inside of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        angles = x.unsqueeze(-1).expand(-1, -1, self.num_basis).flatten(1)
+        if not angles.requires_grad:
+            angles.requires_grad_()
+        return torch.sin(angles) @ self.weight
+
+
 def layer_cases(widths: list[int], batch: int) -> list[tuple[str, Callable[[], object]]]:
     """Return the names and train steps at one setting."""
     generator = torch.Generator().manual_seed(0)
@@ -62,7 +74,7 @@ def layer_cases(widths: list[int], batch: int) -> list[tuple[str, Callable[[], o
         "MLP": stack(linear),
         "B-spline product alone": stack(lambda m, n, _: _ProductLayer(m, n, _GRID + _DEGREE + 1)),
         "B-spline": stack(lambda m, n, _: BSplineKANLayer(m, n, _GRID, _DEGREE)),
-        "sine product alone": stack(lambda m, n, _: _ProductLayer(m, n, _SINES)),
+        "sine product alone": stack(lambda m, n, _: _SineProductLayer(m, n, _SINES)),
         "sine": stack(lambda m, n, depth: SineKANLayer(m, n, _SINES, first=depth == 0)),
         "Fourier, degree 4": stack(lambda m, n, _: FourierKANLayer(m, n, 4)),
         "Chebyshev, degree 4": stack(lambda m, n, _: ChebyshevKANLayer(m, n, 4)),

@@ -12,6 +12,7 @@ import typer
 __all__ = ["bench"]
 
 BENCHMARKS = {
+    "backends": "qkan.benchmarks.backends",
     "layers": "qkan.benchmarks.layers",
     "qkan": "qkan.benchmarks.qkan",
     "quanvolution": "qkan.benchmarks.quanvolution",

@@ -12,7 +12,20 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import backends, bench, cache, circuits, draw, inspect, jets, reproduce
+from qkan.cli import (
+    backends,
+    bench,
+    cache,
+    circuits,
+    cost,
+    draw,
+    export,
+    inspect,
+    jets,
+    jobs,
+    reproduce,
+    sweep,
+)
 
 __all__ = ["app", "main"]
 
@@ -23,9 +36,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cache, jets):
+for module in (reproduce, cost, cache, jets, jobs):
     app.add_typer(module.app)
-for command in (bench.bench, circuits.circuits, draw.draw, inspect.inspect, backends.backends):
+for command in (
+    bench.bench,
+    circuits.circuits,
+    draw.draw,
+    export.export,
+    inspect.inspect,
+    sweep.sweep,
+    backends.backends,
+):
     app.command()(command)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from qkan.cli.costs import confirm
 from qkan.experiments import EXPERIMENTS
 
-__all__ = ["app"]
+__all__ = ["add_experiment", "app"]
 
 app = typer.Typer(
     name="reproduce", help="Run an experiment and write its report.", no_args_is_help=True
@@ -26,6 +28,7 @@ _PLACES: dict[str, tuple[Any, str]] = {
     "cache_dir": (Path, "Where results of circuits are kept (QKAN_CACHE)."),
     "workers": (int, "Processes that share the work (1)."),
     "scheduler": (str, "A Dask scheduler that spreads it, such as tcp://HOST:8786."),
+    "yes": (bool, "Do not ask before circuits are run that are paid for."),
 }
 
 
@@ -43,21 +46,35 @@ def _option(name: str, kind: Any, text: str) -> inspect.Parameter:
     )
 
 
-def _add(experiment: str, module_name: str) -> None:
-    """Register the command of one experiment, with one option a setting."""
-    module = import_module(module_name)
+def add_experiment(
+    target: typer.Typer,
+    experiment: str,
+    action: Callable[[Any, dict[str, Any]], None],
+    places: Mapping[str, tuple[Any, str]],
+) -> None:
+    """Register the command of one experiment, with one option a setting.
+
+    Args:
+        target: The group of commands.
+        experiment: A name in ``EXPERIMENTS``.
+        action: What to do with the experiment and the options that were given.
+        places: More options: their type and their help.
+    """
+    module_name, _, attribute = EXPERIMENTS[experiment].partition(":")
+    module: Any = import_module(module_name)
+    module = getattr(module, attribute) if attribute else module
     kinds = get_type_hints(module.Config)
     settings = {f.name: f for f in dataclasses.fields(module.Config)}
 
     def command(**given: Any) -> None:
         chosen = {name: value for name, value in given.items() if value is not None}
-        _run(module, chosen)
+        action(module, chosen)
 
     options = [_option(n, kinds[n], _text(f)) for n, f in settings.items()]
-    options += [_option(name, kind, text) for name, (kind, text) in _PLACES.items()]
+    options += [_option(name, kind, text) for name, (kind, text) in places.items()]
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     command.__annotations__ = {option.name: option.annotation for option in options}
-    app.command(experiment, help=module.__doc__)(command)
+    target.command(experiment, help=module.__doc__)(command)
 
 
 def _text(setting: dataclasses.Field[Any]) -> str:
@@ -77,7 +94,7 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     from qkan.experiments.run_folder import RunFolder
     from qkan.progress import Progress
 
-    out, resume, file, data_dir, cache_dir, workers, scheduler = (
+    out, resume, file, data_dir, cache_dir, workers, scheduler, yes = (
         given.pop(name, None) for name in _PLACES
     )
     settings: dict[str, Any] = {}
@@ -89,6 +106,8 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     try:
         with executor(scheduler, workers) as spread:
             places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr(), spread)
+            if not yes:
+                confirm(module, config, places)
             folder = module.run(config, places)
     except KeyboardInterrupt as stop:
         # Caught here, for Typer forgets the interrupt and with it how to go on.
@@ -98,5 +117,5 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     typer.echo(folder.summary())
 
 
-for _experiment, _module in EXPERIMENTS.items():
-    _add(_experiment, _module)
+for _experiment in EXPERIMENTS:
+    add_experiment(app, _experiment, _run, _PLACES)

@@ -99,6 +99,11 @@ class Images:
             return f"{self.validation:,} validation images"
         return f"the {self.test:,} test images"
 
+    def scaled(self, images: Tensor) -> Tensor:
+        """Return 8-bit images as float32 in the range of ``pixels``."""
+        unit = images.float() / 255
+        return unit if self.pixels == "unit" else 2 * unit - 1
+
     def split(self, digits: MNIST) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images and labels to learn from, to choose the epoch by, and to test on."""
         n, m, k = self.train, self.validation, self.test

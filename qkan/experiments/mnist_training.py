@@ -11,7 +11,7 @@ A study's arms are made by :func:`arm`, its tasks done by :func:`train_on_mnist`
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,9 +25,12 @@ from qkan.config import from_mapping
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
 from qkan.models import make
-from qkan.training import TrainingConfig, evaluate, fit, predict
+from qkan.models.base import Model
+from qkan.training import History, TrainingConfig, evaluate, fit, predict
 
 __all__ = ["arm", "train_on_mnist"]
+
+Data = tuple[Tensor, Tensor]
 
 _TIMED_IMAGES, _TIMES = 1000, 5
 
@@ -37,6 +40,7 @@ def arm(
     training: Mapping[str, Any],
     images: Images,
     *,
+    rates: Sequence[float] = (),
     keep_weights: bool = False,
 ) -> dict[str, Any]:
     """Return the settings of one arm, which are wrong here rather than in a worker.
@@ -45,6 +49,7 @@ def arm(
         model: The model's configuration, with its ``kind``.
         training: Settings of :class:`qkan.training.TrainingConfig`, without a seed.
         images: What it is trained on, and the protocol.
+        rates: Learning rates to choose from; by default the one of ``training``.
         keep_weights: Whether the weights of seed 0 are kept, as ``weights.NAME``.
 
     Raises:
@@ -56,11 +61,13 @@ def arm(
         {'epochs': 2}
     """
     make(model, generator=torch.Generator())
-    from_mapping(TrainingConfig, training)
+    for config in _configs(training, rates):
+        from_mapping(TrainingConfig, config)
     return {
         "model": dict(model),
         "training": dict(training),
         "images": images.settings,
+        "rates": list(rates),
         "keep_weights": keep_weights,
     }
 
@@ -71,49 +78,49 @@ def train_on_mnist(
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     images: Mapping[str, Any],
+    rates: Sequence[float] = (),
     keep_weights: bool = False,
     data_dir: Path | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Train a model from one seed, and look at the test images as the protocol has it.
 
     After every epoch the accuracy is measured on the validation images, where there are any (our protocol), else on
-    the test images (the notebook's). The weights of the best epoch are tested. The seed draws the initial weights,
-    the order of the images and dropout. Times are CPU time of this process.
+    the test images (the notebook's). The weights of the best epoch are tested; of several learning rates, those of the
+    rate with the best epoch. The seed draws the initial weights, the order of the images and dropout. Times are CPU
+    time of this process.
 
     Args:
         seed: The seed.
         model: See :func:`arm`.
         training: See :func:`arm`.
         images: See :class:`Images`.
+        rates: See :func:`arm`.
         keep_weights: See :func:`arm`.
         data_dir: Where all of MNIST is.
 
     Returns:
-        The metrics ``test_accuracy``, ``test_loss``, ``best_epoch`` (from 1), ``parameters``, ``train_seconds`` (the
-        epochs and the looks after them) and ``inference_us`` (an image, in batches of 1,000); and the curves
-        ``train_loss``, ``val_loss``, ``val_accuracy`` and ``learning_rate``.
+        The metrics ``test_accuracy``, ``test_loss``, ``best_epoch`` (from 1), ``rate`` (the first epoch's),
+        ``parameters``, ``train_seconds`` (the epochs and the looks after them, at one rate) and ``inference_us`` (an
+        image, in batches of 1,000); the curves ``train_loss``, ``val_loss``, ``val_accuracy`` and ``learning_rate``;
+        and ``test.correct``, one value an image.
     """
     chosen = Images(**images)
     digits = mnist(full=chosen.full, data_dir=data_dir, download=False)
-    train, validation, test = (
-        (_pixels(x, chosen.pixels), y) for x, y in chosen.split(digits)
-    )
-    config = from_mapping(
-        TrainingConfig,
-        {**training, "seed": seed, "monitor": "val_accuracy", "restore_best": True},
-    )
-    net = make(model, generator=torch.Generator().manual_seed(seed))
-    started = time.process_time()
-    history = fit(net, train, validation, config)
-    seconds = time.process_time() - started
+    train, validation, test = ((chosen.scaled(x), y) for x, y in chosen.split(digits))
+    runs = [_train(seed, model, config, train, validation) for config in _configs(training, rates)]
+    # The first of equals: a tie must not depend on anything else.
+    net, history, seconds = max(runs, key=lambda run: run[1].val_accuracy.max())
     scores = evaluate(net, test)
+    correct = predict(net, test[0]).argmax(dim=1) == test[1]
     results = {
         "test_accuracy": np.array(scores["accuracy"]),
         "test_loss": np.array(scores["loss"]),
         "best_epoch": np.array(history.best_epoch + 1),
+        "rate": np.array(history.learning_rate[0]),
         "parameters": np.array(net.num_parameters),
         "train_seconds": np.array(seconds),
         "inference_us": np.array(_microseconds(net, test[0][:_TIMED_IMAGES])),
+        "test.correct": correct.numpy(),
     }
     for name in ("train_loss", "val_loss", "val_accuracy", "learning_rate"):
         results[name] = history[name]
@@ -123,9 +130,20 @@ def train_on_mnist(
     return results
 
 
-def _pixels(images: Tensor, kind: str) -> Tensor:
-    unit = images.float() / 255
-    return unit if kind == "unit" else 2 * unit - 1
+def _configs(training: Mapping[str, Any], rates: Sequence[float]) -> list[dict[str, Any]]:
+    return [{**training, "learning_rate": rate} for rate in rates] or [dict(training)]
+
+
+def _train(
+    seed: int, model: Mapping[str, Any], settings: Mapping[str, Any], train: Data, validation: Data
+) -> tuple[Model, History, float]:
+    """Return the model with the weights of its best epoch, and the CPU seconds that it took."""
+    protocol = {"seed": seed, "monitor": "val_accuracy", "restore_best": True}
+    config = from_mapping(TrainingConfig, {**settings, **protocol})
+    net = make(model, generator=torch.Generator().manual_seed(seed))
+    started = time.process_time()
+    history = fit(net, train, validation, config)
+    return net, history, time.process_time() - started
 
 
 def _microseconds(net: nn.Module, images: Tensor) -> float:

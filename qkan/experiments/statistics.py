@@ -11,7 +11,14 @@ from scipy import stats
 
 from circuits.errors import UsageError
 
-__all__ = ["Interval", "Summary", "mean_interval", "paired_difference", "prediction_interval"]
+__all__ = [
+    "Interval",
+    "Summary",
+    "crossed_interval",
+    "mean_interval",
+    "paired_difference",
+    "prediction_interval",
+]
 
 
 @dataclass(frozen=True)
@@ -115,10 +122,52 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) 
     return mean_interval(a - b, level)
 
 
+def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    r"""Return an interval for the mean over further seeds *and* further images.
+
+    .. math:: \bar x \pm t_{\nu,(1+\mathrm{level})/2} \sqrt{s_{\text{seeds}}^2 / S + s_{\text{images}}^2 / N}
+
+    with the variances of the means of seeds (rows) and of images (columns), and Satterthwaite's degrees of freedom
+    :math:`\nu`. Each of the two holds the variance of single values once more, so the interval is rather too wide than
+    too narrow. An interval over seeds alone would say nothing of other test images.
+
+    Args:
+        values: One value a seed and image: whether it is classified correctly, or the difference of two models.
+        level: The probability to cover the mean.
+
+    Shape:
+        ``(S, N)``, at least 2 of each.
+
+    References:
+        A. Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1 (2007), doi:10.1214/07-AOAS122;
+        F. Satterthwaite, Biometrics Bull. 2 (1946), doi:10.2307/3002019.
+
+    Example:
+        >>> interval = crossed_interval([[1, 1, 0, 1], [1, 0, 0, 1]])
+        >>> interval.estimate
+        0.625
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 2 or min(array.shape) < 2:
+        raise UsageError(f"expected (seeds, images), 2 or more of each, got shape {array.shape}")
+    rows, columns = _finite(array.mean(axis=1), least=2), _finite(array.mean(axis=0), least=2)
+    parts = [(means.var(ddof=1) / len(means), len(means) - 1) for means in (rows, columns)]
+    variance = sum(part for part, _ in parts)
+    if not variance:
+        return Interval.around(float(array.mean()), 0.0, level)
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    half = _quantile(freedom, level) * math.sqrt(variance)
+    return Interval.around(float(array.mean()), float(half), level)
+
+
 def _student(array: NDArray[np.float64], level: float) -> float:
+    return _quantile(len(array) - 1, level)
+
+
+def _quantile(freedom: float, level: float) -> float:
     if not 0 < level < 1:
         raise UsageError(f"expected a level between 0 and 1, got {level}")
-    return float(stats.t.ppf((1 + level) / 2, len(array) - 1))
+    return float(stats.t.ppf((1 + level) / 2, freedom))
 
 
 def _finite(values: ArrayLike, least: int) -> NDArray[np.float64]:

@@ -8,24 +8,19 @@ A layer brings its ``basis``; the sum over inputs and basis functions is then on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from circuits.errors import UsageError, unknown_name
+from qkan.layers.base_functions import BASE_FUNCTIONS
+from qkan.layers.checks import require_samples
 from qkan.layers.initialization import variance_preserving_
 from qkan.layers.normalization import input_normalization
+from qkan.layers.precision import without_autocast
 from qkan.layers.prunable import PrunableLayer, axes_with
 
 __all__ = ["KANLayer", "check_domain", "check_size", "inclusive_clamp"]
-
-_BASES: dict[str, Callable[[Tensor], Tensor]] = {
-    "silu": functional.silu,
-    "tanh": torch.tanh,
-    "identity": lambda x: x,
-}
 
 
 class KANLayer(PrunableLayer, ABC):
@@ -76,8 +71,8 @@ class KANLayer(PrunableLayer, ABC):
         self.in_features = check_size("in_features", in_features)
         self.out_features = check_size("out_features", out_features)
         self._domain = check_domain(domain)
-        if base is not None and base not in _BASES:
-            raise unknown_name("base", base, _BASES)
+        if base is not None and base not in BASE_FUNCTIONS:
+            raise unknown_name("base", base, BASE_FUNCTIONS)
         self.base = base
         self.normalization = input_normalization(
             normalization, in_features, device=device, dtype=dtype
@@ -141,13 +136,14 @@ class KANLayer(PrunableLayer, ABC):
         """Return the fixed part of the edge functions at ``x``, before its weights."""
         if self.base is None:
             raise UsageError("this layer has no base function; make it with base='silu', say")
-        return _BASES[self.base](x)
+        return BASE_FUNCTIONS[self.base](x)
 
     def features(self, x: Tensor) -> Tensor:
         """Return what ``weight`` multiplies: each sample's bases, then its base functions."""
         values = self.basis(x).flatten(1)
         return values if self.base is None else torch.cat([values, self.base_function(x)], dim=1)
 
+    @without_autocast
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges, ``(*, in_features) -> (*, out_features)``."""
         features = self.features(self._samples(input))
@@ -173,16 +169,7 @@ class KANLayer(PrunableLayer, ABC):
 
     def _samples(self, input: Tensor) -> Tensor:
         """Check the input, flatten its leading dimensions and normalise it."""
-        if input.ndim == 0 or input.shape[-1] != self.in_features:
-            raise UsageError(
-                f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), "
-                f"got {tuple(input.shape)}; the last dimension must be in_features"
-            )
-        if input.dtype != self.weight.dtype:
-            raise UsageError(
-                f"{type(self).__name__}: expected {self.weight.dtype}, the layer's dtype, "
-                f"got {input.dtype}; convert the input or the layer with .to(dtype)"
-            )
+        require_samples(input, self.in_features, self.weight.dtype, type(self).__name__)
         x = input.reshape(-1, self.in_features)
         return x if self.normalization is None else self.normalization(x)
 

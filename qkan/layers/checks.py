@@ -17,6 +17,7 @@ __all__ = [
     "require_circuit",
     "require_finite",
     "require_floating",
+    "require_samples",
     "require_tensor",
     "whole",
 ]
@@ -48,6 +49,20 @@ def require_floating(x: Tensor, who: str) -> None:
     """Refuse tensors that hold no real numbers of at least 32 bits; simulators have no half precision."""
     if x.dtype not in _REAL:
         raise UsageError(f"{who} expects float32 or float64, {x.dtype} arrived; use x.float()")
+
+
+def require_samples(x: Tensor, in_features: int, dtype: torch.dtype, who: str) -> None:
+    """Refuse what has no samples of ``in_features`` numbers of a layer's dtype."""
+    if x.ndim == 0 or x.shape[-1] != in_features:
+        raise UsageError(
+            f"{who}: expected an input of shape (..., {in_features}), got {tuple(x.shape)}; "
+            "the last dimension must be in_features"
+        )
+    if x.dtype != dtype:
+        raise UsageError(
+            f"{who}: expected {dtype}, the layer's dtype, got {x.dtype}; "
+            "convert the input or the layer with .to(dtype)"
+        )
 
 
 def require_finite(x: Tensor, who: str) -> None:

@@ -93,6 +93,9 @@ class Chain(Model, nn.Sequential):
     Shape:
         - Input: ``(*, in_features)``, or images ``(N, C, H, W)`` with C H W = in_features.
         - Output: ``(*, out_features)``.
+
+    Raises:
+        UsageError: If an input has another shape or dtype.
     """
 
     in_features: int
@@ -111,12 +114,26 @@ class Chain(Model, nn.Sequential):
         image = len(shape) == 4 and shape[-1] != self.in_features
         if image and math.prod(shape[1:]) == self.in_features:
             input = input.flatten(1)
+        self._check(input)
         for layer in self:
             place = next(layer.parameters(), None)
             if place is not None and place.device != input.device:
                 input = input.to(place.device)
             input = layer(input)
         return input
+
+    def _check(self, input: Tensor) -> None:
+        if input.ndim == 0 or input.shape[-1] != self.in_features:
+            raise UsageError(
+                f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), or "
+                f"images with as many pixels, got {tuple(input.shape)}"
+            )
+        dtype = next(self.parameters()).dtype
+        if input.dtype != dtype:
+            raise UsageError(
+                f"{type(self).__name__}: expected {dtype}, the model's dtype, got {input.dtype}; "
+                "convert the input or the model with .to(dtype)"
+            )
 
 
 def settled(kind: type[C], config: object, settings: Mapping[str, Any]) -> C:

@@ -12,6 +12,7 @@ from qkan.plotting.fits import Fit, plot_fits
 from qkan.plotting.harmonics import Harmonics, plot_harmonics
 from qkan.plotting.heat_maps import plot_heat_maps
 from qkan.plotting.network import plot_network
+from qkan.plotting.noise import plot_feature_errors
 from qkan.plotting.plateau import plot_gradient_variances
 from qkan.plotting.response import Response, plot_response
 from qkan.plotting.save import render
@@ -19,6 +20,7 @@ from qkan.plotting.scaling import plot_scaling
 from qkan.plotting.scores import plot_scores
 from qkan.plotting.seeds import plot_seeds
 from qkan.plotting.spectra import plot_spectra
+from qkan.plotting.sweep import plot_sweep
 from qkan.plotting.tradeoff import Measured, plot_tradeoff
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "plot_edge_functions",
     "plot_edge_network",
     "plot_errors",
+    "plot_feature_errors",
     "plot_fits",
     "plot_gradient_variances",
     "plot_harmonics",
@@ -44,6 +47,7 @@ __all__ = [
     "plot_scores",
     "plot_seeds",
     "plot_spectra",
+    "plot_sweep",
     "plot_tradeoff",
     "render",
 ]

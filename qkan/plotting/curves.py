@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from qkan.plotting.style import METRIC_LABELS, arm_colors, arm_label, legend_below, subplots
@@ -38,13 +38,16 @@ def plot_curves(
             epochs = np.arange(1, values.shape[1] + 1)
             mean, sd = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1))
             color = colors[arm]
-            axes.plot(epochs, mean, color=color, linewidth=1.8, label=arm_label(arm))
+            marker = "o" if len(epochs) == 1 else None  # a line of one point is not seen
+            label = arm_label(arm)
+            axes.plot(epochs, mean, marker=marker, color=color, linewidth=1.8, label=label)
             lowest = values.min(axis=0) if metric.endswith("loss") else -np.inf
             axes.fill_between(
                 epochs, np.maximum(mean - sd, lowest), mean + sd, color=color, alpha=0.13, lw=0
             )
         axes.set_title(METRIC_LABELS.get(metric, metric))
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if metric.endswith("loss"):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

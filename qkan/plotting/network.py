@@ -19,7 +19,7 @@ from qkan.plotting.style import subplots
 __all__ = ["plot_network"]
 
 _MOST = 150
-_GAP = 1.1
+_GAP = 0.85
 _NAMED = 12
 
 Points = NDArray[np.float64]
@@ -56,10 +56,11 @@ def plot_network(
     """
     layers = [np.asarray(layer, dtype=np.float64) for layer in strengths]
     _check(layers, image)
-    figure, (axes,) = subplots(1, 1, (2.6 * len(layers) + 2.4, 4.8))
+    figure, (axes,) = subplots(1, 1, (3.4 * len(layers) + (3.6 if image else 1.0), 4.6))
     widths = [len(layers[0]), *(layer.shape[1] for layer in layers)]
     nodes = [_column(width, _GAP * index) for index, width in enumerate(widths)]
     if image is not None:
+        axes.set_aspect("equal")
         nodes[0] = _draw_image(axes, layers[0].sum(axis=1).reshape(image))
     counts = []
     for layer, (left, right) in zip(layers, pairwise(nodes), strict=True):
@@ -110,7 +111,7 @@ def _draw_image(axes: Axes, strength: Points) -> Points:
     x = (np.arange(width) + 0.5 - width) * side
     y = 0.5 + (np.arange(height) + 0.5 - height / 2) * side
     extent = (-width * side, 0.0, 0.5 + height * side / 2, 0.5 - height * side / 2)
-    axes.imshow(strength, cmap="Greys", extent=extent, aspect="auto", zorder=0, alpha=0.85)
+    axes.imshow(strength, cmap="Greys", extent=extent, aspect="equal", zorder=0, alpha=0.85)
     corners = [(extent[i], extent[j]) for i, j in ((0, 2), (1, 2), (1, 3), (0, 3), (0, 2))]
     axes.plot(*zip(*corners, strict=True), color="#BFBFBF", linewidth=0.8)
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)

@@ -23,11 +23,11 @@ _COLORS = {
     "mlp": "#262626",
     "cnn": "#009E73",
     "kan": "#0072B2",
-    "sine_kan": "#D55E00",
-    "scipy_kan": "#56B4E9",
-    "table_kan": "#E69F00",
+    "sinekan": "#882255",
+    "scipykan": "#56B4E9",
+    "tablekan": "#E69F00",
     "quanvolution": "#CC79A7",
-    "qkan": "#882255",
+    "qkan": "#332288",
 }
 _LABELS = {
     "quantum": "quantum filter",
@@ -35,12 +35,13 @@ _LABELS = {
     "no_entanglement": "no entanglement",
     "random_features": "random cosines",
     "linear": "linear",
+    "quanvolution": "quanvolution",
     "mlp": "MLP",
     "cnn": "CNN",
-    "kan": "KAN, B-splines",
-    "sine_kan": "SineKAN",
-    "scipy_kan": "SciPy KAN",
-    "table_kan": "table KAN",
+    "kan": "KAN",
+    "sinekan": "SineKAN",
+    "scipykan": "SciPy KAN",
+    "tablekan": "table KAN",
     "qkan": "QKAN",
 }
 _FURTHER = ("#CC79A7", "#E69F00", "#56B4E9", "#F0E442")

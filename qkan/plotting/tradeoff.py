@@ -13,6 +13,8 @@ from qkan.plotting.style import arm_colors, arm_label, legend_below, subplots
 __all__ = ["Measured", "plot_tradeoff"]
 
 _MARKERS = "osD^vP*X<>"
+_TICKS = 6
+"""Up to so many different costs each has its tick."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ def plot_tradeoff(
         if log:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
+        values = sorted({point.x for points in series.values() for point in points})
+        if len(values) <= _TICKS:
+            axes.set_xticks(values, [f"{value:g}" for value in values])
+            axes.minorticks_off()
         axes.set_xlabel(cost)
     figure.axes[0].set_ylabel(label)
     legend_below(figure, 3 * len(panels))

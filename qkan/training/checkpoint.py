@@ -6,8 +6,10 @@ it, ``NAME.previous``, until the next one is whole.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +18,15 @@ from typing import Any
 from torch import Tensor
 
 from circuits.errors import UsageError
-from qkan.tensor_file import DamagedFileError, TensorFile, read_tensor_file, write_tensor_file
+from qkan.tensor_file import (
+    DamagedFileError,
+    OtherFormatError,
+    TensorFile,
+    read_tensor_file,
+    write_tensor_file,
+)
 
-__all__ = ["CheckpointWarning", "pack", "read_newest", "unpack", "write"]
+__all__ = ["CheckpointWarning", "pack", "prepare", "read_newest", "unpack", "write"]
 
 _FORMAT = "hybrid-qkan training 1"
 _log = logging.getLogger(__name__)
@@ -49,10 +57,31 @@ def write(path: Path, facts: dict[str, Any], state: Any) -> None:
     write_tensor_file(path, _FORMAT, {"of": facts, "state": words}, tensors)
 
 
+def prepare(path: Path) -> None:
+    """Make sure, before a long training begins, that its checkpoints can be written.
+
+    What a writer that was killed left of the same checkpoint is removed.
+
+    Raises:
+        UsageError: If the path is a folder, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(f"the checkpoint is a file, but {path} is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for unfinished in path.parent.glob(f"{glob.escape(path.stem)}-????????.tmp"):
+            unfinished.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"checkpoints cannot be written to {path}: {error}") from error
+
+
 def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
     """Return the state in the newest checkpoint that is whole, or None if there is none.
 
-    A damaged one is reported by a :class:`CheckpointWarning`, which says what is done instead.
+    A damaged one is moved aside, to ``NAME.damaged``, and reported by a
+    :class:`CheckpointWarning`, which says what is done instead.
 
     Args:
         path: The file.
@@ -66,8 +95,15 @@ def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
             found = read_tensor_file(file, _FORMAT)
         except FileNotFoundError:
             continue
+        except OtherFormatError as error:
+            raise UsageError(f"{error}; choose another file for the checkpoint") from error
         except DamagedFileError as error:
-            warnings.warn(f"{error}; {_instead(path, file)}", CheckpointWarning, stacklevel=4)
+            aside = file.with_name(f"{file.name}.damaged")
+            os.replace(file, aside)
+            older = file == path and _previous(path).exists()
+            instead = "goes on from the epoch before" if older else "starts anew"
+            message = f"{error}. It was moved to {aside.name}; the training {instead}."
+            warnings.warn(message, CheckpointWarning, stacklevel=2)
             continue
         usable(found.facts["of"])
         _log.info("training goes on from %s", file)
@@ -118,10 +154,3 @@ def unpack(words: Any, file: TensorFile) -> Any:
 
 def _previous(path: Path) -> Path:
     return path.with_name(f"{path.name}.previous")
-
-
-def _instead(path: Path, damaged: Path) -> str:
-    previous = _previous(path)
-    if damaged == path and previous.exists():
-        return f"training goes on from {previous.name}, the epoch before"
-    return "training starts anew"

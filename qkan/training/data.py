@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from circuits.errors import UsageError
 
@@ -88,6 +89,13 @@ class Loader:
                 "every epoch, as a DataLoader does and a generator does not"
             )
 
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """The generators that a DataLoader and its sampler were given."""
+        parts = (self.source, getattr(self.source, "sampler", None))
+        found = {id(g): g for part in parts if (g := getattr(part, "generator", None)) is not None}
+        return [g for g in found.values() if isinstance(g, torch.Generator)]
+
     def steps(self, *_: object) -> int | None:
         """Return the number of batches where it is known."""
         return len(self.source) if isinstance(self.source, Sized) else None
@@ -109,6 +117,8 @@ def as_data(name: str, given: Any) -> Data:
     """
     if isinstance(given, Tensors | Loader):
         return given
+    if isinstance(given, TensorDataset):
+        given = given.tensors
     if isinstance(given, tuple | list) and given and all(isinstance(g, Tensor) for g in given):
         if not 2 <= len(given) <= 3:
             raise UsageError(
@@ -154,10 +164,11 @@ def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensors:
         return Tensors(x, y)
     if weights.shape != (len(x),):
         raise UsageError(f"weights are one number a sample, got shape {tuple(weights.shape)}")
-    mean = weights.double().mean()
+    weights = weights.double()
+    mean = weights.mean()
     if not mean > 0:
         raise UsageError(
-            f"the {name} weights sum to {float(weights.double().sum()):g}; single weights may be "
+            f"the {name} weights sum to {float(weights.sum()):g}; single weights may be "
             "negative, their sum must be positive"
         )
     return Tensors(x, y, (weights / mean).to(y.device))

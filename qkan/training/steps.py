@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from qkan.training.data import Batch, Data, Loader
 from qkan.training.evaluate import place_of
-from qkan.training.losses import Loss
+from qkan.training.losses import Loss, one_number
 from qkan.training.run import Run
 
 __all__ = ["Penalty", "Steps"]
@@ -56,7 +56,7 @@ class Steps:
             group["lr"] = rate
         run.model.train()
         started = time.perf_counter()
-        before = run.epoch * (data.steps(config.batch_size, config.drop_last) or 0)
+        steps = data.steps(config.batch_size, config.drop_last)
         losses, penalties, samples = torch.zeros(()), torch.zeros(()), 0
         batches = data.batches(config.batch_size, run.randomness.order, config.drop_last)
         for number, batch in enumerate(batches, 1):
@@ -70,7 +70,8 @@ class Steps:
                 penalties = penalties.to(penalty) + penalty * count
             if number % _LOOK == 0:
                 run.require_finite({"train_loss": float(losses) / samples})
-                advance(before + number, status=run.status(float(losses) / samples))
+                done = run.epoch if steps is None else run.epoch * steps + number
+                advance(done, status=run.status(float(losses) / samples))
         measured = {"train_loss": float(losses) / samples}
         if self.penalty is not None:
             measured["penalty"] = float(penalties) / samples
@@ -92,7 +93,7 @@ class Steps:
             loss = total = self.loss(outputs, self.loss.prepare(outputs, y), weights)
             penalty = None
             if self.penalty is not None:
-                penalty = self.penalty(self.run.model)
+                penalty = one_number("the penalty", self.penalty(self.run.model))
                 total = loss + penalty.to(loss.device)
             total.backward()  # type: ignore[no-untyped-call]
             if clip is not None:

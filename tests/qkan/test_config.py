@@ -1,10 +1,12 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import pytest
 
 from circuits.errors import UsageError
 from qkan.config import (
     as_mapping,
+    check,
     differences,
     from_mapping,
     from_toml,
@@ -57,3 +59,71 @@ def test_differences_name_what_changed():
         "shots: 5, now None",
         "full: False, now True",
     ]
+
+
+@dataclass(frozen=True)
+class Circle:
+    kind: ClassVar[str] = "circle"
+    radius: float
+
+    def __post_init__(self):
+        check(self)
+
+
+@dataclass(frozen=True)
+class Box:
+    kind: ClassVar[str] = "box"
+    corner: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    shape: Circle | Box
+    points: tuple[float, ...] = ()
+    pen: Literal["fine", "broad"] | None = None
+    frame: Box = field(default_factory=Box)
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [Drawing(Circle(2.0)), Drawing(Box((1, 2)), (0.5, 1.0), "fine", Box((3, 4)))],
+)
+def test_nested_configurations_are_tables(drawing):
+    assert from_toml(Drawing, to_toml(drawing)) == drawing
+    assert from_mapping(Drawing, as_mapping(drawing)) == drawing
+
+
+def test_a_users_toml():
+    text = 'points = [1, 2.5]\nshape = {kind = "circle", radius = 3}'
+    drawing = from_toml(Drawing, text)
+    assert drawing == Drawing(Circle(3.0), (1.0, 2.5))
+    assert [type(point) for point in drawing.points] == [float, float]
+    assert type(drawing.shape.radius) is float
+    assert as_mapping(drawing)["shape"] == {"kind": "circle", "radius": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({}, "the setting 'shape' is missing; Drawing needs it"),
+        ({"shape": {"radius": 1.0}}, "unknown kind of shape 'None'"),
+        ({"shape": {"kind": "cirle"}}, "did you mean 'circle'"),
+        ({"shape": {"kind": "circle", "radios": 1.0}}, "in shape: unknown setting 'radios'"),
+        ({"shape": "circle"}, "expected shape to be Circle or Box, got 'circle'"),
+        ({"shape": Box(), "frame": {"kind": "circle"}}, "expected the configuration of a 'box'"),
+        ({"shape": Box(), "frame": {"corner": [1]}}, "expected corner to be 2 values"),
+        ({"shape": Box(), "points": [1.0, "2"]}, r"expected points\[1\] to be float, got '2'"),
+        ({"shape": Box(), "points": 1.0}, "expected points to be several float"),
+        ({"shape": Box(), "pen": "broads"}, "unknown pen: 'broads'; did you mean 'broad'"),
+        ({"shape": Box(), "pen": 3}, "expected pen to be 'fine' or 'broad', got 3"),
+    ],
+)
+def test_a_wrong_nested_setting_is_named(mapping, message):
+    with pytest.raises(UsageError, match=message):
+        from_mapping(Drawing, mapping)
+
+
+def test_constructors_check_types_too():
+    with pytest.raises(UsageError, match="expected radius to be float, got True"):
+        Circle(True)
+    assert Circle(1).radius == 1.0

@@ -39,6 +39,13 @@ def test_a_terminal_gets_a_bar(stream, monkeypatch):
     assert "1/2" in stream.getvalue()
 
 
+def test_a_status_is_shown_behind_the_bar(stream, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    with Progress(Console(file=stream, force_terminal=True, width=80)).task("fit", 2) as advance:
+        advance(1, status="loss [0.5]")
+    assert "loss [0.5]" in stream.getvalue()
+
+
 def test_a_task_of_unknown_length_is_told_it(stream, monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     progress = Progress(Console(file=stream, force_terminal=True, width=80))

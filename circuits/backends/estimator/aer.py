@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from circuits.backends.base import BackendInfo
-from circuits.backends.estimator.base import EstimatorBackend
+from circuits.backends.estimator.base import EstimatorBackend, estimates
 from circuits.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from qiskit.circuit import QuantumCircuit
     from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
     from qiskit.transpiler import Target
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["AerBackend", "aer_estimator", "require_hardware", "versions"]
 
 _ROWS = 1024
+
+_THREADED = 14
+"""Aer itself spreads one state over threads from so many qubits on."""
 
 _ONE_WIRE = ("id", "h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx", "ry", "rz", "p")
 _BASIS = (*_ONE_WIRE, "u", "cx", "cy", "cz", "swap", "ecr", "ccx", "rxx", "ryy", "rzz", "unitary")
@@ -73,7 +81,7 @@ class AerBackend(EstimatorBackend):
 
     @property
     def target(self) -> BackendV2:  # noqa: D102
-        return _simulator("statevector" if self.noise is None else "density_matrix")
+        return self.simulator(threads=0)
 
     @property
     def optimization_level(self) -> int:  # noqa: D102
@@ -93,7 +101,19 @@ class AerBackend(EstimatorBackend):
         return _WIRES // 2 if self.density_matrix else _WIRES
 
     def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:  # noqa: D102
-        return aer_estimator(self.target, shots, seed)
+        return aer_estimator(self.simulator(threads=0), shots, seed)
+
+    def estimate(
+        self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
+    ) -> list[npt.NDArray[np.float64]]:
+        """Run transpiled PUBs; narrow ones on one thread, which is 2 to 6 times less CPU time than on two."""
+        narrow = all(_width(circuit) < _THREADED for circuit, *_ in pubs)
+        estimator = aer_estimator(self.simulator(threads=1 if narrow else 0), shots, seed)
+        return estimates(estimator, pubs, shots)
+
+    def simulator(self, threads: int) -> AerSimulator:
+        """Return the simulator with so many threads; 0 is one for each core."""
+        return _simulator("density_matrix" if self.density_matrix else "statevector", threads)
 
 
 def aer_estimator(simulator: Any, shots: int | None, seed: int) -> BaseEstimatorV2:
@@ -124,7 +144,12 @@ def versions(*distributions: str) -> dict[str, str | int | None]:
 
 
 @cache
-def _simulator(method: str) -> AerSimulator:
+def _simulator(method: str, threads: int) -> AerSimulator:
     from qiskit_aer import AerSimulator
 
-    return AerSimulator(method=method, basis_gates=list(_BASIS))
+    return AerSimulator(method=method, basis_gates=list(_BASIS), max_parallel_threads=threads)
+
+
+def _width(circuit: QuantumCircuit) -> int:
+    """Return how many qubits have a gate: a device's others are not simulated."""
+    return len({qubit for gate in circuit.data for qubit in gate.qubits})

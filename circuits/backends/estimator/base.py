@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from circuits.definition import Circuit
 
-__all__ = ["EstimatorBackend", "placed", "transpiled"]
+__all__ = ["EstimatorBackend", "estimates", "placed", "transpiled"]
 
 _SEED = 0
 """The transpiler draws; with one seed the same circuit is the same on the device every time."""
@@ -158,10 +158,7 @@ class EstimatorBackend(Backend):
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
     ) -> list[npt.NDArray[np.float64]]:
         """Run transpiled PUBs ``(circuit, observables (M, 1), values (N, P))`` and return ``(N, M)`` for each."""
-        # Estimators take ceil(1 / precision^2) shots, which rounding must not make one more.
-        precision = None if shots is None else (shots - 0.5) ** -0.5
-        job = self.estimator(shots, seed).run(list(pubs), precision=precision)
-        return [np.asarray(result.data.evs, dtype=np.float64).T for result in job.result()]
+        return estimates(self.estimator(shots, seed), pubs, shots)
 
     def _transpiled_pub(self, pub: Pub, rows: slice) -> tuple[Any, ...]:
         circuit = transpiled(self, pub.template)
@@ -232,6 +229,16 @@ def placed(backend: EstimatorBackend, template: Template) -> tuple[tuple[int, ..
             backend.name,
         )
     return places
+
+
+def estimates(
+    estimator: BaseEstimatorV2, pubs: Sequence[tuple[Any, ...]], shots: int | None
+) -> list[npt.NDArray[np.float64]]:
+    """Run transpiled PUBs by an Estimator that runs at once, and return ``(N, M)`` for each."""
+    # Estimators take ceil(1 / precision^2) shots, which rounding must not make one more.
+    precision = None if shots is None else (shots - 0.5) ** -0.5
+    job = estimator.run(list(pubs), precision=precision)
+    return [np.asarray(result.data.evs, dtype=np.float64).T for result in job.result()]
 
 
 @lru_cache(maxsize=_TRANSPILED)

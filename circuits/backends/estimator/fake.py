@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits.backends.base import BackendInfo
-from circuits.backends.estimator.aer import AerBackend, aer_estimator, require_hardware, versions
+from circuits.backends.estimator.aer import AerBackend, require_hardware, versions
 from circuits.backends.estimator.readout import misread, readout_errors
 from circuits.errors import MissingExtraError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
     from qiskit.transpiler import Target
+    from qiskit_aer import AerSimulator
 
 __all__ = ["FakeDeviceBackend", "fake_devices"]
 
@@ -85,8 +85,8 @@ class FakeDeviceBackend(AerBackend):
     def target(self) -> BackendV2:  # noqa: D102
         return _snapshot(self._device)
 
-    def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:  # noqa: D102
-        return aer_estimator(_simulator(self._device), shots, seed)
+    def simulator(self, threads: int) -> AerSimulator:  # noqa: D102
+        return _simulator(self._device, threads)
 
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
@@ -129,15 +129,15 @@ def _snapshot(device: str) -> BackendV2:
 
 
 @cache
-def _simulator(device: str) -> BackendV2:
+def _simulator(device: str, threads: int) -> AerSimulator:
     from qiskit_aer import AerSimulator
 
-    return AerSimulator.from_backend(_snapshot(device))
+    return AerSimulator.from_backend(_snapshot(device), max_parallel_threads=threads)
 
 
 @cache
 def _readout_errors(device: str) -> dict[int, tuple[float, float]]:
-    return readout_errors(_simulator(device).options.noise_model)
+    return readout_errors(_simulator(device, 1).options.noise_model)
 
 
 @cache

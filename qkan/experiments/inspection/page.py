@@ -20,13 +20,28 @@ from qkan.experiments.provenance import provenance
 from qkan.experiments.report import Picture, Report, Section, Table, render_report
 from qkan.plotting import plot_edge_network
 
-__all__ = ["inspect_model", "inspect_path"]
+__all__ = ["checkpoints", "inspect_model", "inspect_path"]
 
 MODELS = "models"
 """Where the folder of a run keeps its models."""
 
 INPUTS = "inputs.npy"
 """Some inputs of the models beside them, for which ranges and strengths are measured."""
+
+
+def checkpoints(path: Path) -> list[Path]:
+    """Return the model's file at ``path``, or those in the folder of a run.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    files = [path] if path.is_file() else sorted((path / MODELS).glob("*.safetensors"))
+    if not files:
+        raise UsageError(
+            f"there is no model in {path}: expected a file that model.save(...) wrote, or the folder of a run "
+            f"with such files in {MODELS}/"
+        )
+    return files
 
 
 def inspect_path(path: Path, inputs: NDArray[np.floating] | None = None) -> str:
@@ -39,12 +54,7 @@ def inspect_path(path: Path, inputs: NDArray[np.floating] | None = None) -> str:
     Raises:
         UsageError: If there is no such file, or no model in the folder.
     """
-    files = [path] if path.is_file() else sorted((path / MODELS).glob("*.safetensors"))
-    if not files:
-        raise UsageError(
-            f"there is no model in {path}: expected a file that model.save(...) wrote, or the folder of a run "
-            f"with such files in {MODELS}/"
-        )
+    files = checkpoints(path)
     beside = files[0].parent / INPUTS
     if inputs is None and beside.is_file():
         inputs = np.load(beside, allow_pickle=False)

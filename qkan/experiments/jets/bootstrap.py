@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qkan.experiments.jets.metrics import ROC, roc
-from qkan.experiments.statistics import Interval
 
-__all__ = ["bootstrap", "percentile_interval"]
+__all__ = ["bootstrap"]
 
 Array = npt.NDArray[np.float64]
 
@@ -18,7 +17,7 @@ Array = npt.NDArray[np.float64]
 def bootstrap(
     scores: npt.ArrayLike,
     labels: npt.ArrayLike,
-    metric: Callable[[ROC], float],
+    metric: Callable[[ROC], float] = lambda curve: curve.auc,
     *,
     weights: npt.ArrayLike | None = None,
     resamples: int = 500,
@@ -31,7 +30,7 @@ def bootstrap(
     Args:
         scores: Of a model, (N,).
         labels: 1 signal, 0 background, (N,).
-        metric: Of a :class:`ROC`, such as ``lambda curve: curve.auc``.
+        metric: Of a :class:`ROC`; by default its AUC.
         weights: Of the jets, (N,).
         resamples: How often.
         seed: Of the draws.
@@ -40,7 +39,7 @@ def bootstrap(
         Result: (resamples,).
 
     Example:
-        >>> values = bootstrap([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], lambda curve: curve.auc, resamples=4)
+        >>> values = bootstrap([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], resamples=4)
         >>> values.shape
         (4,)
     """
@@ -56,14 +55,3 @@ def bootstrap(
         )
         values[index] = metric(roc(s[drawn], y[drawn], w[drawn]))
     return values
-
-
-def percentile_interval(estimate: float, values: npt.ArrayLike, level: float = 0.95) -> Interval:
-    """Return an estimate with the interval of the middle share ``level`` of its bootstrapped values.
-
-    Example:
-        >>> percentile_interval(50.0, range(101), 0.9)
-        Interval(estimate=50.0, low=5.0, high=95.0, level=0.9)
-    """
-    low, high = np.quantile(np.asarray(values, dtype=float), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high), level)

@@ -15,6 +15,7 @@ from qkan.data.jets import OBSERVABLES, JetSample, Process, sample_bytes
 from qkan.data.jets.chunks import CHUNK, PIXELS, make_chunk
 from qkan.data.jets.generator import generator_versions
 from qkan.data.jets.processes import process
+from qkan.experiments.executors import TaskError
 from qkan.experiments.places import Places
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.tasks import run_tasks
@@ -92,8 +93,8 @@ def generate_sample(config: Generation, places: Places | None = None) -> RunFold
             what="chunks of jets",
         )
         _write(config, versions, list(chunks.values()), folder)
-    except OSError as error:  # such as a full disk
-        raise UsageError(f"{error}. {go_on}") from error
+    except (OSError, TaskError) as error:  # such as a full disk
+        raise UsageError(f"{error}\n{go_on}") from error
     except KeyboardInterrupt as stop:
         stop.add_note(go_on)
         raise

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from qkan.experiments.quanvolution.config import Config
 
 if TYPE_CHECKING:
+    from circuits import Circuit
+    from circuits.backends import Backend
     from qkan.experiments.places import Places
     from qkan.experiments.run_folder import RunFolder
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "run", "workload"]
 
 
 def run(config: Config, places: Places | None = None) -> RunFolder:
@@ -21,3 +23,10 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     from qkan.experiments.quanvolution.experiment import run as run_now
 
     return run_now(config, places)
+
+
+def workload(config: Config, places: Places) -> list[tuple[Circuit, Backend, int]]:
+    """Return the circuits to run; see :func:`qkan.experiments.quanvolution.counts.workload`."""
+    from qkan.experiments.quanvolution.counts import workload as work
+
+    return work(config, places)

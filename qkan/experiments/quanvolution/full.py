@@ -22,7 +22,15 @@ from qkan.experiments.quanvolution.setup import Setup, load_images
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.tasks import run_tasks
 
-__all__ = ["FILTER_COUNTS", "Arm", "FullHistory", "arms_of", "circuits_executed_full", "train_full"]
+__all__ = [
+    "FILTER_COUNTS",
+    "Arm",
+    "FullHistory",
+    "arms_of",
+    "circuits_executed_full",
+    "circuits_of",
+    "train_full",
+]
 
 FILTER_COUNTS = (1, 4, 9)
 
@@ -143,12 +151,17 @@ def _splits(config: Config, data: MNIST) -> tuple[Split, Split, Split]:
 
 def circuits_executed_full(setup: Setup) -> int:
     """Return how many circuits all quantum arms rest on, whether run now or read back."""
-    return sum(
-        circuit.num_nodes
+    return sum(circuit.num_nodes for circuit in circuits_of(setup))
+
+
+def circuits_of(setup: Setup) -> list[Circuit]:
+    """Return the circuits of all quantum arms and seeds, each as often as it is used."""
+    return [
+        circuit
         for arm in arms_of(setup.circuit)
         for seed in range(setup.config.seeds or 0)
         for circuit in _filters(arm, setup, seed)
-    )
+    ]
 
 
 def _filters(arm: Arm, setup: Setup, seed: int) -> list[Circuit]:

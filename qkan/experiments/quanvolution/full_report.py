@@ -12,13 +12,14 @@ from qkan.data import MNIST
 from qkan.experiments.quanvolution.figures import draw_channels, draw_circuit, draw_response
 from qkan.experiments.quanvolution.full import Arm, FullHistory, arms_of
 from qkan.experiments.quanvolution.heads import HEADS
-from qkan.experiments.quanvolution.narrative import difference_sentence, form_sentence
+from qkan.experiments.quanvolution.narrative import form_sentence
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
 from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.results import differences_to, summarise
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.statistics import paired_difference
+from qkan.experiments.wording import difference_sentence, percent, points
 from qkan.plotting import plot_scaling
 from qkan.plotting.style import arm_label
 
@@ -121,17 +122,8 @@ def _table(arms: list[Arm], head: str, record: Mapping[str, Any]) -> Table:
         name = arm.name(head)
         metrics = record["arms"][name]
         row = [f"{arm_label(arm.kind)}, {arm.channels} channels"]
-        row += [_percent(metrics[metric]) for metric in ("val_accuracy", "test_accuracy")]
+        row += [percent(metrics[metric]) for metric in ("val_accuracy", "test_accuracy")]
         difference = record["verdict"]["difference_to_classical"].get(name)
-        row.append(_points(difference["test_accuracy"]) if difference else "")
+        row.append(points(difference["test_accuracy"]) if difference else "")
         rows.append(row)
     return Table(["arm", "validation / %", "test / %", "difference / points"], rows)
-
-
-def _percent(summary: Mapping[str, float]) -> str:
-    return f"{100 * summary['mean']:.2f} ± {100 * summary['sd']:.2f}"
-
-
-def _points(interval: Mapping[str, float]) -> str:
-    middle, low, high = (100 * interval[name] for name in ("estimate", "low", "high"))
-    return f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]"

@@ -9,7 +9,7 @@ from typing import Any
 from circuits import Circuit, FourierSeries
 from qkan.experiments.quanvolution.form import describe, forms_of
 
-__all__ = ["difference_sentence", "form_sentence", "interval_text", "published_sentence"]
+__all__ = ["form_sentence", "published_sentence"]
 
 
 def form_sentence(circuit: Circuit, series: FourierSeries | None) -> str:
@@ -22,29 +22,6 @@ def form_sentence(circuit: Circuit, series: FourierSeries | None) -> str:
     return (
         f"The quantum layer is {describe(forms)} of a patch: of the {terms} Fourier coefficients "
         f"that its {circuit.num_wires} wires allow, {sum(form.terms for form in forms)} are not zero."
-    )
-
-
-def difference_sentence(
-    what: str, against: str, difference: Mapping[str, float], seeds: int, images: int
-) -> str:
-    """Return what one arm brings over another, given the interval of the accuracy's difference.
-
-    Example:
-        >>> interval = {"estimate": -0.003, "low": -0.012, "high": 0.006, "level": 0.95}
-        >>> print(difference_sentence("It", "raw pixels", interval, seeds=30, images=30))
-        It brings nothing measurable over raw pixels here: on the same 30 images, over 30 seeds, the
-        accuracy changes by -0.3 points, 95 % interval [-1.2, +0.6].
-    """
-    if difference["low"] > 0:
-        verdict = f"{what} is better than {against} here"
-    elif difference["high"] < 0:
-        verdict = f"{what} is worse than {against} here"
-    else:
-        verdict = f"{what} brings nothing measurable over {against} here"
-    return (
-        f"{verdict}: on the same {images:,} images, over {seeds} seeds, the accuracy changes by "
-        f"{interval_text(difference, 100, 1, ' points, ')}."
     )
 
 
@@ -79,18 +56,3 @@ def published_sentence(
         f"Not reproduced: {len(outside)} of {len(flat)} published numbers lie outside the {level} "
         f"interval for one more run ({', '.join(outside)})."
     )
-
-
-def interval_text(
-    interval: Mapping[str, float], scale: float = 1, digits: int = 4, between: str = " "
-) -> str:
-    """Return an estimate with its interval, signs shown.
-
-    Example:
-        >>> interval_text({"estimate": 0.5, "low": -1.0, "high": 2.0, "level": 0.95}, digits=1)
-        '+0.5 95 % interval [-1.0, +2.0]'
-    """
-    middle, low, high = (
-        f"{scale * interval[name]:+.{digits}f}" for name in ("estimate", "low", "high")
-    )
-    return f"{middle}{between}{100 * interval['level']:g} % interval [{low}, {high}]"

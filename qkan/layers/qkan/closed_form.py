@@ -3,20 +3,19 @@ r"""The Fourier coefficients of one-wire edges in closed form, without PennyLane
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from circuits.bloch import BlochProgram
+from qkan.layers.precision import backward_without_autocast
 from qkan.layers.qkan.bloch_series import bloch_series
-from qkan.layers.qkan.product import traced
 from qkan.layers.qkan.row_program import RowProgram
+from qkan.layers.written_gradient import differentiable_gradient, traced
 
 __all__ = ["ClosedForm"]
-
-_FEW = 2**10
-"""With no more edges than this, the number of operations counts, with more their memory traffic."""
 
 _CHUNK = 2**15
 """With more edges than this, so many run together, and their rows are computed again for the gradient."""
@@ -55,11 +54,8 @@ class ClosedForm:
         if self._constants is not None:
             angles = angles + self._constants.to(angles)
         if traced():
-            return _plain(angles, self._rows.to(angles.dtype, angles.device))
-        rows = self._cast(angles.dtype, angles.device)
-        if angles.shape[1] <= _FEW:
-            return _plain(angles, rows)
-        result: Tensor = _Coefficients.apply(angles, rows)
+            return _plain(self._rows.to(angles.dtype, angles.device), angles)
+        result: Tensor = _Coefficients.apply(angles, self._cast(angles.dtype, angles.device))
         return result
 
     def _cast(self, dtype: torch.dtype, device: torch.device) -> RowProgram:
@@ -69,7 +65,7 @@ class ClosedForm:
         return self._casts[dtype, device]
 
 
-def _plain(angles: Tensor, rows: RowProgram) -> Tensor:
+def _plain(rows: RowProgram, angles: Tensor) -> Tensor:
     return rows.plain(torch.cat([angles.cos(), angles.sin()]))
 
 
@@ -91,12 +87,12 @@ class _Coefficients(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+    @backward_without_autocast
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         angles, trig, made = ctx.saved_tensors
         rows: RowProgram = ctx.rows
         if torch.is_grad_enabled():
-            plain = _plain(angles, rows)
-            return torch.autograd.grad(plain, angles, upstream, create_graph=True)[0], None
+            return *differentiable_gradient(partial(_plain, rows), [angles], upstream), None
         result = torch.empty_like(angles)
         flat = trig.flatten(0, 1)
         for part in _parts(angles):

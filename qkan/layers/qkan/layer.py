@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from circuits import Circuit, UsageError
 from circuits import fourier as series
@@ -17,7 +15,9 @@ from circuits.backends import Backend
 from circuits.backends import backend as resolve_backend
 from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
-from qkan.layers.checks import require_finite
+from qkan.layers.base_functions import BASE_FUNCTIONS
+from qkan.layers.checks import require_finite, require_samples
+from qkan.layers.precision import without_autocast
 from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
@@ -30,12 +30,6 @@ __all__ = ["QuantumKANLayer"]
 _log = logging.getLogger(__name__)
 
 Scale = Literal["per-input", "per-edge", "fixed"]
-
-_BASES: dict[str, Callable[[Tensor], Tensor]] = {
-    "silu": functional.silu,
-    "tanh": torch.tanh,
-    "identity": lambda x: x,
-}
 
 
 class QuantumKANLayer(GrowingLayer):
@@ -127,8 +121,8 @@ class QuantumKANLayer(GrowingLayer):
             raise unknown_name("evaluation", str(evaluate), get_args(Evaluation))
         if scale not in get_args(Scale):
             raise unknown_name("scale", str(scale), get_args(Scale))
-        if base is not None and base not in _BASES:
-            raise unknown_name("base", str(base), _BASES)
+        if base is not None and base not in BASE_FUNCTIONS:
+            raise unknown_name("base", str(base), BASE_FUNCTIONS)
         circuit = named_edge(edge) if isinstance(edge, str) else edge
         require_edge(circuit, evaluate)
         if isinstance(backend, str):
@@ -175,18 +169,10 @@ class QuantumKANLayer(GrowingLayer):
         if self.base_weight is not None:
             self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
 
+    @without_autocast
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges."""
-        if input.ndim == 0 or input.shape[-1] != self.in_features:
-            raise UsageError(
-                f"QuantumKANLayer: expected an input of shape (..., {self.in_features}), "
-                f"got {tuple(input.shape)}; the last dimension must be in_features"
-            )
-        if input.dtype != self.dtype:
-            raise UsageError(
-                f"QuantumKANLayer: expected {self.dtype}, the layer's dtype, got {input.dtype}; "
-                "convert the input or the layer with .to(dtype)"
-            )
+        require_samples(input, self.in_features, self.dtype, "QuantumKANLayer")
         require_finite(input, "QuantumKANLayer")
         if input.numel() == 0:
             return input.new_zeros((*input.shape[:-1], self.out_features))
@@ -195,8 +181,6 @@ class QuantumKANLayer(GrowingLayer):
             x = self.input_range(x)
         mode = self.choose(len(x))
         y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
-        if self.base_weight is not None:
-            y = torch.addmm(y, self.base_function(x), self.masked(self.base_weight))
         return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
     def choose(self, samples: int) -> str:
@@ -235,15 +219,10 @@ class QuantumKANLayer(GrowingLayer):
         else:
             values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
         values = self._weighted(values)
-        if self.base_weight is not None:
-            values = values + self.masked(self.base_function(x).unsqueeze(-1) * self.base_weight)
-        return values
-
-    def base_function(self, x: Tensor) -> Tensor:
-        """Return the classical function B at inputs in range, before its weights."""
-        if self.base is None:
-            raise UsageError("this layer has no base function; make it with base='silu', say")
-        return _BASES[self.base](x)
+        base = self._base(x)
+        if base is None or self.base_weight is None:
+            return values
+        return values + self.masked(base.unsqueeze(-1) * self.base_weight)
 
     @property
     def factor(self) -> Tensor | None:
@@ -263,22 +242,39 @@ class QuantumKANLayer(GrowingLayer):
         return flat.reshape(-1, self.in_features, self.out_features)
 
     def sum_of_series(self, x: Tensor, coefficients: Tensor) -> Tensor:
-        """Return the quantum part of the outputs from the edges' Fourier coefficients."""
+        """Return the outputs from the inputs in their range and the edges' Fourier coefficients."""
+        base = self._base(x)
+        scale: Tensor | None = self.scale
+        shift: Tensor | None = self.shift
         rate = self.circuit.scales[0]
-        if self.scaling != "per-edge" or self.scale is None or self.shift is None:
-            angles = self._angles(x)
-            angles = angles if rate == 1 else rate * angles
-            return per_input_sum(angles, coefficients, self.factor, self.bias)
-        constant, waves = coefficients[:1], coefficients[1:]
-        if (factor := self.factor) is not None:
+        if rate != 1:  # the angle of the first harmonic
+            x, scale, shift = (
+                (rate * x, None, None)
+                if scale is None or shift is None
+                else (x, rate * scale, rate * shift)
+            )
+        factor = self.factor
+        if self.scaling != "per-edge" or scale is None or shift is None:
+            v = None if self.base_weight is None else self.masked(self.base_weight)
+            return per_input_sum(x, scale, shift, coefficients, factor, self.bias, base, v)
+        constant, waves = coefficients[0], coefficients[1:]
+        if factor is not None:
             waves = waves * factor
-        scale, shift = rate * self.scale, rate * self.shift
-        return per_edge_sum(x, scale, shift, waves) + self._weighted(constant[0]).sum(0)
+        y = per_edge_sum(x, scale, shift, waves) + self._weighted(constant).sum(0)
+        return self._plus(y, base)
 
     def _direct(self, x: Tensor) -> Tensor:
         angles = self._angles(x)
         values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
-        return self._weighted(values).sum(1)
+        return self._plus(self._weighted(values).sum(1), self._base(x))
+
+    def _base(self, x: Tensor) -> Tensor | None:
+        return None if self.base is None else BASE_FUNCTIONS[self.base](x)
+
+    def _plus(self, y: Tensor, base: Tensor | None) -> Tensor:
+        if base is None or self.base_weight is None:
+            return y
+        return torch.addmm(y, base, self.masked(self.base_weight))
 
     def _weighted(self, values: Tensor) -> Tensor:
         values = values if self.bias is None else values + self.bias
@@ -291,8 +287,7 @@ class QuantumKANLayer(GrowingLayer):
             return x
         if self.scaling == "per-edge":
             return torch.addcmul(self.shift, x.unsqueeze(-1), self.scale)
-        # Samples in a row: sums over them, and the harmonics, then run over contiguous memory.
-        return torch.addcmul(self.shift.unsqueeze(1), x.T, self.scale.unsqueeze(1)).T
+        return torch.addcmul(self.shift, x, self.scale)
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""

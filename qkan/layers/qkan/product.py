@@ -6,31 +6,45 @@ scales its input, the product is made for one output after the other, forwards a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from qkan.layers.checks import inside_transform
+from qkan.layers.precision import backward_without_autocast
+from qkan.layers.written_gradient import differentiable_gradient, traced
 
-__all__ = ["harmonics", "per_edge_sum", "per_input_sum", "traced"]
+__all__ = ["harmonics", "per_edge_sum", "per_input_sum"]
 
 
 def per_input_sum(
-    angles: Tensor, coefficients: Tensor, weight: Tensor | None, bias: Tensor | None
+    x: Tensor,
+    scale: Tensor | None,
+    shift: Tensor | None,
+    coefficients: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    base: Tensor | None,
+    base_weight: Tensor | None,
 ) -> Tensor:
-    r"""Return :math:`y_{no} = \sum_i w_{io} \bigl( \sum_k C_{kio}\, \phi_k(t_{ni}) + c_{io} \bigr)`.
+    r"""Return the outputs of a layer whose edges share the angles of an input.
+
+    .. math::
+        y_{no} = \sum_i w_{io} \Bigl( \sum_k C_{kio}\, \phi_k(a_i x_{ni} + b_i) + c_{io} \Bigr) + v_{io} B_{ni}
 
     Shape:
-        - angles: ``(N, in)``, already scaled
+        - x: ``(N, in)``
+        - scale, shift: ``(in,)``, or both None for 1 and 0
         - coefficients: ``(2 degree + 1, in, out)`` of :math:`\phi` = 1, cos, sin, cos 2, ...
         - weight, bias: ``(in, out)``, or None for 1 and 0
+        - base, base_weight: ``(N, in)`` and ``(in, out)``, or both None
         - result: ``(N, out)``
     """
+    arguments = (x, scale, shift, coefficients, weight, bias, base, base_weight)
     if traced():
-        return _per_input(angles, coefficients, weight, bias)
-    result: Tensor = _PerInput.apply(angles, coefficients, weight, bias)
+        return _per_input(*arguments)
+    result: Tensor = _PerInput.apply(*arguments)
     return result
 
 
@@ -55,11 +69,6 @@ def harmonics(angles: Tensor, degree: int) -> Tensor:
     for k in range(1, degree + 1):
         rows += [torch.cos(k * angles), torch.sin(k * angles)]
     return torch.stack(rows)
-
-
-def traced() -> bool:
-    """Whether operations are being transformed, so that they must be plain and out of place."""
-    return inside_transform() or torch.compiler.is_compiling()
 
 
 def _fill(angles: Tensor, out: Tensor) -> Tensor:
@@ -87,70 +96,110 @@ def _slope(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def _per_input(
-    angles: Tensor, coefficients: Tensor, weight: Tensor | None, bias: Tensor | None
+    x: Tensor,
+    scale: Tensor | None,
+    shift: Tensor | None,
+    coefficients: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    base: Tensor | None,
+    base_weight: Tensor | None,
 ) -> Tensor:
     """The sum by differentiable operations: for transforms and second derivatives."""
+    angles = x if scale is None or shift is None else torch.addcmul(shift, x, scale)
     first = torch.zeros_like(coefficients[:1]) if bias is None else bias.unsqueeze(0)
     shifted = torch.cat([coefficients[:1] + first, coefficients[1:]])
     weighted = shifted if weight is None else shifted * weight
     values = harmonics(angles.T, len(coefficients) // 2).flatten(0, 1)
-    return torch.addmm(weighted[0].sum(0), values.T, weighted[1:].flatten(0, 1))
+    y = torch.addmm(weighted[0].sum(0), values.T, weighted[1:].flatten(0, 1))
+    return y if base is None or base_weight is None else torch.addmm(y, base, base_weight)
 
 
 class _PerInput(torch.autograd.Function):
-    """The sum with a gradient that is written out; its own gradient is autograd's."""
+    """The sum with a gradient that is written out; its own gradient is autograd's.
+
+    The features of a sample are the harmonics of its inputs, behind the base functions if there are any: their weights
+    take the place of the constant coefficients, so that one product does for both.
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
-        angles: Tensor,
+        x: Tensor,
+        scale: Tensor | None,
+        shift: Tensor | None,
         coefficients: Tensor,
         weight: Tensor | None,
         bias: Tensor | None,
+        base: Tensor | None,
+        base_weight: Tensor | None,
     ) -> Tensor:
-        count, inputs = angles.shape
-        values = _fill(angles.T, angles.new_empty(len(coefficients) - 1, inputs, count))
-        weighted = coefficients if weight is None else coefficients * weight
+        start = 1 if base is None else 0
+        # Samples in a row: sums over them, and the harmonics, then run over contiguous memory.
+        features = x.new_empty(len(coefficients) - start, *x.T.shape)
+        if base is not None:
+            features[0] = base.T
+        angles = x.T
+        if scale is not None and shift is not None:
+            angles = torch.addcmul(
+                shift.unsqueeze(1), angles, scale.unsqueeze(1), out=torch.empty_like(features[0])
+            )
+        _fill(angles, features[1 - start :])
+        weighted = coefficients * (1 if weight is None else weight)
         constant = weighted[0].sum(0)
         if bias is not None:
             constant += (bias if weight is None else bias * weight).sum(0)
-        ctx.save_for_backward(angles, values, coefficients, weight, bias)
-        return torch.addmm(constant, values.flatten(0, 1).T, weighted[1:].flatten(0, 1))
+        if base_weight is not None:
+            weighted[0] = base_weight
+        ctx.save_for_backward(
+            x, scale, shift, coefficients, weight, bias, base, base_weight, features
+        )
+        return torch.addmm(constant, features.flatten(0, 1).T, weighted[start:].flatten(0, 1))
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        angles, values, coefficients, weight, bias = ctx.saved_tensors
-        inputs = (angles, coefficients, weight, bias)
+        *inputs, features = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _differentiable(_per_input, inputs, upstream)
+            return differentiable_gradient(_per_input, inputs, upstream)
+        x, scale, _, coefficients, weight, bias, _, base_weight = inputs
+        waves = features[len(features) % 2 :]
         total = upstream.sum(0)
-        by_weighted = coefficients.new_empty(coefficients.shape)
-        by_weighted[0] = total
-        torch.mm(values.flatten(0, 1), upstream, out=by_weighted[1:].flatten(0, 1))
-        by_weight = by_bias = by_angles = None
+        by_x = by_scale = by_shift = by_weight = by_bias = by_base = by_base_weight = None
+        by_coefficients = coefficients.new_empty(
+            coefficients.shape
+        )  # contiguous, to be written flat
+        by_features = by_coefficients[len(coefficients) - len(features) :]
+        torch.mm(features.flatten(0, 1), upstream, out=by_features.flatten(0, 1))
+        if base_weight is not None:
+            by_base_weight = by_coefficients[0].clone()
+            by_base = upstream @ base_weight.T if ctx.needs_input_grad[6] else None
+        by_coefficients[0] = total
         if weight is not None:
-            by_weight = (by_weighted * coefficients).sum(0)
+            by_weight = (by_coefficients * coefficients).sum(0)
             if bias is not None:
                 by_weight.addcmul_(bias, total)
-            by_coefficients = by_weighted.mul_(weight)
-        else:
-            by_coefficients = by_weighted
+            by_coefficients.mul_(weight)
         if bias is not None:
             by_bias = by_coefficients[0].clone()
-        if ctx.needs_input_grad[0]:
+        if any(ctx.needs_input_grad[:3]):
             weighted = coefficients[1:] if weight is None else coefficients[1:] * weight
-            by_values = weighted.flatten(0, 1) @ upstream.T
-            by_angles = _slope(values, by_values.view_as(values)).T
-        return by_angles, by_coefficients, by_weight, by_bias
-
-
-def _differentiable(
-    plain: Callable[..., Tensor], inputs: Sequence[Tensor | None], upstream: Tensor
-) -> tuple[Tensor | None, ...]:
-    """Return the gradient by autograd through the plain form, so that it has a gradient itself."""
-    wanted = [x for x in inputs if x is not None and x.requires_grad]
-    found = iter(torch.autograd.grad(plain(*inputs), wanted, upstream, create_graph=True))
-    return tuple(next(found) if x is not None and x.requires_grad else None for x in inputs)
+            by_waves = weighted.flatten(0, 1) @ upstream.T
+            slope = _slope(waves, by_waves.view_as(waves))
+            if scale is not None:
+                by_shift, by_scale = slope.sum(1), (slope * x.T).sum(1)
+                slope = slope.mul_(scale.unsqueeze(1))
+            by_x = slope.T
+        return (
+            by_x,
+            by_scale,
+            by_shift,
+            by_coefficients,
+            by_weight,
+            by_bias,
+            by_base,
+            by_base_weight,
+        )
 
 
 def _per_edge(x: Tensor, scale: Tensor, shift: Tensor, coefficients: Tensor) -> Tensor:
@@ -175,10 +224,11 @@ class _PerEdge(torch.autograd.Function):
         return result.T
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _differentiable(_per_edge, saved, upstream)
+            return differentiable_gradient(_per_edge, saved, upstream)
         x, scale, shift, coefficients = saved
         columns, factors = x.T.contiguous(), scale.T.contiguous()
         values = x.new_empty(len(coefficients), *columns.shape)

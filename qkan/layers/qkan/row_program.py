@@ -1,4 +1,4 @@
-"""Formulas run by torch: plainly, for few edges and for transforms; or in place, for many edges, with the gradient."""
+"""Formulas run by torch: plainly, for transforms; level by level, for few edges; and row by row, for many."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from torch import Tensor
 from qkan.layers.qkan.formula import ONE, Formula
 
 __all__ = ["RowProgram"]
+
+
+_FEW = 2**10
+"""With no more edges than this, the number of operations counts, with more their memory traffic."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,39 @@ class RowProgram:
         return rows.index_select(0, self._output_rows) * self._output_factors
 
     def run(self, inputs: Tensor, out: Tensor) -> Tensor:
-        """Write the outputs into ``out``, and return the rows that :meth:`gradient` wants, ``(rows, edges)``."""
+        """Write the outputs into ``out``, and return what :meth:`gradient` wants, ``(rows, edges)``."""
+        return (self._by_levels if _few(inputs) else self._by_rows)(inputs, out)
+
+    def gradient(self, inputs: Tensor, made: Tensor, upstream: Tensor) -> Tensor:
+        """Return the gradient with respect to the inputs: the same products, backwards."""
+        backwards = self._gradient_by_levels if _few(inputs) else self._gradient_by_rows
+        return backwards(inputs, made, upstream)
+
+    def _by_levels(self, inputs: Tensor, out: Tensor) -> Tensor:
+        end = self._first
+        rows = inputs.new_empty(end + len(self._formula.sums), inputs.shape[1])
+        rows[ONE] = 1
+        rows[1:end] = inputs
+        for level in self._levels:
+            products = rows.index_select(0, level.left).mul_(rows.index_select(0, level.right))
+            start, end = end, end + len(level.matrix)
+            torch.mm(level.matrix, products, out=rows[start:end])
+        torch.mul(rows.index_select(0, self._output_rows), self._output_factors, out=out)
+        return rows
+
+    def _gradient_by_levels(self, _: Tensor, rows: Tensor, upstream: Tensor) -> Tensor:
+        gradients = torch.zeros_like(rows)
+        gradients.index_add_(0, self._output_rows, upstream * self._output_factors)
+        end = len(rows)
+        for level in reversed(self._levels):
+            start = end - len(level.matrix)
+            above = level.matrix.T @ gradients[start:end]
+            for row, other in ((level.left, level.right), (level.right, level.left)):
+                gradients.index_add_(0, row, above * rows.index_select(0, other))
+            end = start
+        return gradients[1 : self._first]
+
+    def _by_rows(self, inputs: Tensor, out: Tensor) -> Tensor:
         made = inputs.new_empty(len(self._formula.sums), inputs.shape[1])
         rows = self._rows(inputs, made)
         for row, (leading, *rest) in zip(made.unbind(), self._formula.sums, strict=True):
@@ -79,38 +115,38 @@ class RowProgram:
             torch.mul(rows[number], factor, out=target)
         return made
 
-    def gradient(self, inputs: Tensor, made: Tensor, upstream: Tensor) -> Tensor:
-        """Return the gradient with respect to the inputs: the same products, backwards."""
+    def _gradient_by_rows(self, inputs: Tensor, made: Tensor, upstream: Tensor) -> Tensor:
         rows = self._rows(inputs, made)
-        result = upstream.new_empty(len(rows), upstream.shape[1])
-        gradients = result.unbind()
-        reached = [False] * len(rows)
+        result = torch.zeros_like(inputs)
+        gradients: list[Tensor | None] = [None, *result.unbind(), *([None] * len(made))]
 
         def add(row: int, factor: float, above: Tensor, other: int) -> None:
-            if other != ONE and reached[row]:
-                gradients[row].addcmul_(above, rows[other], value=factor)
-            elif reached[row]:
-                gradients[row].add_(above, alpha=factor)
+            there = gradients[row]
+            if there is not None:
+                there.addcmul_(above, rows[other], value=factor)
             else:
-                reached[row] = True
-                torch.mul(above, rows[other] if other != ONE else factor, out=gradients[row])
-                if other != ONE and factor != 1:
-                    gradients[row].mul_(factor)
+                there = above * factor if other == ONE else above * rows[other]
+                gradients[row] = there if other == ONE or factor == 1 else there.mul_(factor)
 
-        for (factor, row), above in zip(self._formula.outputs, upstream.unbind(), strict=True):
-            add(row, factor, above, ONE)
+        for (factor, row), given in zip(self._formula.outputs, upstream.unbind(), strict=True):
+            add(row, factor, given, ONE)
         for row in range(len(rows) - 1, self._first - 1, -1):
-            for factor, a, b in self._formula.sums[row - self._first] if reached[row] else ():
-                add(b, factor, gradients[row], a)
+            above = gradients[row]
+            if above is None:
+                continue
+            for factor, a, b in self._formula.sums[row - self._first]:
+                add(b, factor, above, a)
                 if a != ONE:
-                    add(a, factor, gradients[row], b)
-        for row in range(1, self._first):
-            if not reached[row]:
-                gradients[row].zero_()
-        return result[1 : self._first]
+                    add(a, factor, above, b)
+            gradients[row] = None  # its memory, still in the cache, is the next row's
+        return result
 
     def _rows(self, inputs: Tensor, made: Tensor) -> list[Tensor]:
         return [inputs.new_ones(inputs.shape[1]), *inputs.unbind(), *made.unbind()]
+
+
+def _few(inputs: Tensor) -> bool:
+    return inputs.shape[1] <= _FEW
 
 
 def _levels(formula: Formula) -> tuple[list[_Level], Sequence[int]]:

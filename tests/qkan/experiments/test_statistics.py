@@ -5,6 +5,7 @@ from scipy import stats
 from circuits.errors import UsageError
 from qkan.experiments.statistics import (
     Summary,
+    crossed_interval,
     mean_interval,
     paired_difference,
     prediction_interval,
@@ -54,3 +55,28 @@ def test_the_standard_deviation_is_the_samples():
 def test_bad_samples_are_refused(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+def test_a_crossed_interval_covers_the_mean_over_seeds_and_images():
+    rng, covered = np.random.default_rng(3), 0
+    for _ in range(400):
+        seeds, images = rng.normal(0, 0.5, (6, 1)), rng.normal(0, 2, (1, 40))
+        values = 1 + seeds + images + rng.normal(0, 1, (6, 40))
+        covered += 1.0 in crossed_interval(values, 0.9)
+    assert covered / 400 > 0.87
+
+
+def test_with_equal_seeds_it_is_the_interval_over_images():
+    images = np.random.default_rng(4).normal(0, 1, 30)
+    ours, over_images = crossed_interval(np.tile(images, (3, 1))), mean_interval(images)
+    assert (ours.low, ours.high) == pytest.approx((over_images.low, over_images.high))
+
+
+def test_a_crossed_interval_of_equal_values_is_a_point():
+    assert crossed_interval(np.ones((3, 5))).low == 1.0
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 5), (5, 1)])
+def test_a_crossed_interval_needs_seeds_and_images(shape):
+    with pytest.raises(UsageError, match="2 or more of each"):
+        crossed_interval(np.ones(shape))

@@ -1,6 +1,10 @@
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,12 +40,15 @@ def conclude(results, folder):
     return Record(summarise(values), {"sentences": ["One.", "Two."]}, sections)
 
 
-@pytest.fixture
-def study(tmp_path):
+def study_of(function):
     arms = {"flat": {"slope": 0.0}, "steep": {"slope": 2.0}}
-    function = partial(train, log=tmp_path / "log")
     facts = {"data": {"source": "none"}}
     return Study("test", "A title", Config(), arms, 3, function, conclude, facts)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return study_of(partial(train, log=tmp_path / "log"))
 
 
 def trained(tmp_path):
@@ -84,6 +91,38 @@ def test_a_stopped_study_goes_on_with_what_is_missing(study, tmp_path):
     whole = study.run(Places(out=tmp_path / "whole"))
     lines = [(run.path / "metrics.jsonl").read_text() for run in (resumed, whole)]
     assert lines[0] == lines[1]
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from functools import partial
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_study as here
+
+def dies(seed, slope, log):
+    if (seed, slope) == (1, 2.0):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return here.train(seed, slope, log)
+
+folder = Path(sys.argv[2])
+here.study_of(partial(dies, log=folder / "log")).run(here.Places(out=folder / "run"))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_study_goes_on_and_ends_the_same(study, tmp_path):
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert trained(tmp_path) == ["0.0 0", "2.0 0", "0.0 1"]
+    resumed = study.run(Places(resume=tmp_path / "run"))
+    assert trained(tmp_path)[3:] == ["2.0 1", "0.0 2", "2.0 2"]
+    whole = study.run(Places(out=tmp_path / "whole"))
+    lines = [(run.path / "metrics.jsonl").read_bytes() for run in (resumed, whole)]
+    assert lines[0] == lines[1]
+    arms = [json.loads((run.path / "results.json").read_text())["arms"] for run in (resumed, whole)]
+    assert arms[0] == arms[1]
 
 
 def test_results_are_by_arm_and_seed():

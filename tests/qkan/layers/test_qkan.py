@@ -200,7 +200,7 @@ def test_second_derivatives(scale):
 @pytest.fixture(params=[7, 100], ids=["in chunks", "at once"])
 def many(request, monkeypatch):
     """Let the few edges of a test take the path of many, and give back its forms."""
-    monkeypatch.setattr("qkan.layers.qkan.closed_form._FEW", 0)
+    monkeypatch.setattr("qkan.layers.qkan.row_program._FEW", 0)
     monkeypatch.setattr("qkan.layers.qkan.closed_form._CHUNK", request.param)
 
 
@@ -215,7 +215,7 @@ def test_many_edges_are_like_few(name, many, monkeypatch):
     found = closed_form(layer)(weights)
     probe = points(*found.shape, seed=9)
     gradients = torch.autograd.grad((found * probe).sum(), weights)
-    monkeypatch.setattr("qkan.layers.qkan.closed_form._FEW", 100)
+    monkeypatch.setattr("qkan.layers.qkan.row_program._FEW", 100)
     wanted = closed_form(layer)(weights)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
     expected = torch.autograd.grad((wanted * probe).sum(), weights)

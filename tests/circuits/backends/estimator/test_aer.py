@@ -9,7 +9,7 @@ import torch
 
 from circuits import circuit, quanvolutional_filter
 from circuits.backends import NOISE_CHANNELS, backend
-from circuits.backends.estimator import EstimatorBackend
+from circuits.backends.estimator.aer import AerBackend
 from circuits.backends.estimator.base import transpiled
 from circuits.backends.estimator.template import pubs_of
 from circuits.errors import MissingExtraError, UsageError
@@ -19,13 +19,13 @@ from circuits.errors import MissingExtraError, UsageError
 def submitted(monkeypatch):
     """The rows and observables of every PUB that is handed to an Estimator."""
     seen = []
-    plain = EstimatorBackend.estimate
+    plain = AerBackend.estimate
 
     def estimate(self, pubs, shots, seed):
         seen.append([(len(values), len(observables)) for _, observables, values in pubs])
         return plain(self, pubs, shots, seed)
 
-    monkeypatch.setattr(EstimatorBackend, "estimate", estimate)
+    monkeypatch.setattr(AerBackend, "estimate", estimate)
     return seen
 
 

@@ -1,11 +1,8 @@
 import pytest
 
 from circuits import quanvolutional_filter
-from qkan.experiments.quanvolution.narrative import (
-    difference_sentence,
-    form_sentence,
-    published_sentence,
-)
+from qkan.experiments.quanvolution.narrative import form_sentence, published_sentence
+from qkan.experiments.wording import difference_sentence
 
 
 @pytest.mark.parametrize(

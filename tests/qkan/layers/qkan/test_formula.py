@@ -43,7 +43,9 @@ def written(x, y, z, _):
     return torch.stack([first, 3 * x, 0 * x, (x + 2 * y) * (z + 1) - first.square()])
 
 
-def test_run_and_gradient(program):
+@pytest.mark.parametrize("few", [0, 100])
+def test_run_and_gradient(program, few, monkeypatch):
+    monkeypatch.setattr("qkan.layers.qkan.row_program._FEW", few)
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
     wanted = written(*rows)

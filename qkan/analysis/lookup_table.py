@@ -1,0 +1,184 @@
+r"""Edges as look-up tables in fixed point, the form in which a KAN runs on an FPGA.
+
+A node adds the entries of its edges' tables: additions of integers are all the arithmetic that is left. An input x in
+[l, h] addresses entry :math:`\lfloor 2^k (x - l) / (h - l) \rfloor`, clamped at both ends; the entry is the edge
+function at the middle of its cell, rounded to a multiple of :math:`2^{-f}`.
+
+Source: D. Hoang, A. Gupta, P. Harris, KANELÉ, arXiv:2512.12850, for KANs as look-up tables on FPGAs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from circuits.errors import UsageError
+from qkan.analysis.layers import edge_values, evaluating, kan_layers, layer_inputs
+
+__all__ = ["LookUpTables", "Table"]
+
+Array = NDArray[np.float64]
+
+_MOST_BITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The tables of one layer.
+
+    Attributes:
+        low: Lower ends of the inputs' ranges, (in_features,).
+        high: Upper ends.
+        entries: The edges' values as integers, in units of ``2**-fraction_bits``, (2**address_bits, in, out).
+        offset: What a node adds to the sum of its edges, in the same units, (out,).
+        fraction_bits: f.
+    """
+
+    low: Array
+    high: Array
+    entries: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    fraction_bits: int
+
+    def __call__(self, x: Array) -> Array:
+        """Return the sums of the entries that inputs ``(N, in)`` address, ``(N, out)``."""
+        cells = len(self.entries)
+        place = np.floor(cells * (x - self.low) / (self.high - self.low))
+        address = np.clip(place, 0, cells - 1).astype(np.int64)
+        inputs = np.arange(self.entries.shape[1])
+        total = self.entries[address, inputs].sum(axis=1) + self.offset
+        values: Array = np.ldexp(total.astype(np.float64), -self.fraction_bits)
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class LookUpTables:
+    """A chain of KAN layers as tables, one a layer.
+
+    Example:
+        >>> import torch, qkan
+        >>> model = qkan.QKAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
+        >>> x = torch.rand(200, 2)
+        >>> tables = LookUpTables.of(model, x, address_bits=10, fraction_bits=12)
+        >>> bool(abs(tables(x) - model(x).detach().numpy()).max() < 0.02)
+        True
+    """
+
+    layers: tuple[Table, ...]
+
+    @classmethod
+    def of(
+        cls, model: nn.Module, inputs: Any, *, address_bits: int = 8, fraction_bits: int = 10
+    ) -> Self:
+        """Return the tables of a model whose layers are KAN layers, one after the other.
+
+        Args:
+            model: Classical or quantum KAN layers without normalisation, or one such layer.
+            inputs: A batch for it; each table covers what its layer sees of it.
+            address_bits: k: every edge has ``2**k`` entries.
+            fraction_bits: f: entries are multiples of ``2**-f``.
+
+        Raises:
+            UsageError: If a number of bits is not from 1 to 16, or the model does more than to add edges.
+        """
+        for name, bits in (("address_bits", address_bits), ("fraction_bits", fraction_bits)):
+            if not 1 <= bits <= _MOST_BITS:
+                raise UsageError(f"{name} must be from 1 to {_MOST_BITS}, got {bits}")
+        seen = layer_inputs(model, inputs)
+        with evaluating(model):
+            _require_chain(model, seen)
+            tables = [
+                _table(layer, seen[name], 2**address_bits, fraction_bits)
+                for name, layer in kan_layers(model).items()
+            ]
+        return cls(tuple(tables))
+
+    def __call__(self, inputs: Any) -> Array:
+        """Return the outputs ``(N, out_features)`` for inputs ``(N, in_features)``."""
+        x = np.asarray(inputs, dtype=np.float64)
+        wanted = len(self.layers[0].low)
+        if x.ndim != 2 or x.shape[1] != wanted:
+            raise UsageError(f"expected inputs of shape (N, {wanted}), got {x.shape}")
+        for table in self.layers:
+            x = table(x)
+        return x
+
+    def to_json(self) -> str:
+        """Return the tables as text, for tools that write firmware."""
+        return json.dumps(
+            [
+                {
+                    "low": table.low.tolist(),
+                    "high": table.high.tolist(),
+                    "fraction_bits": table.fraction_bits,
+                    "offset": table.offset.tolist(),
+                    "entries": table.entries.tolist(),
+                }
+                for table in self.layers
+            ]
+        )
+
+    @classmethod
+    def from_json(cls, text: str | Path) -> Self:
+        """Return the tables that :meth:`to_json` wrote; from a path, those in the file.
+
+        Raises:
+            UsageError: If the text holds no such tables.
+        """
+        content = text.read_text(encoding="ascii") if isinstance(text, Path) else text
+        try:
+            layers = [
+                Table(
+                    np.array(layer["low"], dtype=float),
+                    np.array(layer["high"], dtype=float),
+                    np.array(layer["entries"], dtype=np.int64),
+                    np.array(layer["offset"], dtype=np.int64),
+                    int(layer["fraction_bits"]),
+                )
+                for layer in json.loads(content)
+            ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"the text holds no look-up tables: {error!r}") from error
+        return cls(tuple(layers))
+
+
+def _table(layer: Any, seen: torch.Tensor, cells: int, fraction_bits: int) -> Table:
+    low, high = seen.min(0).values, seen.max(0).values
+    high = torch.where(high > low, high, low + 1)  # an input that never moves
+    middle = (torch.arange(cells, dtype=seen.dtype).unsqueeze(1) + 0.5) / cells
+    values = torch.cat(list(edge_values(layer, low + middle * (high - low))))
+    point = seen[:1]
+    offset = layer(point)[0] - layer.edge_functions(point)[0].sum(0)
+
+    def fixed(numbers: torch.Tensor) -> NDArray[np.int64]:
+        scaled: Array = np.ldexp(numbers.double().numpy(), fraction_bits)
+        return np.round(scaled).astype(np.int64)
+
+    return Table(
+        low.double().numpy(), high.double().numpy(), fixed(values), fixed(offset), fraction_bits
+    )
+
+
+def _require_chain(model: nn.Module, seen: dict[str, torch.Tensor]) -> None:
+    """Refuse a model that does something between its layers, such as to normalise."""
+    layers = list(kan_layers(model).items())
+    for name, layer in layers:
+        if getattr(layer, "normalization", None) is not None:
+            raise UsageError(f"layer {name!r} normalises its inputs, which tables cannot do")
+    for (name, layer), (following, _) in pairwise(layers):
+        passed = layer(seen[name])
+        if passed.shape != seen[following].shape or not torch.allclose(
+            passed, seen[following], rtol=1e-4, atol=1e-5
+        ):
+            raise UsageError(
+                f"something lies between layers {name!r} and {following!r}, such as a normalisation; "
+                "tables can stand for chains of KAN layers alone"
+            )

@@ -1,0 +1,65 @@
+"""Pictures of a trained network for a report: its graph, and the functions that it learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qkan.analysis import connection_strengths, learned_curves
+from qkan.experiments.report import Picture
+from qkan.experiments.run_folder import RunFolder
+from qkan.models import make
+from qkan.models.base import Model
+from qkan.plotting import plot_edge_functions, plot_network
+
+__all__ = ["network_pictures", "trained_model"]
+
+_IMAGE = (28, 28)
+
+
+def trained_model(settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
+    """Return the model of an arm whose weights were kept; see :func:`train_on_mnist`."""
+    prefix = "weights."
+    state = {
+        name.removeprefix(prefix): torch.from_numpy(array)
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+    model = make(settings["model"], generator=torch.Generator())
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def network_pictures(model: Model, images: Tensor, folder: RunFolder) -> list[Picture]:
+    """Draw the graph of a chain of layers, and what is learned on its edges or in its units.
+
+    Args:
+        model: Trained.
+        images: Test images, as the model was trained on them.
+        folder: Of the run.
+
+    Returns:
+        No pictures, if there is nothing of that kind to draw (a convolutional network).
+    """
+    if not hasattr(model, "in_features"):
+        return []
+    strengths = connection_strengths(model, images)
+    pixels = strengths[0].shape[0] == _IMAGE[0] * _IMAGE[1]
+    graph = plot_network(strengths, image=_IMAGE if pixels else None)
+    caption = (
+        "The strongest connections of each layer (seed 0): how far each one moves its output over the test images. "
+        "Each pixel is as dark as its connections are strong in sum."
+    )
+    pictures = [Picture.save(folder, "network", caption, graph)]
+    curves = learned_curves(model, images)
+    if curves:
+        caption = (
+            "Functions that the network applies (seed 0), over the density of the values that reach them on the test "
+            "images. Dashed: the range that a spline was made for; beyond it, it is extrapolated."
+        )
+        pictures.append(Picture.save(folder, "functions", caption, plot_edge_functions(curves)))
+    return pictures

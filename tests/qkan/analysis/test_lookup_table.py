@@ -1,0 +1,67 @@
+"""Look-up tables: exact at the middles of cells, errors that shrink with bits, nothing but integers."""
+
+import numpy as np
+import pytest
+import torch
+
+import qkan
+from circuits.errors import UsageError
+from qkan.analysis.lookup_table import LookUpTables
+
+X = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)) * 4 - 2
+
+
+def model(kind: str = "qkan", **settings: object) -> torch.nn.Module:
+    from qkan.models import make
+
+    generator = torch.Generator().manual_seed(0)
+    return make({"kind": kind, "sizes": [3, 4, 2], **settings}, generator=generator)
+
+
+@pytest.mark.parametrize("kind", ["qkan", "kan", "sinekan"])
+def test_errors_shrink_with_the_bits(kind: str) -> None:
+    net = model(kind)
+    exact = net(X).detach().numpy()
+    errors = [
+        np.abs(LookUpTables.of(net, X, address_bits=bits, fraction_bits=bits + 2)(X) - exact).max()
+        for bits in (5, 8, 11)
+    ]
+    assert errors[1] < errors[0] / 4
+    assert errors[2] < errors[1] / 4
+
+
+def test_a_layer_is_exact_at_the_middles_of_its_cells_but_for_the_rounding() -> None:
+    layer = qkan.QuantumKANLayer(3, 2, generator=torch.Generator().manual_seed(2))
+    tables = LookUpTables.of(layer, X, address_bits=4, fraction_bits=12)
+    table = tables.layers[0]
+    middles = table.low + (np.arange(16)[:, None] + 0.5) / 16 * (table.high - table.low)
+    exact = layer(torch.tensor(middles, dtype=torch.float32)).detach().numpy()
+    assert np.abs(tables(middles) - exact).max() <= 4 * 0.5 * 2**-12 + 1e-5
+
+
+def test_inputs_beyond_the_range_take_the_last_entry() -> None:
+    tables = LookUpTables.of(model(), X)
+    edge = tables.layers[0].high[None]
+    assert np.array_equal(tables(edge + 100), tables(edge))
+
+
+def test_text_round_trip_and_rubbish(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    tables = LookUpTables.of(model(), X, address_bits=4)
+    (tmp_path / "tables.json").write_text(tables.to_json())
+    again = LookUpTables.from_json(tmp_path / "tables.json")
+    assert np.array_equal(again(X), tables(X))
+    for text in ("{", "[{}]", "3"):
+        with pytest.raises(UsageError, match="no look-up tables"):
+            LookUpTables.from_json(text)
+
+
+def test_what_tables_cannot_be_is_refused() -> None:
+    with pytest.raises(UsageError, match="normalises its inputs"):
+        LookUpTables.of(model("kan", normalization="layer"), X)
+    squared = torch.nn.Sequential(qkan.QKAN([3, 2]), torch.nn.Softplus(), qkan.QKAN([2, 1]))
+    with pytest.raises(UsageError, match="something lies between"):
+        LookUpTables.of(squared, X)
+    with pytest.raises(UsageError, match="address_bits must be from 1 to 16"):
+        LookUpTables.of(model(), X, address_bits=0)
+    with pytest.raises(UsageError, match=r"shape \(N, 3\)"):
+        LookUpTables.of(model(), X)(X[:, :2])

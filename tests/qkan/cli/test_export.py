@@ -1,0 +1,87 @@
+"""``qkan export``: names, models and runs in every format."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import qkan
+from circuits import FILTERS, edge, from_qpy, quanvolutional_filter, to_qasm3, to_qiskit
+from qkan.cli import main
+
+
+@pytest.fixture
+def model(tmp_path):
+    file = tmp_path / "model.safetensors"
+    qkan.QKAN([2, 1], edge="pz(depth=1)", generator=torch.Generator().manual_seed(0)).save(file)
+    return file
+
+
+def export(*words):
+    return main(["export", *map(str, words)])
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters_by_name(name, tmp_path, capsys):
+    file = tmp_path / "f.qpy"
+    assert export(name, "--format", "qpy", "--out", file) == 0
+    assert capsys.readouterr().out == f"{file}\n"
+    (circuit,) = from_qpy(file.read_bytes())
+    assert circuit.num_parameters == to_qiskit(quanvolutional_filter(name)).num_parameters
+
+
+def test_formats_of_one_circuit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert export("pz(depth=1)") == 0
+    assert (tmp_path / "pz(depth=1).qasm").read_text() == to_qasm3(edge("pz(depth=1)"))
+    assert export("demo", "--format", "qiskit", "--bound") == 0
+    assert "circuit.ry(3.448296944257913, 1)" in (tmp_path / "demo.py").read_text()
+    assert export("demo", "--format", "png") == 0
+    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+    assert export("demo", "--format", "qasm2", "--inputs", "0,0.5,0.25,1") == 0
+    assert "cx q[1],q[3];" in (tmp_path / "demo.qasm").read_text()
+
+
+def test_a_trained_model(model, tmp_path, capsys):
+    folder = tmp_path / "edges"
+    assert export(model, "--out", folder) == 0
+    assert {file.name for file in folder.iterdir()} == {"0.edge_0_0.qasm", "0.edge_1_0.qasm"}
+    assert "input float[64] inputs_1;" in (folder / "0.edge_1_0.qasm").read_text()
+    assert "theta" not in (folder / "0.edge_1_0.qasm").read_text()
+    packed = tmp_path / "layer.qpy"
+    assert export(model, "--packed", "--free", "--format", "qpy", "--out", packed) == 0
+    (circuit,) = from_qpy(packed.read_bytes())
+    assert circuit.num_qubits == 2
+    assert "theta_1_1_1_0" in {p.name for p in circuit.parameters}
+
+
+def test_a_run_by_its_models_or_its_circuit(model, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.toml").write_text('circuit = "basic-entangler"\n')
+    file = tmp_path / "a.qpy"
+    assert export(run, "--format", "qpy", "--out", file) == 0
+    assert from_qpy(file.read_bytes())[0].name.startswith("basic-entangler")
+    (run / "models").mkdir()
+    model.rename(run / "models" / "q.safetensors")
+    assert export(run, "--format", "qpy", "--out", file) == 0
+    assert len(from_qpy(file.read_bytes())) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["dmeo"], "did you mean 'demo'"),
+        (["demo", "--format", "pdf"], "unknown format 'pdf'"),
+        (["demo", "--format", "qasm2"], "inputs_0, inputs_1, inputs_2, inputs_3 have no value"),
+        (["pz", "--format", "qasm2", "--inputs", "0"], "missing: ['theta']"),
+        (["demo", "--inputs", "0,1"], "gives no value to inputs_2, inputs_3"),
+        (["demo", "--inputs", "a"], "expected inputs as numbers"),
+        (["."], "there is no model in ."),
+    ],
+)
+def test_what_cannot_be_exported(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert export(*words) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

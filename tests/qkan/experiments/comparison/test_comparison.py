@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pytest
+
+from circuits.errors import UsageError
+from qkan.experiments.comparison import Config, experiment, run
+from qkan.experiments.comparison.arms import Arm, arms_of, parameters_of
+from qkan.experiments.comparison.conclusion import comparisons_of, sentence
+from qkan.experiments.places import Places
+from qkan.experiments.statistics import Interval
+
+
+@pytest.fixture(scope="module")
+def arms():
+    return arms_of(64)
+
+
+def members(arms, group):
+    return {arm.kind: arm for arm in arms if group in arm.groups}
+
+
+def test_at_equal_widths_all_are_as_wide(arms):
+    found = members(arms, "width")
+    assert {arm.width for arm in found.values()} == {64}
+    assert found.keys() >= {"mlp", "kan", "sinekan", "quanvolution", "no_entanglement"}
+
+
+@pytest.mark.parametrize(("group", "reference"), [("small", "mlp"), ("large", "sinekan")])
+def test_at_equal_parameters_no_width_would_come_closer(arms, group, reference):
+    budget = parameters_of(members(arms, "width")[reference].model)
+    for arm in members(arms, group).values():
+        model = arm.model.get("head", arm.model)
+        ours = abs(parameters_of(arm.model) - budget)
+        for width in (arm.width - 1, arm.width + 1):
+            change = {"sizes": [784, width, 10]} if "sizes" in model else {"hidden": width}
+            other = {**model, **change}
+            assert ours <= abs(parameters_of(other) - budget), arm.name
+
+
+def test_the_control_has_the_features_and_the_head_of_the_quanvolution(arms):
+    quantum, control, mlp = (
+        members(arms, "small")[kind] for kind in ("quanvolution", "no_entanglement", "mlp")
+    )
+    assert quantum.model["head"] == control.model["head"] == mlp.model
+    assert control.model["filters"] == [f"{quantum.model['filters'][0]}/no-entanglement"]
+    assert parameters_of(quantum.model) == parameters_of(mlp.model) == 50_890
+
+
+def test_the_published_pair_of_equal_size_is_compared(arms):
+    large = members(arms, "large")
+    assert large["sinekan"].name == "sinekan_64"
+    assert parameters_of(large["mlp"].model) == pytest.approx(406_618, rel=2e-3)
+
+
+def test_the_quantum_kan_is_compared_if_asked_for(arms):
+    assert "qkan" not in {arm.kind for arm in arms}
+    assert sum(arm.kind == "qkan" for arm in arms_of(8, qkan=True)) >= 1
+
+
+def correct(*rates):
+    rng = np.random.default_rng(0)
+    return {
+        name: (rng.random((5, 400)) < rate).astype(float)
+        for name, rate in zip(("mlp_8", "kan_8", "cnn_8"), rates, strict=True)
+    }
+
+
+def test_what_the_intervals_allow_is_said_and_no_more():
+    three = [Arm(kind, 8, ("width",), {}) for kind in ("mlp", "kan", "cnn")]
+    told = sentence("width", comparisons_of(three, correct(0.5, 0.51, 0.9))["width"])
+    assert "CNN 8 better than MLP 8 by +" in told
+    assert "not told apart: KAN 8 and MLP 8" in told
+    worse = sentence("width", comparisons_of(three, correct(0.9, 0.5, 0.91))["width"])
+    assert "KAN 8 worse than MLP 8 by -" in worse
+    assert "not told apart: CNN 8 and MLP 8" in worse
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.2), (-0.2, 0.0), (-0.3, 0.1), (-0.1, 0.3)])
+def test_an_interval_that_touches_zero_tells_nothing_apart(low, high):
+    interval = Interval((low + high) / 2, low, high, 0.9)
+    assert "not told apart" in sentence("width", {"kan_8 - mlp_8": interval})
+
+
+def test_many_comparisons_make_wide_intervals():
+    one = comparisons_of(
+        [Arm(kind, 8, ("width",), {}) for kind in ("mlp", "kan")], correct(0.5, 0.6, 0)
+    )
+    three = [Arm(kind, 8, ("width", "small"), {}) for kind in ("mlp", "kan", "cnn")]
+    many = comparisons_of(three, correct(0.5, 0.6, 0))
+    assert one["width"]["kan_8 - mlp_8"].level == pytest.approx(0.95)
+    assert many["width"]["kan_8 - mlp_8"].level == pytest.approx(1 - 0.05 / 4)
+    assert many["width"]["kan_8 - mlp_8"].low < one["width"]["kan_8 - mlp_8"].low
+
+
+def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
+    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
+    few_kinds = {"linear", "mlp", "kan", "quanvolution", "no_entanglement"}
+    chosen = [arm for arm in arms_of(4) if arm.kind in few_kinds]
+    monkeypatch.setattr(experiment, "arms_of", lambda width, qkan: chosen)
+    few = {"train": 40, "validation": 10, "test": 20, "seeds": 2, "epochs": 1, "width": 4}
+    folder = run(Config(**few, rates="1e-3"), Places(out=tmp_path / "run"))
+    results = json.loads((folder.path / "results.json").read_text())
+    assert set(results["arms"]) == {arm.name for arm in chosen}
+    assert set(results["verdict"]["differences"]) == {"width", "small", "large"}
+    assert results["verdict"]["sentences"][0].startswith("The 5,000/1,000 images of MNIST")
+    report = (folder.path / "report.md").read_text()
+    assert "| quanvolution | 4 |" in report
+    assert "at 95 % for all 12 of them together (Bonferroni)" in report
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rates": "fast"}, "numbers separated by commas"),
+        ({"rates": "-1"}, "positive rates"),
+        ({"rates": ""}, "rates"),
+        ({"seeds": 1}, "seeds to be 2 or more"),
+    ],
+)
+def test_mistakes(settings, message):
+    with pytest.raises(UsageError, match=message):
+        Config(**settings)

@@ -1,0 +1,212 @@
+"""What every model promises: shapes, dtypes, own random numbers, copies, files."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch.func import functional_call
+
+import qkan
+from circuits.errors import UsageError
+from qkan.config import as_mapping, from_toml, to_toml
+from qkan.models import CNN, KAN, MLP, MODELS, HybridKAN, KANConfig, MLPConfig, SineKAN, load, make
+
+IMAGE = (1, 6, 4)
+SETTINGS = {
+    "kan": {"sizes": (24, 5, 3), "grid": 4, "normalization": "layer"},
+    "sinekan": {"sizes": [24, 5, 3], "grid": 3},
+    "qkan": {"sizes": (24, 5, 3), "edge": "real(depth=2)", "input_range": "standardise"},
+    "hybridkan": {"sizes": (24, 4, 3, 3), "layers": ("rbf(grid=4)", "pz(depth=2)", "chebyshev")},
+    "scipykan": {"sizes": (24, 5, 3), "num_knots": 12},
+    "tablekan": {"sizes": (24, 6, 5, 3), "rows": 50},
+    "mlp": {"sizes": (24, 5, 3), "activation": "silu", "dropout": 0.2},
+    "cnn": {"image": IMAGE, "channels": (2, 3), "hidden": 7, "classes": 3},
+    "quanvolution": {"image": IMAGE, "trainable": True, "head": MLPConfig((24, 3))},
+}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=SETTINGS)
+def name(request):
+    return request.param
+
+
+def images(dtype=torch.float32):
+    return torch.rand(5, *IMAGE, generator=seeded(9), dtype=torch.float64).to(dtype)
+
+
+def test_every_model_is_tried():
+    assert SETTINGS.keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_images_to_outputs(name, dtype):
+    model = make(name, generator=seeded(), dtype=dtype, **SETTINGS[name])
+    assert model(images(dtype)).shape == (5, 3)
+    assert model(images(dtype)).dtype == model.dtype == dtype
+    assert model.num_parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_weights_come_from_the_generator_alone(name):
+    before = torch.get_rng_state()
+    one, same, other = (make(name, generator=seeded(s), **SETTINGS[name]) for s in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    x = images()
+    a, b, c = (model.eval()(x) for model in (one, same, other))
+    assert torch.equal(a, b)
+    assert not torch.allclose(a, c)
+    assert not torch.equal(*(make(name, **SETTINGS[name]).eval()(x) for _ in range(2)))
+    if name == "tablekan":  # which rounds its inputs
+        return
+    double = make(name, generator=seeded(), dtype=torch.float64, **SETTINGS[name]).eval()
+    torch.testing.assert_close(double(x.double()).float(), a, rtol=1e-3, atol=1e-4)
+
+
+def test_layers_have_weights_of_their_own():
+    for cls in (KAN, SineKAN, MLP):
+        first, second = (p for p in cls([4, 4, 4], generator=seeded()).parameters() if p.ndim > 1)
+        assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_file_brings_the_model_back(name, dtype, tmp_path):
+    model = make(name, generator=seeded(), dtype=dtype, **SETTINGS[name])
+    x = images(dtype)
+    model(x)  # moves running statistics
+    path = tmp_path / "new" / "model.safetensors"
+    model.save(path)
+    before = torch.get_rng_state()
+    for again in (load(path), MODELS[name].load(path), load(str(path), device="cpu")):
+        assert type(again) is type(model)
+        assert again.config == model.config
+        assert again.training
+        assert torch.equal(again.eval()(x), model.eval()(x))
+        model.train()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_copies_and_functional_calls(name):
+    model, other = (make(name, generator=seeded(s), **SETTINGS[name]).eval() for s in (0, 1))
+    x = images()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(twin(x), model(x))
+    torch.testing.assert_close(functional_call(model, other.state_dict(), (x,)), other(x))
+
+
+def test_configurations_are_toml_and_mappings(name):
+    config = make(name, **SETTINGS[name]).config
+    assert from_toml(type(config), to_toml(config)) == config
+    assert hash(config) == hash(from_toml(type(config), to_toml(config)))
+    model = make(as_mapping(config), generator=seeded())
+    assert model.config == config
+    assert torch.equal(model.eval()(images()), make(config, generator=seeded()).eval()(images()))
+
+
+def test_gradients_reach_every_parameter(name):
+    model = make(name, generator=seeded(), **SETTINGS[name]).eval()
+    model(images()).square().sum().backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None]
+    # The look-up of a table sends no gradient back, as the notebook has it.
+    before = ["0.weight", "0.bias", "0.coefficients", "0.batch_norm.weight", "0.batch_norm.bias"]
+    assert without == ([*before, "1.weight", "1.bias"] if name == "tablekan" else [])
+
+
+def test_chains_are_sequences():
+    model = KAN([4, 3, 2], generator=seeded())
+    x = torch.rand(5, 4)
+    assert len(model) == 2
+    assert torch.equal(model[:1](x), model[0](x))
+    assert torch.equal(model[1](model[0](x)), model(x))
+    assert model(torch.rand(2, 3, 4)).shape == (2, 3, 2)
+    assert model(torch.rand(4)).shape == (2,)
+
+
+def test_images_are_flattened_only_where_that_fits():
+    model = MLP([24, 2], generator=seeded())
+    x = images()
+    assert torch.equal(model(x), model(x.flatten(1)))
+    assert model(torch.rand(2, 1, 3, 24)).shape == (2, 1, 3, 2)
+    for other in (KAN([25, 2]), MLP([25, 2])):
+        with pytest.raises(UsageError, match=r"expected an input of shape \(\.\.\., 25\)"):
+            other(x)
+    with pytest.raises(UsageError, match=r"MLP: expected torch.float32.*got torch.float64"):
+        model(x.double())
+
+
+def test_settings_beside_a_configuration():
+    config = KANConfig((3, 2), grid=7)
+    assert KAN(config, degree=2).config == KANConfig((3, 2), grid=7, degree=2)
+    assert KAN([3, 2], grid=7).config == config
+    assert KAN((3, 2)).config == KANConfig((3, 2))
+
+
+def test_refining_keeps_function_and_file(tmp_path):
+    model = KAN([3, 4, 2], generator=seeded(), dtype=torch.float64)
+    x = torch.rand(9, 3, dtype=torch.float64) * 2 - 1
+    before = model(x)
+    assert model.refine(10) is model
+    torch.testing.assert_close(model(x), before)
+    model[0].update_grid(x)
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.config.grid == 10
+    assert torch.equal(again(x), model(x))
+
+
+def test_the_notebooks_convolutional_network():
+    model = CNN()
+    kinds = [type(m).__name__ for m in (*model.convolutions, *model.dense)]
+    block = ["Conv2d", "ReLU", "MaxPool2d"]
+    assert kinds == [*block, *block, "Linear", "ReLU", "Dropout", "Linear"]
+    # 28 + 2 - 1 = 29, halved 14; 14 + 2 - 1 = 15, halved 7.
+    assert model.num_parameters == 32 * 5 + 64 * (32 * 4 + 1) + 128 * (64 * 49 + 1) + 10 * 129
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        ("knn", {}, "unknown model 'knn'"),
+        ("kan", {}, "the setting 'sizes' is missing"),
+        ("kan", {"sizes": [3]}, "at least two widths"),
+        ("kan", {"sizes": [3, 0]}, "at least two widths"),
+        ("kan", {"sizes": 3}, "expected sizes to be several int"),
+        ("kan", {"sizes": [3, 2.0]}, r"expected sizes\[1\] to be int"),
+        ("kan", {"sizes": [3, 2], "grid": "5"}, "expected grid to be int"),
+        ("kan", {"sizes": [3, 2], "base": "slu"}, "unknown base: 'slu'; did you mean 'silu'"),
+        ("kan", {"sizes": [3, 2], "domain": [1, 1]}, "min < max"),
+        ("kan", {"sizes": [3, 2], "degree": -1}, "degree"),
+        ("mlp", {"sizes": [3, 2], "dropout": 1.0}, "at least 0 and below 1"),
+        ("cnn", {"image": (1, 0, 4)}, "at least 1"),
+        ("cnn", {"image": (1, 2, 2), "padding": 0}, "too small"),
+        ("cnn", {"image": (28, 28)}, "expected image to be 3 values"),
+        ("qkan", {"sizes": [3, 2], "edge": "pz(dept=3)"}, "did you mean 'depth'"),
+        ("qkan", {"sizes": [3, 2], "scale": "per_input"}, "unknown scale: 'per_input'"),
+        ({"sizes": [3, 2]}, {}, "need a kind, one of: kan, sinekan"),
+        ({"kind": "kan", "sizes": [3, 2], "gird": 3}, {}, "unknown setting 'gird'"),
+    ],
+)
+def test_mistakes_are_named(model, settings, message):
+    with pytest.raises(UsageError, match=message):
+        make(model, **settings)
+
+
+def test_mistakes_of_constructors_are_named():
+    with pytest.raises(UsageError, match="unknown setting 'gird'; did you mean 'grid'"):
+        KAN([3, 2], gird=3)
+    with pytest.raises(UsageError, match="unknown setting 'gird'; did you mean 'grid'"):
+        KAN(KANConfig((3, 2)), gird=3)
+    with pytest.raises(UsageError, match="expected a KANConfig or a list of widths"):
+        KAN(MLPConfig((3, 2)))
+    with pytest.raises(UsageError, match="expected images of shape"):
+        CNN()(torch.zeros(2, 1, 28, 27))
+
+
+def test_public_names():
+    assert qkan.KAN is KAN
+    assert qkan.models.load is load
+    assert qkan.HybridKAN is HybridKAN

@@ -1,0 +1,167 @@
+"""Data and labels that are wrong are named before anything is trained."""
+
+import pytest
+import torch
+from torch import nn
+
+from circuits.errors import UsageError
+from qkan.models import KAN, MLP
+from qkan.training import TrainingConfig as Config
+from qkan.training import evaluate, fit
+from qkan.training.data import as_data
+
+X, Y = torch.rand(12, 3), torch.arange(12) % 4
+
+
+def changed(tensor, index, value):
+    tensor = tensor.clone()
+    tensor[index] = value
+    return tensor
+
+
+def model():
+    return MLP([3, 4], generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ((X, Y[:5]), "12 inputs but 5 targets"),
+        ((X, Y, torch.ones(5)), "12 inputs but 5 weights"),
+        ((X[:0], Y[:0]), "inputs are empty"),
+        ((X, torch.tensor(1)), "targets are empty"),
+        ((changed(X, (3, 1), torch.nan), Y), "1 of 12 training samples have inputs that are NaN"),
+        ((changed(X, slice(2), torch.inf), Y), "2 of 12 training samples"),
+        ((X, changed(Y, 7, 4)), "4 outputs, so labels are 0 to 3; 4 arrived"),
+        ((X, changed(Y, 7, -1)), "-1 arrived"),
+        ((X, Y.float()), "labels are whole numbers"),
+        ((X, Y.unsqueeze(1)), "labels of shape"),
+        ((X, Y, torch.ones(12, 1)), "one number a sample"),
+        ((X, Y, -torch.ones(12)), "their sum must be positive"),
+        ((X, Y, changed(torch.ones(12), 0, torch.nan)), "weights that are NaN"),
+        ((X,), "got 1 tensors"),
+        ((X.numpy(), Y.numpy()), r"torch\.as_tensor"),
+        (X, "use a DataLoader with such batches"),
+        (3, "tensors"),
+        ([], "training data are empty"),
+        ([(X, Y, None, None)], "must give"),
+        ([(X, "labels")], "must be a tensor, got str"),
+    ],
+)
+def test_mistakes_are_named_and_change_nothing(train, message):
+    net = model()
+    before = net[0].weight.detach().clone()
+    with pytest.raises(UsageError, match=message):
+        fit(net, train, config=Config(epochs=1))
+    assert torch.equal(net[0].weight, before)
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ((X, changed(Y, 0, 9)), "9 arrived"),
+        ((X[:0], Y[:0]), "validation inputs are empty"),
+        ((changed(X, 0, torch.nan), Y), "1 of 12 validation samples"),
+    ],
+)
+def test_validation_data_are_looked_at_before_the_training(validation, message):
+    net = model()
+    before = net[0].weight.detach().clone()
+    with pytest.raises(UsageError, match=message):
+        fit(net, (X, Y), validation, Config(epochs=1))
+    assert torch.equal(net[0].weight, before)
+
+
+def test_a_generator_is_empty_in_its_second_epoch():
+    batches = ((X, Y) for _ in range(2))
+    with pytest.raises(UsageError, match="anew in every epoch"):
+        fit(model(), batches, config=Config(epochs=2))
+
+
+def test_regression_targets_must_fit():
+    with pytest.raises(UsageError, match=r"outputs of shape \(4,\), the targets have \(2,\)"):
+        fit(model(), (X, torch.rand(12, 2)), config=Config(epochs=1), loss="mse")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "sgd"}, "optimizer"),
+        ({"epochs": 2.5}, "epochs to be int"),
+        ({"epochs": -1}, "epochs to be 0 or more"),
+        ({"batch_size": 0}, "batch_size to be 1 or more"),
+        ({"learning_rate": 0.0}, "learning_rate to be positive"),
+        ({"learning_rate": float("nan")}, "learning_rate to be positive"),
+        ({"gamma": -1.0}, "gamma to be positive"),
+        ({"weight_decay": -0.1}, "weight_decay to be 0 or more"),
+        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "give fit a penalty instead"),
+        ({"optimizer": "lbfgs", "clip_norm": 1.0}, "neither weight_decay nor clip_norm"),
+        ({"monitor": "val_loss"}, "unknown column to monitor 'val_loss'"),
+        ({"batch_size": 13, "drop_last": True}, "do not fill one batch of 13"),
+    ],
+)
+def test_settings_are_checked(settings, message):
+    with pytest.raises(UsageError, match=message):
+        fit(model(), (X, Y), config=Config(**settings))
+
+
+def test_names_are_checked():
+    with pytest.raises(UsageError, match="unknown loss 'mes'; did you mean 'mse'"):
+        fit(model(), (X, Y), loss="mes")
+    with pytest.raises(UsageError, match="unknown metric 'acuracy'; did you mean 'accuracy'"):
+        fit(model(), (X, Y), (X, Y), metrics=("acuracy",))
+    with pytest.raises(UsageError, match=r"must give one number a sample, shape \(12,\)"):
+        evaluate(model(), (X, Y), metrics=(lambda outputs, targets: outputs.mean(),))
+    with pytest.raises(UsageError, match="unknown column of the history 'val_loss'"):
+        _ = fit(model(), (X, Y), config=Config(epochs=1)).val_loss
+    with pytest.raises(UsageError, match="nothing to train"):
+        fit(nn.Flatten(), (X, Y))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"config": {"epoch": 3}}, "unknown setting 'epoch'; did you mean 'epochs'"),
+        (
+            {"penalty": lambda m: m[0].weight},
+            r"the penalty must be a tensor of one number, got shape",
+        ),
+        ({"penalty": lambda m: 0.5}, "the penalty must be a tensor of one number, got float"),
+        ({"loss": lambda outputs, targets: 0.5}, "the loss <lambda> must be a tensor"),
+    ],
+)
+def test_functions_and_mappings_are_checked(options, message):
+    with pytest.raises(UsageError, match=message):
+        fit(model(), (X, Y), **options)
+
+
+def test_settings_may_be_a_mapping():
+    assert len(fit(model(), (X, Y), config={"epochs": 2, "learning_rate": 1})) == 2
+
+
+def test_a_last_batch_of_one_cannot_be_normalised():
+    net = KAN([3, 4], normalization="batch")
+    with pytest.raises(UsageError, match="knows no spread"):
+        fit(net, (X, Y), config=Config(epochs=1, batch_size=11))
+    fit(net, (X, Y), config=Config(epochs=1, batch_size=11, drop_last=True))
+    fit(net, (X, Y), config=Config(epochs=1, batch_size=5))
+
+
+def test_batches_hold_every_sample_once_a_pass():
+    data = as_data("training", (torch.arange(12.0).unsqueeze(1), Y))
+    order = torch.Generator().manual_seed(0)
+    for size, drop, expected in ((5, False, 12), (5, True, 10), (12, True, 12), (50, False, 12)):
+        batches = list(data.batches(size, order, drop))
+        seen = torch.cat([x for x, _, _ in batches]).flatten().tolist()
+        assert len(set(seen)) == len(seen) == expected
+        assert len(batches) == data.steps(size, drop)
+        assert all(torch.equal(x.flatten().long() % 4, y) for x, y, _ in batches)
+
+
+def test_weighted_means_of_an_evaluation():
+    outputs = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    labels, weights = torch.tensor([0, 0, 0]), torch.tensor([1.0, -0.5, 2.5])
+    scores = evaluate(nn.Identity(), (outputs, labels, weights), batch_size=2)
+    losses = torch.nn.functional.cross_entropy(outputs, labels, reduction="none")
+    assert scores["loss"] == pytest.approx(float((losses * weights).sum() / 3))
+    assert scores["accuracy"] == pytest.approx(3.5 / 3)

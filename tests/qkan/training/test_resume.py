@@ -1,0 +1,223 @@
+"""A training that was stopped goes on as if it had not been: bit by bit."""
+
+import os
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader, TensorDataset
+
+from circuits.errors import UsageError
+from qkan.training import CheckpointWarning, fit
+from qkan.training import TrainingConfig as Config
+
+CONFIGS = {
+    "adam": Config(epochs=5, batch_size=16, optimizer="adam", gamma=0.8, weight_decay=0.01),
+    "adamw": Config(epochs=5, batch_size=16, optimizer="adamw", weight_decay=0.1, clip_norm=0.5),
+    "lbfgs": Config(epochs=5, batch_size=20, optimizer="lbfgs", max_iter=4, gamma=0.9),
+    "patience": Config(epochs=30, batch_size=16, learning_rate=0.1, patience=3),
+}
+
+
+def same(one, other):
+    model, history = one
+    twin, again = other
+    states = zip(model.state_dict().items(), twin.state_dict().items(), strict=True)
+    assert all(name == key and torch.equal(a, b) for (name, a), (key, b) in states)
+    for name, values in history.columns.items():
+        if name != "seconds":
+            assert values.tolist() == again[name].tolist()
+
+
+def stopped_after(epochs, config):
+    """Return the configuration of a run that ends after so many epochs."""
+    return replace(config, epochs=epochs)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_goes_on_exactly(data, net, tmp_path, name):
+    config = CONFIGS[name]
+    through = net()
+    history = fit(through, data, data, config)
+    file = tmp_path / "run.safetensors"
+    for seed, epochs in ((0, 1), (1, 3)):
+        torch.rand(7)  # whatever else the process draws
+        fit(net(seed), data, data, stopped_after(epochs, config), checkpoint=file)
+    stopped = net(2)
+    same((through, history), (stopped, fit(stopped, data, data, config, checkpoint=file)))
+    finished = net(3)  # nothing is left to do
+    same((through, history), (finished, fit(finished, data, data, config, checkpoint=file)))
+
+
+def test_a_data_loader_goes_on_exactly(data, net, tmp_path):
+    def loaded(model, epochs, file=None, generator=None):
+        loader = DataLoader(TensorDataset(*data), batch_size=16, shuffle=True, generator=generator)
+        history = fit(model, loader, config=Config(epochs=epochs), checkpoint=file)
+        return model, history
+
+    same(loaded(net(), 4), (loaded(net(), 2, tmp_path / "a"), loaded(net(), 4, tmp_path / "a"))[1])
+    whole = loaded(net(), 4, generator=torch.Generator().manual_seed(3))
+    loaded(net(), 2, tmp_path / "b", torch.Generator().manual_seed(3))
+    same(whole, loaded(net(1), 4, tmp_path / "b", torch.Generator().manual_seed(4)))
+
+
+def test_the_process_draws_what_it_would_have_drawn(data, net, tmp_path):
+    before = torch.get_rng_state()
+    fit(net(), data, data, CONFIGS["adam"], checkpoint=tmp_path / "run")
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(UsageError):
+        fit(net(), (data[0], data[1] + 1), config=CONFIGS["adam"])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seeds_matter_and_repeat(data, net):
+    def losses(seed):
+        return fit(net(), data, config=Config(epochs=2, seed=seed)).train_loss.tolist()
+
+    assert losses(1) == losses(1)
+    assert losses(1) != losses(2)
+
+
+KILLED = """
+import os, signal, sys, warnings
+import torch
+from qkan.cache import files
+from qkan.models import MLP
+from qkan.training import TrainingConfig, fit
+
+def train(path):
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(60, 4, generator=generator), torch.arange(60) % 3
+    model = MLP([4, 8, 3], dropout=0.3, generator=generator)
+    history = fit(model, data, data, TrainingConfig(epochs=6, batch_size=16), checkpoint=path)
+    return history.train_loss.tolist(), model[0].weight.tolist()
+
+def killed(step, at):  # in a process of its own, at the call of that number
+    warnings.simplefilter("ignore")
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == signal.SIGKILL
+    calls, real = iter(range(100)), getattr(files.os, step)
+
+    def die(*args, **kwargs):
+        if next(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+
+    setattr(files.os, step, die)
+    train(sys.argv[1])
+    os._exit(1)
+
+whole = train(None)  # first, for it imports what the children then need not
+# One after the other on the same run: while writing, before the renaming, between both names.
+assert all(killed(*how) for how in (("fsync", 2), ("chmod", 1), ("replace", 2)))
+print(*sorted(os.listdir(os.path.dirname(sys.argv[1]))))
+assert train(sys.argv[1]) == whole
+"""
+
+
+def test_killed_at_each_step_of_a_checkpoint(tmp_path):
+    path = tmp_path / "run.safetensors"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("run-")  # what the killed one was writing
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, f"{path.name}.previous"]
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    match how:
+        case "cut":
+            path.write_bytes(content[: len(content) // 2])
+        case "empty":
+            path.write_bytes(b"")
+        case "changed":
+            content[-20] ^= 1
+            path.write_bytes(content)
+        case "header":
+            place = content.index(b'"epochs')
+            path.write_bytes(content.replace(b"adam", b"amad", 1) if place else b"")
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "changed", "header"])
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(data, net, tmp_path, how):
+    config = CONFIGS["adam"]
+    through = net()
+    history = fit(through, data, data, config)
+    file = tmp_path / "run.safetensors"
+    fit(net(), data, data, stopped_after(3, config), checkpoint=file)
+    damage(file, how)
+    again = net(1)
+    with pytest.warns(CheckpointWarning, match=r"run.safetensors.damaged.*from the epoch before"):
+        resumed = fit(again, data, data, config, checkpoint=file)
+    same((through, history), (again, resumed))
+    assert (tmp_path / "run.safetensors.damaged").exists()
+
+
+def test_with_both_damaged_it_starts_anew_and_says_so(data, net, tmp_path):
+    config = CONFIGS["adam"]
+    file = tmp_path / "run"
+    fit(net(), data, config=stopped_after(2, config), checkpoint=file)
+    damage(file, "cut")
+    damage(tmp_path / "run.previous", "changed")
+    through, again = net(), net()
+    history = fit(through, data, config=config)
+    with pytest.warns(CheckpointWarning) as caught:
+        resumed = fit(again, data, config=config, checkpoint=file)
+    assert "goes on" in str(caught[0].message)
+    assert "starts anew" in str(caught[1].message)
+    same((through, history), (again, resumed))
+
+
+def test_a_checkpoint_of_another_training_is_refused(data, net, tmp_path):
+    x, y = data
+    config = CONFIGS["adam"]
+    file = tmp_path / "run"
+    fit(net(), data, config=stopped_after(2, config), checkpoint=file)
+    content = file.read_bytes()
+
+    def refused(match, model=None, train=data, settings=config, **options):
+        with pytest.raises(UsageError, match=match):
+            fit(model or net(), train, config=settings, checkpoint=file, **options)
+
+    refused(
+        "batch_size: 16, now 8",
+        settings=Config(epochs=5, batch_size=8, gamma=0.8, weight_decay=0.01),
+    )
+    refused(r"data: \[60, .*now \[60", train=(x + 1, y))
+    refused(r"data: \[60, .*now \[59", train=(x[1:], y[1:]))
+    refused("validation data: None, now", validation=data)
+    refused("columns", penalty=lambda m: m[1].weight.sum())
+    refused("loss: cross_entropy, now mse", train=(x, torch.zeros(60, 3)), loss="mse")
+    refused("another model", model=torch.nn.Linear(4, 3))
+    thawed = net()
+    thawed[1].requires_grad_(True)
+    refused("another model", model=thawed)
+    assert file.read_bytes() == content
+
+
+def test_other_files_are_left_alone(data, net, tmp_path):
+    config = CONFIGS["adam"]
+    file = tmp_path / "weights.safetensors"
+    save_file({"w": torch.ones(3)}, file)
+    with pytest.raises(UsageError, match=r"another program.*choose another file"):
+        fit(net(), data, config=config, checkpoint=file)
+    with pytest.raises(UsageError, match="is a folder"):
+        fit(net(), data, config=config, checkpoint=tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        fit(net(), data, config=config, checkpoint=tmp_path / "file" / "run")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "weights.safetensors"]
+
+
+def test_nothing_is_said_about_a_whole_checkpoint(data, net, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            fit(net(), data, config=CONFIGS["adam"], checkpoint=tmp_path / "new" / "run")
