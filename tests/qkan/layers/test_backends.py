@@ -10,7 +10,7 @@ import qkan
 from circuits import backend, circuit, quanvolutional_filter
 from circuits.backends.estimator import EstimatorBackend
 
-BACKENDS = ["lightning.qubit", "default.mixed", "aer"]
+BACKENDS = ["lightning.qubit", "aer"]
 
 
 def seeded():
