@@ -76,8 +76,10 @@ def test_what_the_intervals_allow_is_said_and_no_more():
     assert "not told apart: CNN 8 and MLP 8" in worse
 
 
-def test_an_interval_that_touches_zero_tells_nothing_apart():
-    assert "not told apart" in sentence("width", {"kan_8 - mlp_8": Interval(0.1, 0.0, 0.2, 0.9)})
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.2), (-0.2, 0.0), (-0.3, 0.1), (-0.1, 0.3)])
+def test_an_interval_that_touches_zero_tells_nothing_apart(low, high):
+    interval = Interval((low + high) / 2, low, high, 0.9)
+    assert "not told apart" in sentence("width", {"kan_8 - mlp_8": interval})
 
 
 def test_many_comparisons_make_wide_intervals():
