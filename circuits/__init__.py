@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         to_qpy,
     )
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
+    from circuits.folding import extrapolate, folded, zero_noise
     from circuits.resources import Cost, cost
+    from circuits.sampling import node_weights, sampled_variance
     from circuits.series import FourierSeries, series_from_values
 
 __all__ = [
@@ -58,20 +60,25 @@ __all__ = [
     "cost",
     "draw",
     "edge",
+    "extrapolate",
     "filters",
+    "folded",
     "fourier",
     "from_qpy",
+    "node_weights",
     "packed",
     "packing_report",
     "parameter_values",
     "qiskit_observables",
     "quanvolutional_filter",
+    "sampled_variance",
     "series_from_values",
     "to_qasm2",
     "to_qasm3",
     "to_qiskit",
     "to_qpy",
     "without_entanglement",
+    "zero_noise",
 ]
 
 __distribution__ = "hybrid-qkan"
@@ -102,6 +109,11 @@ __getattr__ = lazy_exports(
         "circuit": "circuits.decorator",
         "Cost": "circuits.resources",
         "cost": "circuits.resources",
+        "extrapolate": "circuits.folding",
+        "folded": "circuits.folding",
+        "zero_noise": "circuits.folding",
+        "node_weights": "circuits.sampling",
+        "sampled_variance": "circuits.sampling",
         "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",

@@ -35,6 +35,8 @@ from qkan.models import KAN, MLP, SciPyKAN, SineKAN
 from qkan.plotting import EdgeFunction, plot_curves, plot_edge_functions, plot_network
 from qkan.training import TrainingConfig, fit, predict
 
+# %matplotlib inline
+
 # Continuous integration runs this notebook with few images, seeds and epochs.
 QUICK = bool(os.environ.get("QKAN_QUICK"))
 TRAIN, TEST, SEEDS, EPOCHS = (300, 100, 2, 2) if QUICK else (4500, 1000, 3, 5)
@@ -62,26 +64,27 @@ print("largest difference to SciPy:", np.abs(ours - spline(x[:, 1].numpy())).max
 # %%
 from scipy.interpolate import make_interp_spline
 
-points = np.linspace(-1, 1, 12)
+points = np.linspace(-1, 1, 40)
 edges = np.array(
     [[make_interp_spline(points, np.sin(3 * points))], [make_interp_spline(points, points**2)]]
 )
 from_scipy = qkan.BSplineKANLayer.from_scipy(edges, dtype=torch.float64)
 x = torch.tensor([[0.3, -0.5]], dtype=torch.float64)
-print(from_scipy(x).item(), "is sin(0.9) + 0.25 =", np.sin(0.9) + 0.25)
+print(from_scipy(x).item(), "for sin(0.9) + 0.25 =", np.sin(0.9) + 0.25)
 
 # %% [markdown]
 # ## What does it learn?
 #
 # The example of the KAN paper, $f(x, y) = \exp(\sin(\pi x) + y^2)$, is a sum of two functions of one variable, and one
 # function of that sum: a network [2, 1, 1] can be exact. The grid is refined while it trains; refining keeps the function,
-# so nothing learned is lost.
+# so nothing learned is lost. As in any such fit the start matters: seeds 0 to 2 find it, seeds 3 and 4 end in a poor
+# minimum, at an error of 0.4.
 
 # %%
 x = 2 * torch.rand(1000, 2, generator=generator(1), dtype=torch.float64) - 1
 y = torch.exp(torch.sin(torch.pi * x[:, :1]) + x[:, 1:] ** 2)
-model = KAN([2, 1, 1], grid=3, generator=generator(3), dtype=torch.float64)
-lbfgs = TrainingConfig(epochs=3 if QUICK else 15, optimizer="lbfgs", batch_size=None)
+model = KAN([2, 1, 1], grid=3, generator=generator(1), dtype=torch.float64)
+lbfgs = TrainingConfig(epochs=3 if QUICK else 20, optimizer="lbfgs", batch_size=None)
 for grid in (3, 6, 12):
     model.refine(grid)
     history = fit(model, (x, y), config=lbfgs, loss="mse")
@@ -164,7 +167,9 @@ for name in ("kan", "sinekan"):
 
 # %%
 batch = test_images[:200]
-display(plot_network(connection_strengths(networks["kan"], batch), image=(28, 28)))
+graph = plot_network(connection_strengths(networks["kan"], batch), image=(28, 28))
+graph.set_dpi(72)
+display(graph)
 
 # %% [markdown]
 # The strongest edges, over the density of the values that reach them. A pixel is black or white: almost all data lie at the
@@ -179,7 +184,7 @@ display(plot_edge_functions(learned_curves(networks["kan"], batch)))
 #
 # The published notebook's first KAN, at 95.02 %, is a dense network with one random SciPy spline as its activation
 # function: 10 knots of degree 3 leave $[-1/3, 1/3]$ valid, the coefficients are never trained, and outside SciPy continues
-# the last pieces. Most of what reaches it lies outside.
+# the last pieces, which grow with the cube of the distance. About half of what reaches it lies outside.
 
 # %%
 published = SciPyKAN([784, 128, 10], generator=generator(0))
@@ -188,7 +193,7 @@ print(f"validation accuracy after {EPOCHS} epochs: {history.val_accuracy[-1]:.3f
 (shared,) = learned_curves(published, batch)
 valid = (shared.data >= shared.domain[0]) & (shared.data <= shared.domain[1])
 print(f"{100 * valid.mean():.0f} % of its inputs lie in the valid range")
-close = np.abs(shared.x) <= 1
+close = np.abs(shared.x) <= 0.5
 near = EdgeFunction(
     "near the valid range", shared.x[close], shared.y[close], shared.data, shared.domain
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import pennylane as qml
 
@@ -105,5 +106,19 @@ class Noise:
             qnode: A QNode on a device that has channels, such as ``default.mixed``.
         """
         return qml.noise.insert(
-            qnode, NOISE_CHANNELS[self.channel], op_args=self.strength, position="all"
+            without_barriers(qnode),
+            NOISE_CHANNELS[self.channel],
+            op_args=self.strength,
+            position="all",
         )
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def without_barriers(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Remove barriers, which are no gates; nothing is optimised where channels are put in by hand."""
+    gates = [op for op in tape.operations if not isinstance(op, qml.Barrier)]
+    return (tape.copy(operations=gates),), _only
+
+
+def _only(results: tuple[Any, ...]) -> Any:
+    return results[0]

@@ -64,13 +64,15 @@ FIXED_GATES: dict[str, Callable[[], Instruction]] = {
 _MATRIX_WIRES = 6
 """A gate on more wires is not turned into its matrix."""
 
-_NO_OPERATION = frozenset({"Barrier", "Snapshot", "WireCut", "GlobalPhase"})
+_NO_OPERATION = frozenset({"Snapshot", "WireCut", "GlobalPhase"})
 """What changes no expectation value."""
 
 
 def has_twin(operation: Operator) -> bool:
     """Whether :func:`append` takes the operation as it is."""
-    if operation.name in _NO_OPERATION or isinstance(operation, qml.QubitUnitary | Channel):
+    if operation.name in _NO_OPERATION or isinstance(
+        operation, qml.QubitUnitary | Channel | qml.Barrier
+    ):
         return True
     return _twin(operation) is not None
 
@@ -131,7 +133,9 @@ def append(target: QuantumCircuit, operation: Operator, angles: Sequence[Any]) -
     twin = _twin(operation)
     if operation.name in _NO_OPERATION:
         return
-    if operation.name == "Identity":  # of any number of wires
+    if isinstance(operation, qml.Barrier):
+        target.barrier(wires)
+    elif operation.name == "Identity":  # of any number of wires
         for wire in wires:
             target.append(gates.IGate(), [wire])
     elif twin is not None:

@@ -100,27 +100,30 @@ def _quantum(layer: QuantumKANLayer) -> EdgeSpectrum:
         coefficients = torch.cat([coefficients[:1] + layer.bias, coefficients[1:]])
     if layer.weight is not None:
         coefficients = coefficients * layer.weight
-    edges = (layer.in_features, layer.out_features)
-
-    def every_edge(values: Tensor | None, default: float) -> NDArray[np.float64]:
-        if values is None:
-            return np.full(edges, default)
-        column = values if values.ndim == 2 else values.unsqueeze(1)
-        return _array(column.expand(edges))
-
     rate = layer.circuit.scales[0]
-    frequency, shift = every_edge(layer.scale, 1.0), every_edge(layer.shift, 0.0)
-    return EdgeSpectrum(_array(coefficients), rate * frequency, rate * shift)
+    frequency, shift = _per_edge(layer, layer.scale, 1.0), _per_edge(layer, layer.shift, 0.0)
+    return EdgeSpectrum(_array(layer.masked(coefficients)), rate * frequency, rate * shift)
 
 
 def _classical(layer: FourierKANLayer) -> EdgeSpectrum:
     edges = (layer.in_features, layer.out_features)
-    cos, sin = (
-        _array(layer.coefficients).reshape(edges[0], 2, layer.degree, edges[1]).swapaxes(0, 1)
-    )
+    waves = _array(layer.coefficients).reshape(edges[0], 2, layer.degree, edges[1])
     rows = np.zeros((2 * layer.degree + 1, *edges))
-    rows[1::2], rows[2::2] = cos.swapaxes(0, 1), sin.swapaxes(0, 1)
-    return EdgeSpectrum(rows, np.full(edges, layer.scale), np.zeros(edges))
+    rows[1::2], rows[2::2] = waves.transpose(1, 2, 0, 3)
+    rows *= _array(layer.kept_edges)
+    frequency = _per_edge(layer, getattr(layer, "frequency", None), 1.0)
+    return EdgeSpectrum(rows, layer.scale * frequency, np.zeros(edges))
+
+
+def _per_edge(
+    layer: QuantumKANLayer | FourierKANLayer, values: Tensor | None, default: float
+) -> NDArray[np.float64]:
+    """Return what belongs to inputs, to edges or to all of them, for every edge."""
+    edges = (layer.in_features, layer.out_features)
+    if values is None:
+        return np.full(edges, default)
+    column = values if values.ndim == 2 else values.unsqueeze(1)
+    return _array(column.expand(edges))
 
 
 def _array(values: Tensor) -> NDArray[np.float64]:

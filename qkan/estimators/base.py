@@ -74,6 +74,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         if weights is not None:
             data.append(torch.from_numpy(weights))
         train, validation = self._split(data, seed, loss)
+        if isinstance(self.hidden, int):
+            raise UsageError(f"hidden is a list of widths, such as ({self.hidden},)")
         generator = torch.Generator().manual_seed(seed)
         self.model_ = self._make([x.shape[1], *self.hidden, outputs], generator)
         self.history_ = fit(

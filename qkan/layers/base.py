@@ -17,6 +17,7 @@ from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_samples
 from qkan.layers.initialization import variance_preserving_
 from qkan.layers.normalization import input_normalization
+from qkan.layers.precision import without_autocast
 from qkan.layers.prunable import PrunableLayer, axes_with
 
 __all__ = ["KANLayer", "check_domain", "check_size", "inclusive_clamp"]
@@ -142,6 +143,7 @@ class KANLayer(PrunableLayer, ABC):
         values = self.basis(x).flatten(1)
         return values if self.base is None else torch.cat([values, self.base_function(x)], dim=1)
 
+    @without_autocast
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges, ``(*, in_features) -> (*, out_features)``."""
         features = self.features(self._samples(input))

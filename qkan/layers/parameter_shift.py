@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from circuits import Circuit, CircuitError, UsageError
 from circuits.angles import AngleForm, Recipe, angle_form
 from circuits.backends import Backend
+from qkan.layers.precision import backward_without_autocast, without_autocast
 from qkan.layers.torch_layer import CircuitTorchLayer
 
 __all__ = ["ShiftedCircuit", "circuit_module"]
@@ -106,6 +107,7 @@ class ShiftedCircuit(nn.Module):
         parameters: MutableMapping[str, Any] = self._parameters
         return parameters
 
+    @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values."""
         rows = inputs.reshape(-1, inputs.shape[-1])
@@ -182,6 +184,7 @@ class _Shift(torch.autograd.Function):
         return values.reshape(info.batch_size, -1, values.shape[-1]), 0
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True
             raise UsageError(

@@ -22,6 +22,8 @@ from qkan.layers.checks import (
     require_tensor,
 )
 from qkan.layers.parameter_shift import circuit_module
+from qkan.layers.precision import without_autocast
+from qkan.layers.series_memo import SeriesMemo
 
 __all__ = ["Evaluation", "QuantumLayer"]
 
@@ -102,7 +104,7 @@ class QuantumLayer(nn.Module):
             circuit, backend, _initial(circuit, weights, generator, device, dtype), stream
         )
         self.torch_layer.requires_grad_(trainable)
-        self._frozen: tuple[list[Tensor], list[Tensor], FourierSeries] | None = None
+        self._memo = SeriesMemo()
 
     @property
     def in_features(self) -> int:
@@ -114,6 +116,7 @@ class QuantumLayer(nn.Module):
         """The number of observables."""
         return self.circuit.num_observables
 
+    @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values."""
         require_tensor(inputs, "QuantumLayer")
@@ -172,7 +175,7 @@ class QuantumLayer(nn.Module):
         if self.circuit.direct_only is not None:
             return "direct", f"there is no series: {self.circuit.direct_only}"
         nodes = self.circuit.num_nodes
-        if self._remembered() is not None:
+        if self._memo.recall(self.torch_layer) is not None:
             return "fourier", f"its {nodes} nodes have been run"
         if nodes <= count < _SURELY_MORE * nodes and not inside_transform():
             count = len(torch.unique(rows().detach(), dim=0))
@@ -186,12 +189,12 @@ class QuantumLayer(nn.Module):
         Args:
             like: Gives dtype and device of the coefficients; by default float64 where the weights are.
         """
-        exact = self._remembered()
+        exact = self._memo.recall(self.torch_layer)
         if exact is None:
             values = self.node_values()
             exact = series_from_values(self.circuit, values)
             if not values.requires_grad:
-                self._remember(exact)
+                self._memo.keep(self.torch_layer, exact)
         if like is None:
             return exact
         cast = tuple(block.to(like) for block in exact.coefficients)
@@ -213,7 +216,7 @@ class QuantumLayer(nn.Module):
             raise UsageError(
                 "node values can be set only while all weights are frozen; call requires_grad_(False)"
             )
-        self._remember(series_from_values(self.circuit, values))
+        self._memo.keep(self.torch_layer, series_from_values(self.circuit, values))
 
     def weight_values(self) -> dict[str, np.ndarray]:
         """Return the weights as float64 arrays by name."""
@@ -222,40 +225,8 @@ class QuantumLayer(nn.Module):
             for name, weight in self.torch_layer.named_parameters()
         }
 
-    # The series of frozen weights is kept together with those weights, and used only while they are
-    # the very same tensors with the same values: nothing has to be told that a weight has changed.
-
-    def _remember(self, series: FourierSeries) -> None:
-        weights = list(self.torch_layer.parameters())
-        if not any(weight.requires_grad for weight in weights) and type(self)._plain(weights):
-            # What was made in inference mode could not be used for gradients afterwards.
-            with torch.inference_mode(False):
-                blocks = tuple(block.detach().clone() for block in series.coefficients)
-                kept = FourierSeries(series.plan, blocks, series.scales)
-                self._frozen = (weights, [weight.detach().clone() for weight in weights], kept)
-
-    def _remembered(self) -> FourierSeries | None:
-        if self._frozen is None:
-            return None
-        tensors, values, series = self._frozen
-        now = list(self.torch_layer.parameters())
-        same = all(
-            old is new
-            and not new.requires_grad
-            and (value.dtype, value.device) == (new.dtype, new.device)
-            for old, new, value in zip(tensors, now, values, strict=True)
-        )
-        if same and all(map(torch.equal, values, now)):
-            return series
-        return None
-
-    @staticmethod
-    def _plain(weights: list[Tensor]) -> bool:
-        """Whether the weights are parameters, not the stand-ins of a functional call or a vmap."""
-        return all(isinstance(weight, nn.Parameter) for weight in weights)
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_frozen": None}
+        return {**self.__dict__, "_memo": SeriesMemo()}
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""

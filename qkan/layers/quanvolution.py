@@ -22,6 +22,7 @@ from qkan.layers.checks import (
     whole,
 )
 from qkan.layers.kernels import SeriesKernel
+from qkan.layers.precision import without_autocast
 from qkan.layers.quantum import Evaluation, QuantumLayer
 
 __all__ = ["Quanvolution2d"]
@@ -168,6 +169,7 @@ class Quanvolution2d(nn.Module):
             )
         return sizes[0], sizes[1]
 
+    @without_autocast
     def forward(self, image: Tensor) -> Tensor:
         """Return the feature maps."""
         require_tensor(image, "Quanvolution2d")

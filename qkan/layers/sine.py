@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from circuits.errors import unknown_name
 from qkan.layers.base import KANLayer, check_size
+from qkan.layers.precision import backward_without_autocast
 from qkan.layers.prunable import axes_with
 from qkan.layers.written_gradient import differentiable_gradient, traced
 
@@ -161,6 +162,7 @@ class _Sines(torch.autograd.Function):
         return torch.sin(angles)
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, angles = ctx.saved_tensors
         if torch.is_grad_enabled():

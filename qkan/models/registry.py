@@ -81,9 +81,9 @@ def load(path: str | Path, **options: Any) -> Model:
 
 
 def _find(name: str) -> type[Model]:
-    if name not in MODELS:
+    if name.lower() not in MODELS:
         raise unknown_name("model", name, MODELS)
-    return MODELS[name]
+    return MODELS[name.lower()]
 
 
 def _build(cls: type[Model], config: DataclassInstance, options: dict[str, Any]) -> Model:

@@ -21,6 +21,7 @@ from circuits import Circuit
 from circuits.backends import Backend
 from circuits.errors import UsageError
 from qkan.layers.base import KANLayer, check_domain, check_size
+from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_finite
 from qkan.layers.fourier_kan import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
@@ -174,7 +175,7 @@ def _points(
 ) -> Tensor:
     """Return the points at which curves are compared, before any normalisation, (count, in_features)."""
     like = layer.weight.detach().double()
-    parts = torch.linspace(0, 1, count).to(like).unsqueeze(1)
+    parts: Tensor = torch.linspace(0, 1, count).to(like).unsqueeze(1)
     if inputs is not None:
         lower, upper = inputs.double().amin(0), inputs.double().amax(0)
         single = upper - lower < 1e-9 * (1 + upper.abs())  # an input that never changes
@@ -188,11 +189,11 @@ def _points(
         lower, upper = lower.clamp_min(-0.98), upper.clamp_max(0.98)
     z = torch.lerp(lower, upper, parts).expand(-1, layer.in_features)
     if isinstance(module, nn.Tanh):
-        return torch.atanh(z)
-    if isinstance(module, nn.BatchNorm1d):
+        z = torch.atanh(z)
+    elif isinstance(module, nn.BatchNorm1d):
         state = {k: v.double() for k, v in module.state_dict().items()}
         z = (z - state.get("bias", 0)) / state.get("weight", 1)
-        return z * (state["running_var"] + module.eps).sqrt() + state["running_mean"]
+        z = z * (state["running_var"] + module.eps).sqrt() + state["running_mean"]
     return z
 
 
@@ -208,7 +209,7 @@ def _fit(
     values = edge_values(layer, x.to(layer.weight)).double()
     with evaluation(quantum):
         s = x if quantum.input_range is None else quantum.input_range(x.to(layer.weight)).double()
-    base = None if quantum.base_weight is None else quantum.base_function(s)
+    base = None if quantum.base is None else BASE_FUNCTIONS[quantum.base](s)
     count, inputs, outputs = values.shape
     own = quantum.scaling == "per-edge"  # then every edge is an input of one edge
     groups = (inputs * outputs, 1) if own else (inputs, outputs)

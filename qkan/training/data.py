@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from circuits.errors import UsageError
 
@@ -88,6 +89,13 @@ class Loader:
                 "every epoch, as a DataLoader does and a generator does not"
             )
 
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """The generators that a DataLoader and its sampler were given."""
+        parts = (self.source, getattr(self.source, "sampler", None))
+        found = {id(g): g for part in parts if (g := getattr(part, "generator", None)) is not None}
+        return [g for g in found.values() if isinstance(g, torch.Generator)]
+
     def steps(self, *_: object) -> int | None:
         """Return the number of batches where it is known."""
         return len(self.source) if isinstance(self.source, Sized) else None
@@ -109,6 +117,8 @@ def as_data(name: str, given: Any) -> Data:
     """
     if isinstance(given, Tensors | Loader):
         return given
+    if isinstance(given, TensorDataset):
+        given = given.tensors
     if isinstance(given, tuple | list) and given and all(isinstance(g, Tensor) for g in given):
         if not 2 <= len(given) <= 3:
             raise UsageError(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.training.data import as_data
-from qkan.training.losses import Loss, LossFunction, Metric, metric
+from qkan.training.losses import Loss, LossFunction, Metric, metrics_for
 
 __all__ = ["evaluate", "modes_kept", "place_of", "predict"]
 
@@ -21,7 +21,7 @@ def evaluate(
     data: Any,
     *,
     loss: str | LossFunction | Loss = "cross_entropy",
-    metrics: Sequence[str | Metric] = ("accuracy",),
+    metrics: Sequence[str | Metric] | None = None,
     batch_size: int = 1024,
 ) -> dict[str, float]:
     """Return the mean loss and metrics of a model on data, each sample by its weight.
@@ -42,7 +42,7 @@ def evaluate(
         0.66666...
     """
     chosen = loss if isinstance(loss, Loss) else Loss(loss)
-    named = dict(metric(given) for given in metrics)
+    named = metrics_for(loss, metrics)
     totals = dict.fromkeys(["loss", *named], 0.0)
     weight = 0.0
     with _evaluating(model):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from circuits.errors import UsageError
+from qkan.config import from_mapping
 from qkan.progress import Progress
 from qkan.training.config import TrainingConfig
-from qkan.training.data import Data, Tensors, as_data
+from qkan.training.data import Data, Loader, Tensors, as_data
 from qkan.training.evaluate import evaluate, modes_kept
 from qkan.training.history import History
-from qkan.training.losses import Loss, LossFunction, Metric, metric
+from qkan.training.losses import Loss, LossFunction, Metric, metrics_for
 from qkan.training.optimizers import make_optimizer
 from qkan.training.run import Run, describe_data
 from qkan.training.steps import Penalty, Steps
@@ -26,7 +27,7 @@ def fit(
     model: nn.Module,
     train: Any,
     validation: Any = None,
-    config: TrainingConfig | None = None,
+    config: TrainingConfig | Mapping[str, Any] | None = None,
     *,
     loss: str | LossFunction = "cross_entropy",
     penalty: Penalty | None = None,
@@ -47,10 +48,10 @@ def fit(
         model: Any module. Batches are moved to its first parameter's device, targets to that of
             its outputs.
         train: ``(inputs, targets)`` or ``(inputs, targets, weights)``: tensors, which are
-            shuffled and indexed in place; or a DataLoader that gives such batches. Weights may be
-            negative; those of tensors are scaled to the mean 1.
+            shuffled and indexed in place; or a DataLoader that gives such batches, and whose batch
+            size then counts. Weights may be negative; those of tensors are scaled to the mean 1.
         validation: Likewise, to be looked at after every epoch.
-        config: The settings.
+        config: The settings, also as a mapping.
         loss: ``"cross_entropy"``; ``"mse"``; or a function of outputs and targets that gives one
             number a sample, or their mean.
         penalty: A function of the model, added to the loss of every step.
@@ -78,21 +79,26 @@ def fit(
         >>> bool(history.train_loss[-1] < 1e-3)
         True
     """
-    config = TrainingConfig() if config is None else config
+    if not isinstance(config, TrainingConfig):
+        config = from_mapping(TrainingConfig, config or {})
     objective = Loss(loss)
-    metrics = (("accuracy",) if loss == "cross_entropy" else ()) if metrics is None else metrics
+    named = metrics_for(loss, metrics)
     data = as_data("training", train)
     held_out = None if validation is None else as_data("validation", validation)
     _check(model, data, config)
     columns = ["train_loss", *(["penalty"] if penalty else []), "learning_rate", "seconds"]
     if held_out is not None:
-        columns += ["val_loss", *(f"val_{metric(given)[0]}" for given in metrics)]
-    run = Run(model, make_optimizer(model, config), config, columns)
+        columns += ["val_loss", *(f"val_{name}" for name in named)]
+    generators = data.generators if isinstance(data, Loader) else []
+    run = Run(model, make_optimizer(model, config), config, columns, generators)
     steps = Steps(
         run, objective, penalty, [d.y for d in (data, held_out) if isinstance(d, Tensors)]
     )
     file = None if checkpoint is None else Path(checkpoint)
-    facts = describe_data(data, checksum=file is not None) | {"loss": objective.name}
+    facts: dict[str, Any] = {}
+    if file is not None:
+        facts = {"loss": objective.name, "data": describe_data(data)}
+        facts |= {"validation data": describe_data(held_out)}
     shown = Progress.on_stderr() if progress is True else progress or Progress()
     per_epoch = data.steps(config.batch_size, config.drop_last)
     with (

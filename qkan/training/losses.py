@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metric"]
+__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "metrics_for", "one_number"]
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From outputs and targets to one number, or one a sample (which sample weights need)."""
@@ -82,7 +82,9 @@ class Loss:
         """Return the mean over the samples, weighted if there are weights."""
         if weights is None:
             value = self._value(outputs, targets, "mean")
-            return value if value.ndim == 0 else value.mean()
+            if isinstance(value, Tensor) and value.ndim > 0:
+                value = value.mean()
+            return one_number(f"the loss {self.name}", value)
         values = self._value(outputs, targets, "none")
         if values.ndim == 0:
             raise UsageError(
@@ -104,6 +106,18 @@ class Loss:
         return self.loss(outputs, targets)
 
 
+def one_number(what: str, value: object) -> Tensor:
+    """Return a tensor of one number; refuse what is none.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    if not isinstance(value, Tensor) or value.ndim > 0:
+        shape = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise UsageError(f"{what} must be a tensor of one number, got {shape}")
+    return value
+
+
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return 1 where the largest output is that of the label, else 0."""
     labels = targets.argmax(1) if targets.is_floating_point() else targets
@@ -113,12 +127,20 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def metric(given: str | Metric) -> tuple[str, Metric]:
-    """Return the name of a metric, and the function.
+def metrics_for(
+    loss: str | LossFunction | Loss, metrics: Sequence[str | Metric] | None
+) -> dict[str, Metric]:
+    """Return metrics by name; those of a classification, if none were chosen.
 
     Raises:
-        UsageError: If the name is unknown.
+        UsageError: If a name is unknown.
     """
+    classifies = (loss.loss if isinstance(loss, Loss) else loss) == "cross_entropy"
+    chosen = (["accuracy"] if classifies else []) if metrics is None else metrics
+    return dict(_metric(given) for given in chosen)
+
+
+def _metric(given: str | Metric) -> tuple[str, Metric]:
     if not isinstance(given, str):
         return getattr(given, "__name__", repr(given)), given
     if given not in METRICS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -20,9 +20,11 @@ class Randomness:
     Args:
         seed: Where both sequences start.
         model: Whose devices have generators that its layers may draw from.
+        others: Generators that the data draw from, kept in the state and not seeded.
     """
 
-    def __init__(self, seed: int, model: nn.Module) -> None:
+    def __init__(self, seed: int, model: nn.Module, others: Sequence[torch.Generator] = ()) -> None:
+        self.others = others
         self.order = torch.Generator().manual_seed(seed)
         self._start = int(torch.randint(2**62, (), generator=self.order))
         devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
@@ -47,7 +49,9 @@ class Randomness:
     def state(self) -> dict[str, Tensor]:
         """Return all that the next random numbers depend on."""
         cuda = {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in self._cuda}
-        return {"order": self.order.get_state(), "cpu": torch.get_rng_state(), **cuda}
+        others = {f"other:{k}": other.get_state() for k, other in enumerate(self.others)}
+        own = {"order": self.order.get_state(), "cpu": torch.get_rng_state()}
+        return own | cuda | others
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a state; within :meth:`lent`."""
@@ -55,3 +59,5 @@ class Randomness:
         torch.set_rng_state(state["cpu"])
         for index in self._cuda:
             torch.cuda.set_rng_state(state[f"cuda:{index}"], index)
+        for k, other in enumerate(self.others):
+            other.set_state(state[f"other:{k}"])

@@ -44,6 +44,7 @@ class Run:
         optimizer: Of its parameters.
         config: The settings.
         columns: What is measured in every epoch.
+        generators: What the data draw from.
 
     Raises:
         UsageError: If what epochs are to be judged by is not measured.
@@ -55,12 +56,13 @@ class Run:
         optimizer: Optimizer,
         config: TrainingConfig,
         columns: Sequence[str],
+        generators: Sequence[torch.Generator] = (),
     ) -> None:
         self.model, self.optimizer, self.config = model, optimizer, config
         self.monitor = config.monitor or ("val_loss" if "val_loss" in columns else "train_loss")
         if self.monitor not in columns:
             raise unknown_name("column to monitor", self.monitor, columns)
-        self.randomness = Randomness(config.seed, model)
+        self.randomness = Randomness(config.seed, model, generators)
         self.columns: dict[str, list[float]] = {name: [] for name in columns}
         self.best: dict[str, Tensor] | None = None
 
@@ -128,7 +130,7 @@ class Run:
 
     def save(self, path: Path, data: dict[str, Any]) -> None:
         """Write a checkpoint of the epochs that are done."""
-        facts = {"config": asdict(self.config), "data": data}
+        facts = self._facts(data)
         state = {
             "model": dict(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
@@ -147,12 +149,10 @@ class Run:
         checkpoint.prepare(path)
 
         def usable(facts: dict[str, Any]) -> None:
-            now = {"config": asdict(self.config), "data": data}
             changed = [
-                f"{name}: {facts[part].get(name)}, now {value}"
-                for part, settings in now.items()
-                for name, value in settings.items()
-                if facts[part].get(name) != value and name != "epochs"
+                f"{name}: {facts.get(name)}, now {value}"
+                for name, value in self._facts(data).items()
+                if facts.get(name) != value and name != "epochs"
             ]
             if changed:
                 raise UsageError(
@@ -165,28 +165,27 @@ class Run:
             return
         try:
             self.model.load_state_dict(state["model"])
-        except RuntimeError as error:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
             raise UsageError(f"{path} is the checkpoint of another model: {error}") from error
-        self.optimizer.load_state_dict(state["optimizer"])
         self.randomness.restore(state["random"])
         self.columns = {name: values.tolist() for name, values in state["columns"].items()}
         self.best = state["best"]
 
+    def _facts(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return all that a training must have in common with the checkpoint it goes on from."""
+        return asdict(self.config) | {"columns": list(self.columns)} | data
 
-def describe_data(data: Data, *, checksum: bool) -> dict[str, Any]:
-    """Return what tells data apart: their size and, of tensors, a checksum.
 
-    Args:
-        data: Of a training.
-        checksum: Whether it is needed; it is a pass over the data.
-    """
+def describe_data(data: Data | None) -> list[int] | None:
+    """Return what tells tensors apart, the number of samples and checksums; None for other data."""
     if not isinstance(data, Tensors):
-        return {"samples": None}
-    if not checksum:
-        return {"samples": len(data)}
-    sums = [
-        zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-        for tensor in (data.x, data.y, data.weights)
-        if tensor is not None
+        return None
+    return [
+        len(data),
+        *(
+            zlib.crc32(t.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+            for t in (data.x, data.y, data.weights)
+            if t is not None
+        ),
     ]
-    return {"samples": len(data), "checksums": sums}

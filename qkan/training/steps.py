@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from qkan.training.data import Batch, Data, Loader
 from qkan.training.evaluate import place_of
-from qkan.training.losses import Loss
+from qkan.training.losses import Loss, one_number
 from qkan.training.run import Run
 
 __all__ = ["Penalty", "Steps"]
@@ -93,7 +93,7 @@ class Steps:
             loss = total = self.loss(outputs, self.loss.prepare(outputs, y), weights)
             penalty = None
             if self.penalty is not None:
-                penalty = self.penalty(self.run.model)
+                penalty = one_number("the penalty", self.penalty(self.run.model))
                 total = loss + penalty.to(loss.device)
             total.backward()  # type: ignore[no-untyped-call]
             if clip is not None:

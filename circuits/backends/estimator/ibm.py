@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,8 @@ class IBMBackend(EstimatorBackend):
         UsageError: If there is no account, it is refused or has no such device, shots are missing or too many, or the
             options are none of the Estimator's.
     """
+
+    paid: ClassVar[bool] = True
 
     mode: str = "job"
     options: str | Mapping[str, Any] = "{}"

@@ -39,12 +39,18 @@ def execute(content: bytes) -> Any:
     """Carry out a packed call on one thread; return its result, or the :class:`Failure`."""
     try:
         with one_thread():
-            function, task = cloudpickle.loads(content)
+            try:
+                function, task = cloudpickle.loads(content)
+            except (ImportError, AttributeError) as error:
+                return Failure(_UNKNOWN.format(_told(error)), traceback.format_exc())
             return function(task)
     except UsageError as error:
         return Failure(str(error), traceback.format_exc())
     except (Exception, SystemExit) as error:
         return Failure(_told(error), traceback.format_exc())
+
+
+_UNKNOWN = "its worker does not know all of it ({}). Define circuits and classes in a module that workers can import"
 
 
 def _told(error: BaseException) -> str:

@@ -72,8 +72,8 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process has not ended."""
-        return self._process.is_alive()
+        """Whether the process of an idle worker has not ended; idle, it has nothing else to say."""
+        return not self.connection.poll()
 
     def _obituary(self) -> str:
         self._process.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ __all__ = ["train_at_best_rate", "train_from_kan", "train_twin"]
 
 _LOOKED_AT = 1000
 """Images over which edges are measured and fitted."""
+
+_FITTING: dict[str, Any] = {"points": 33, "starts": 2, "iterations": 15}
+"""A start need not be exact: training goes on from it."""
 
 _CURVES = ("train_loss", "val_loss", "val_accuracy", "learning_rate")
 
@@ -61,15 +64,17 @@ def train_at_best_rate(
     Returns:
         As :func:`qkan.experiments.mnist_training.train_on_mnist`, with ``rate``; ``train_seconds`` is at this rate.
     """
-    train = {
+    ways: dict[str, Callable[..., Arrays]] = {
         "random": partial(train_on_mnist, keep_weights=keep_weights),
         "twin": train_twin,
         "kan": partial(train_from_kan, pruned=pruned),
-    }[start]
+    }
     found: list[Arrays] = []
     for rate in rates:
         settings = {**training, "learning_rate": rate}
-        result = train(seed=seed, model=model, training=settings, images=images, data_dir=data_dir)
+        result = ways[start](
+            seed=seed, model=model, training=settings, images=images, data_dir=data_dir
+        )
         found.append({**result, "rate": np.array(rate)})
     return max(found, key=lambda result: float(result["val_accuracy"].max()))
 
@@ -122,7 +127,7 @@ def train_from_kan(
     if pruned:
         prune(kan, looked_at, fraction=pruned, nodes=False)
     fitting = time.process_time()
-    net = QKAN.from_kan(kan, model["edge"], x=looked_at, generator=generator)
+    net = QKAN.from_kan(kan, model["edge"], x=looked_at, generator=generator, **_FITTING)
     fit_seconds = time.process_time() - fitting
     start_accuracy = evaluate(net, test)["accuracy"]
     rate = float(training["learning_rate"]) * float(training.get("gamma", 1.0)) ** first

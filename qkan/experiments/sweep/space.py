@@ -161,8 +161,8 @@ def _dimensions(path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[tup
 
 
 def _choice(name: str, values: list[Any]) -> Choice:
-    labels = [json.dumps(value) for value in values]
-    if not values or len(set(labels)) < len(labels):
+    labels = {_label(value) for value in values}  # to Python, 1 and 1.0 and True are the same
+    if not labels or len(labels) < len(values):
         raise UsageError(f"space.{name}: expected a list of different values, got {values!r}")
     return Choice(tuple(values))
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from circuits.bloch import BlochProgram
+from qkan.layers.precision import backward_without_autocast
 from qkan.layers.qkan.bloch_series import bloch_series
 from qkan.layers.qkan.row_program import RowProgram
 from qkan.layers.written_gradient import differentiable_gradient, traced
@@ -86,6 +87,7 @@ class _Coefficients(torch.autograd.Function):
         return result
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         angles, trig, made = ctx.saved_tensors
         rows: RowProgram = ctx.rows

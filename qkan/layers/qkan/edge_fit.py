@@ -186,6 +186,7 @@ def _first(
     begin = torch.cat(list(reduced.starts(drawn, pool, starts)))
     task = reduced.repeated(starts, circuit)
     found = minimise(task, Fit(begin, affine.repeat(starts, 1)), iterations, shared=False)
+    assert found.cost is not None  # the end of a descent has one
     cost = found.cost.reshape(starts, len(windows), groups, edges)
     local = found.local.reshape(*cost.shape, -1)
     lowest = cost.min(0)

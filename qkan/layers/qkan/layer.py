@@ -17,6 +17,7 @@ from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
 from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_finite, require_samples
+from qkan.layers.precision import without_autocast
 from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
@@ -168,6 +169,7 @@ class QuantumKANLayer(GrowingLayer):
         if self.base_weight is not None:
             self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
 
+    @without_autocast
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges."""
         require_samples(input, self.in_features, self.dtype, "QuantumKANLayer")

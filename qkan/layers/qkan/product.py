@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qkan.layers.precision import backward_without_autocast
 from qkan.layers.written_gradient import differentiable_gradient, traced
 
 __all__ = ["harmonics", "per_edge_sum", "per_input_sum"]
@@ -156,6 +157,7 @@ class _PerInput(torch.autograd.Function):
         return torch.addmm(constant, features.flatten(0, 1).T, weighted[start:].flatten(0, 1))
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, features = ctx.saved_tensors
         if torch.is_grad_enabled():
@@ -222,6 +224,7 @@ class _PerEdge(torch.autograd.Function):
         return result.T
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         if torch.is_grad_enabled():

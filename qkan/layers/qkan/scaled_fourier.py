@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.precision import without_autocast
 from qkan.layers.prunable import axes_with
 from qkan.layers.qkan.product import per_edge_sum
 from qkan.layers.qkan.ranges import input_range as make_input_range
@@ -121,6 +122,7 @@ class ScaledFourierKANLayer(FourierKANLayer):
             raise UsageError("edges with frequencies of their own have no common basis")
         return super().basis(x * (frequency if frequency.ndim == 1 else 1))
 
+    @without_autocast
     def forward(self, input: Tensor) -> Tensor:
         """Return the sums over the edges, ``(*, in_features) -> (*, out_features)``."""
         if self.frequency is None or self.frequency.ndim == 1:

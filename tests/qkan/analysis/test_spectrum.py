@@ -20,12 +20,20 @@ def layer(scale="per-input", edge="pz(depth=3)", **options):
     return made
 
 
+def pruned(made):
+    made.prune_edges(torch.tensor([[True, False], [True, True], [False, True]]))
+    return made
+
+
 LAYERS = {
     "per-input": layer,
     "per-edge": lambda: layer("per-edge"),
     "fixed": lambda: layer("fixed"),
     "plain": lambda: layer(weight=False, bias=False),
     "other unit": lambda: layer(edge="exponential(depth=2)"),
+    "pruned": lambda: pruned(layer()),
+    "pruned twin": lambda: pruned(layer().to_classical()),
+    "twin of per-edge scales": lambda: layer("per-edge").to_classical(),
     "classical": lambda: qkan.FourierKANLayer(
         3, 2, 4, scale=1.7, bias=False, dtype=torch.float64, generator=torch.Generator()
     ),

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from qkan.cli import main
-from qkan.experiments import quanvolution
+from qkan.experiments import EXPERIMENTS, quanvolution
 from qkan.experiments.quanvolution import Config
 from qkan.experiments.run_folder import RunFolder
 
@@ -61,6 +61,14 @@ def test_the_help_says_what_a_setting_is(capsys, monkeypatch):
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "What shots are drawn from (default: 0)." in text
     assert "--resume" in text
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_has_its_options(experiment, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main(["reproduce", experiment, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(option in text for option in ("--full", "--seeds", "--epochs", "--out"))
 
 
 def test_options_win_over_a_file(asked, tmp_path):

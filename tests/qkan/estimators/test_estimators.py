@@ -112,6 +112,8 @@ def test_mistakes_are_named(moons):
         KANClassifier(grid=0).fit(*moons)
     with pytest.raises(UsageError, match="unknown edge 'rael'"):
         QKANClassifier(edge="rael").fit(*moons)
+    with pytest.raises(UsageError, match=r"such as \(3,\)"):
+        KANClassifier(3).fit(*moons)
     with pytest.raises(UsageError, match="one class"):
         KANClassifier().fit(moons[0], ["a"] * 120)
     with pytest.raises(ValueError, match="Unknown label type"):

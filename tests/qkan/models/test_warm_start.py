@@ -22,6 +22,7 @@ def points(count=200, size=3):
 
 
 def fitted(kan, edge="pz(depth=3)", **options):
+    options = {"starts": 2, "iterations": 24, "points": 33, **options}
     return QKAN.from_kan(kan, edge, generator=torch.Generator().manual_seed(2), **options)
 
 
@@ -30,14 +31,13 @@ def relative(fits):
 
 
 KANS = {
-    "bspline": lambda: seeded(KAN, [3, 4, 2]),
-    "biased": lambda: seeded(KAN, [3, 4, 2], bias=True, extrapolation="clamp", base="tanh"),
-    "batch": lambda: seeded(KAN, [3, 4, 2], normalization="batch"),
-    "tanh": lambda: seeded(KAN, [3, 4, 2], normalization="tanh"),
-    "sine": lambda: seeded(SineKAN, [3, 4, 2]),
-    "chebyshev": lambda: seeded(HybridKAN, [3, 4, 2], layers="chebyshev"),
-    "rbf": lambda: seeded(HybridKAN, [3, 4, 2], layers="rbf"),
-    "fourier": lambda: seeded(HybridKAN, [3, 4, 2], layers="fourier(degree=3)"),
+    "bspline": lambda: seeded(KAN, [3, 2, 1]),
+    "biased": lambda: seeded(KAN, [3, 2, 1], bias=True, extrapolation="clamp", base="tanh"),
+    "batch": lambda: seeded(KAN, [3, 2, 1], normalization="batch"),
+    "tanh": lambda: seeded(KAN, [3, 2, 1], normalization="tanh"),
+    "sine": lambda: seeded(SineKAN, [3, 2, 1]),
+    "chebyshev, rbf": lambda: seeded(HybridKAN, [3, 2, 1], layers=("chebyshev", "rbf")),
+    "fourier": lambda: seeded(HybridKAN, [3, 2, 1], layers="fourier(degree=3)"),
 }
 
 
@@ -47,11 +47,14 @@ def test_the_network_follows_every_kind_of_kan(name):
     kan(x)  # moves running statistics
     model = fitted(kan, "pz(depth=4)", x=x).eval()
     wanted = kan.eval()(x)
-    assert model.config.sizes == (3, 4, 2)
+    assert model.config.sizes == (3, 2, 1)
     error = (model(x) - wanted).square().mean().sqrt() / wanted.std()
     assert float(error.detach()) < 0.1
     for layer, fits, inputs in zip(
-        model, model.warm_start, layer_inputs(kan, dict(kan.named_children()), x).values(), strict=True
+        model,
+        model.warm_start,
+        layer_inputs(kan, dict(kan.named_children()), x).values(),
+        strict=True,
     ):
         assert relative(fits) < 0.05
         torch.testing.assert_close(fits.lower, inputs.amin(0))
@@ -64,7 +67,7 @@ def test_what_is_reported_is_what_is_there(scale):
     kan = seeded(KAN, [3, 2], bias=True)
     with torch.no_grad():
         kan[0].bias.copy_(torch.tensor([0.5, -1.0]))
-    model = fitted(kan, "rpz", scale=scale, points=33)
+    model = fitted(kan, "rpz", scale=scale)
     (fits,) = model.warm_start
     x = torch.linspace(-1, 1, 33, **DOUBLE).unsqueeze(1).expand(-1, 3)
     residual = edge_values(model[0], x) - edge_values(kan[0], x)
@@ -78,9 +81,9 @@ def test_what_is_reported_is_what_is_there(scale):
 
 @pytest.mark.parametrize("scale", ["per-input", "per-edge"])
 def test_a_networks_own_functions_are_recovered(scale):
-    source = seeded(QKAN, [3, 5, 2], scale=scale, edge="pz(depth=2)")
+    source = seeded(QKAN, [3, 4, 2], scale=scale, edge="pz(depth=2)")
     twin = source.to_classical()
-    model = fitted(twin, "pz(depth=2)", scale=scale, starts=6, iterations=90)
+    model = fitted(twin, "pz(depth=2)", scale=scale, starts=6, iterations=40)
     for fits in model.warm_start:
         share = fits.rms / fits.spread
         assert float(share.median()) < 1e-6
@@ -90,10 +93,10 @@ def test_a_networks_own_functions_are_recovered(scale):
 
 
 def test_the_residual_shrinks_with_depth():
-    kan = seeded(KAN, [3, 4])
+    kan = seeded(KAN, [2, 2])
     shares = [relative(fitted(kan, f"pz(depth={d})").warm_start[0]) for d in (1, 2, 4, 6)]
     assert shares == sorted(shares, reverse=True)
-    assert shares[-1] < 0.02 * shares[0]
+    assert shares[-1] < 0.1 * shares[0]
 
 
 def test_pruned_edges_stay_pruned():
@@ -103,16 +106,19 @@ def test_pruned_edges_stay_pruned():
     assert model.config.sizes == kan.config.sizes
     assert all(torch.equal(q.kept_edges, k.kept_edges) for q, k in zip(model, kan, strict=True))
     torch.testing.assert_close(model(x), kan(x), rtol=0, atol=0.15)
-    assert all(bool((f.rms[~q.kept_edges] == 0).all()) for f, q in zip(model.warm_start, model, strict=True))
+    assert all(
+        bool((f.rms[~q.kept_edges] == 0).all())
+        for f, q in zip(model.warm_start, model, strict=True)
+    )
 
 
 @pytest.mark.parametrize("options", [{"weight": False}, {"bias": False}, {"base": None}])
 def test_parts_that_are_off_stay_off(options, tmp_path):
     kan = seeded(KAN, [3, 2])
     model = fitted(kan, "pz(depth=2)", **options)
-    (name, value), = options.items()
+    ((name, value),) = options.items()
     assert getattr(model.config, name) == value
-    x = torch.linspace(-1, 1, 65, **DOUBLE).unsqueeze(1).expand(-1, 3)
+    x = torch.linspace(-1, 1, 33, **DOUBLE).unsqueeze(1).expand(-1, 3)
     difference = (model(x) - kan(x)).abs()
     assert bool((difference <= model.warm_start[0].max.sum(0) + 1e-9).all())
     if options != {"base": None}:
@@ -160,7 +166,7 @@ def test_own_ranges_of_inputs():
     ("kan", "options", "message"),
     [
         (lambda: MLP([2, 1]), {}, "MLP holds Linear"),
-        (lambda: nn.Sequential(), {}, "Sequential holds none"),
+        (nn.Sequential, {}, "Sequential holds none"),
         (lambda: nn.Sequential(QuantumKANLayer(2, 1)), {}, "holds QuantumKANLayer"),
         (lambda: KAN([2, 1], normalization="layer"), {}, "mixes the inputs"),
         (lambda: KAN([2, 1]), {"points": 2}, "points must be an integer of at least 5"),

@@ -118,6 +118,27 @@ def test_names_are_checked():
         fit(nn.Flatten(), (X, Y))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"config": {"epoch": 3}}, "unknown setting 'epoch'; did you mean 'epochs'"),
+        (
+            {"penalty": lambda m: m[0].weight},
+            r"the penalty must be a tensor of one number, got shape",
+        ),
+        ({"penalty": lambda m: 0.5}, "the penalty must be a tensor of one number, got float"),
+        ({"loss": lambda outputs, targets: 0.5}, "the loss <lambda> must be a tensor"),
+    ],
+)
+def test_functions_and_mappings_are_checked(options, message):
+    with pytest.raises(UsageError, match=message):
+        fit(model(), (X, Y), **options)
+
+
+def test_settings_may_be_a_mapping():
+    assert len(fit(model(), (X, Y), config={"epochs": 2, "learning_rate": 1})) == 2
+
+
 def test_a_last_batch_of_one_cannot_be_normalised():
     net = KAN([3, 4], normalization="batch")
     with pytest.raises(UsageError, match="knows no spread"):

@@ -119,6 +119,10 @@ def test_a_data_loader_works(data):
     fit(in_order, DataLoader(TensorDataset(x, y), batch_size=60), config=config)
     fit(indexed, [(x, y)], config=config)
     assert equal(in_order, indexed)
+    dataset, tensors = mlp(), mlp()
+    fit(dataset, TensorDataset(x, y), config=config)
+    fit(tensors, (x, y), config=config)
+    assert equal(dataset, tensors)
 
 
 def test_early_stopping_restores_the_best_weights(data):
@@ -231,17 +235,18 @@ def test_predict_and_evaluate_leave_the_model_alone(data, net):
 def test_a_loss_that_is_lost_keeps_what_was_measured(data, tmp_path):
     file = tmp_path / "run.safetensors"
     model = mlp()
-    fit(model, data, config=Config(epochs=2), checkpoint=file)
+    fit(model, data, config=Config(epochs=2), checkpoint=file, penalty=lambda m: torch.zeros(()))
     good = {name: value.clone() for name, value in model.state_dict().items()}
     sabotaged = mlp()
 
-    def penalty(m):  # finite for the two epochs that are done
-        return m[0].weight.sum() * (torch.inf if m.training else 0.0)
+    def penalty(m):
+        return m[0].weight.sum() * torch.inf
 
     with pytest.raises(DivergedError, match=r"not finite in epoch 3 of 5, at the learning rate"):
         fit(sabotaged, data, config=Config(epochs=5), checkpoint=file, penalty=penalty)
     continued = mlp()
-    assert len(fit(continued, data, config=Config(epochs=2), checkpoint=file)) == 2
+    again = fit(continued, data, config=Config(epochs=2), checkpoint=file, penalty=penalty)
+    assert len(again) == 2
     assert all(torch.equal(good[name], value) for name, value in continued.state_dict().items())
 
     with pytest.raises(DivergedError) as caught:

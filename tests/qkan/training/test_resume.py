@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils.data import DataLoader, TensorDataset
 
 from circuits.errors import UsageError
 from qkan.training import CheckpointWarning, fit
@@ -50,6 +51,18 @@ def test_it_goes_on_exactly(data, net, tmp_path, name):
     same((through, history), (stopped, fit(stopped, data, data, config, checkpoint=file)))
     finished = net(3)  # nothing is left to do
     same((through, history), (finished, fit(finished, data, data, config, checkpoint=file)))
+
+
+def test_a_data_loader_goes_on_exactly(data, net, tmp_path):
+    def loaded(model, epochs, file=None, generator=None):
+        loader = DataLoader(TensorDataset(*data), batch_size=16, shuffle=True, generator=generator)
+        history = fit(model, loader, config=Config(epochs=epochs), checkpoint=file)
+        return model, history
+
+    same(loaded(net(), 4), (loaded(net(), 2, tmp_path / "a"), loaded(net(), 4, tmp_path / "a"))[1])
+    whole = loaded(net(), 4, generator=torch.Generator().manual_seed(3))
+    loaded(net(), 2, tmp_path / "b", torch.Generator().manual_seed(3))
+    same(whole, loaded(net(1), 4, tmp_path / "b", torch.Generator().manual_seed(4)))
 
 
 def test_the_process_draws_what_it_would_have_drawn(data, net, tmp_path):
@@ -177,9 +190,15 @@ def test_a_checkpoint_of_another_training_is_refused(data, net, tmp_path):
         "batch_size: 16, now 8",
         settings=Config(epochs=5, batch_size=8, gamma=0.8, weight_decay=0.01),
     )
-    refused("checksums", train=(x + 1, y))
-    refused("samples: 60, now 59", train=(x[1:], y[1:]))
+    refused(r"data: \[60, .*now \[60", train=(x + 1, y))
+    refused(r"data: \[60, .*now \[59", train=(x[1:], y[1:]))
+    refused("validation data: None, now", validation=data)
+    refused("columns", penalty=lambda m: m[1].weight.sum())
+    refused("loss: cross_entropy, now mse", train=(x, torch.zeros(60, 3)), loss="mse")
     refused("another model", model=torch.nn.Linear(4, 3))
+    thawed = net()
+    thawed[1].requires_grad_(True)
+    refused("another model", model=thawed)
     assert file.read_bytes() == content
 
 

@@ -21,6 +21,7 @@ from circuits import UsageError, backend, edge, packed, quanvolutional_filter
 from circuits.backends.estimator import base
 from circuits.backends.estimator import ibm as module
 from circuits.jobs import JobError, JobStore, Patience
+from circuits.resources import cost
 from qkan import QKAN
 
 PZ = edge("pz(depth=1)")
@@ -252,6 +253,13 @@ def test_a_network_trains_and_a_resumed_step_pays_nothing(ibm, fake_runtime):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     step(packed(ibm()))
     assert len(fake_runtime.sent()) == sent
+
+
+def test_what_a_run_costs_is_known_before_it_is_sent(ibm, fake_runtime):
+    found = cost(quanvolutional_filter("demo"), ibm(), 81)
+    assert (found.circuits, found.total_shots, found.pubs) == (81, 8100, 1)
+    assert 8100 * 250e-6 < found.seconds < 8100 * 300e-6
+    assert fake_runtime.sent() == []
 
 
 def test_no_account(fake_runtime):

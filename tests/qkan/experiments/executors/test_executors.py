@@ -160,20 +160,29 @@ def test_a_worker_that_died_while_idle_is_nobodys_fault():
     with ProcessExecutor(1, deaths=1) as pool:
         (pid,) = pool.map(lambda _: os.getpid(), [0])
         os.kill(pid, signal.SIGKILL)
-        while executor().map(_is_running, [pid])[0]:
-            pass
+        pool._idle[0].connection.poll(None)  # until its pipe has broken
         assert pool.map(abs, [-1]) == [1]
-
-
-def _is_running(pid):
-    import psutil
-
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_what_cannot_be_sent_is_the_failure_of_its_task(anywhere):
     with pytest.raises(TaskError, match="task 1: it cannot be sent to another process"):
         anywhere.map(type, [1, sys.stdout])
+
+
+class Nowhere:
+    """Pickled by a name that a worker does not have, as a circuit of a notebook is."""
+
+    def __reduce__(self):
+        return find_circuit, ()
+
+
+def find_circuit():
+    raise AttributeError("module '__main__' has no attribute 'my_edge'")
+
+
+def test_what_a_worker_cannot_find_is_said_with_what_to_do(anywhere):
+    with pytest.raises(TaskError, match=r"no attribute 'my_edge'.*in a module that workers can"):
+        anywhere.map(type, [Nowhere()])
 
 
 def test_a_result_that_cannot_be_sent_back_is_a_failure(processes):

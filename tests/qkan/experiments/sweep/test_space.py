@@ -45,6 +45,7 @@ def test_merging_changes_nothing_else():
         ({"model.grid": 3}, "expected a list of values or"),
         ({"model.grid": []}, "a list of different values"),
         ({"model.grid": [1, 2, 1]}, "a list of different values"),
+        ({"model.grid": [1, True]}, "a list of different values"),
         ({"model.grid": {"low": 3}}, "expected high to be a finite number, got None"),
         ({"model.grid": {"low": 3, "high": 3}}, "expected low < high, got 3 and 3"),
         ({"model.grid": {"low": float("nan"), "high": 3}}, "finite number, got nan"),

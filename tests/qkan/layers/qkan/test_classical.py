@@ -101,7 +101,7 @@ def test_it_trains(scale):
         loss = (layer(x) - target).square().mean()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
     assert all(bool((p.grad != 0).all()) for p in layer.parameters())
 

@@ -1,0 +1,111 @@
+"""Folding and extrapolation against noise whose effect is known in closed form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pennylane as qml
+import pytest
+
+from circuits import (
+    UsageError,
+    backend,
+    circuit,
+    edge,
+    extrapolate,
+    folded,
+    quanvolutional_filter,
+    series_from_values,
+    to_qiskit,
+    zero_noise,
+)
+
+P = 0.02
+SHRINK = 1 - 4 * P / 3
+"""What one depolarising channel leaves of a Bloch vector, on whichever axis."""
+
+DEPOLARISED = backend("default.mixed", noise=f"depolarizing:{P}")
+
+
+@circuit(wires=1)
+def turns(inputs):
+    qml.RY(inputs[..., 0], wires=0)
+    qml.RX(0.4, wires=0)
+    qml.RZ(1.0, wires=0)
+
+
+@pytest.mark.parametrize("scale", [1, 3, 5, 9])
+def test_every_gate_counts_scale_times(scale):
+    x = np.linspace(-2, 2, 5)[:, None]
+    ideal = backend("default.qubit").run(turns, x)
+    noisy = DEPOLARISED.run(folded(turns, scale), x)
+    np.testing.assert_allclose(noisy, ideal * SHRINK ** (3 * scale), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit", "aer"])
+def test_ideal_values_and_the_series_stay(name):
+    demo = quanvolutional_filter("strongly-entangling")
+    three = folded(demo, 3)
+    x = np.random.default_rng(0).uniform(0, 1, (4, 4))
+    ideal = backend("default.qubit").run(demo, x)
+    np.testing.assert_allclose(backend(name).run(three, x), ideal, atol=1e-12)
+    assert three.fingerprint != demo.fingerprint
+    nodes = backend(name).run(three, three.plan.inputs)
+    np.testing.assert_allclose(series_from_values(three, nodes)(x), ideal, atol=1e-12)
+
+
+def test_extrapolation_has_the_error_of_its_order():
+    # Of exp(-c s) the polynomials through 1, 3 and 1, 3, 5 miss 1 by 3/2 c^2 and 5/2 c^3, to leading order.
+    x = [[0.3]]
+    (ideal,) = backend("default.qubit").run(turns, x)[0]
+    c = -3 * np.log(SHRINK)
+    linear = zero_noise(DEPOLARISED, turns, x, scales=(1, 3), order=1)[0, 0] / ideal
+    square = zero_noise(DEPOLARISED, turns, x, scales=(1, 3, 5), order=2)[0, 0] / ideal
+    assert 1 - linear == pytest.approx(1.5 * c**2, rel=0.3)
+    assert 1 - square == pytest.approx(2.5 * c**3, rel=0.5)
+    assert abs(1 - square) < abs(1 - linear) < 1 - SHRINK**3
+
+
+def test_a_fake_devices_gate_errors_are_folded_not_optimised_away():
+    noisy = backend("aer:fake_manila")
+    weights = {"theta": np.random.default_rng(1).uniform(0, 6, (2, 2, 2))}
+    made, x = edge("entangled"), [[0.4]]
+    (ideal,) = backend("default.qubit").run(made, x, weights)[0]
+    errors = [abs(noisy.run(folded(made, s), x, weights)[0, 0] - ideal) for s in (1, 9)]
+    assert errors[1] > 2 * errors[0]
+
+
+def test_prepared_states_are_prepared_once():
+    @circuit(wires=2, observables=[qml.Z(0), qml.X(1)])
+    def prepared(inputs):
+        qml.BasisState([1, 0], wires=[0, 1])
+        qml.RY(inputs[..., 0], wires=1)
+        qml.CNOT([1, 0])
+
+    x = [[0.7]]
+    ideal = backend("default.qubit").run(prepared, x)
+    np.testing.assert_allclose(
+        backend("default.qubit").run(folded(prepared, 3), x), ideal, atol=1e-12
+    )
+
+
+def test_shots_of_different_scales_are_independent():
+    sampled = replace(backend("default.qubit", shots=100), seed=3)
+    constant = extrapolate([1, 3], [sampled.run(turns, [[1.0]], stream=k) for k in (0, 1)], 0)
+    assert zero_noise(sampled, turns, [[1.0]], scales=(1, 3), order=0) == pytest.approx(
+        constant, abs=0.3
+    )
+
+
+def test_barriers_are_exported():
+    assert to_qiskit(folded(turns, 3)).count_ops()["barrier"] == 2
+
+
+@pytest.mark.parametrize("scale", [0, 2, -1, 1.5, True])
+def test_bad_scales(scale):
+    with pytest.raises(UsageError, match="odd positive integer"):
+        folded(turns, scale)
+
+
+def test_too_few_scales():
+    with pytest.raises(UsageError, match="needs more than 1 different scales"):
+        zero_noise(DEPOLARISED, turns, [[0.0]], scales=(3, 3), order=1)
