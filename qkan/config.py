@@ -29,14 +29,19 @@ def setting(default: Any, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": help})
 
 
-def as_mapping(config: DataclassInstance) -> dict[str, Any]:
-    """Return the settings that are not None (TOML has no null), and the kind where there is one."""
+def as_mapping(config: DataclassInstance, *, nulls: bool = False) -> dict[str, Any]:
+    """Return the settings, and the kind where there is one.
+
+    Args:
+        config: The configuration.
+        nulls: Whether to keep settings that are None: JSON has a null, TOML has not.
+    """
     named = {"kind": config.kind} if hasattr(config, "kind") else {}
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return named | {
-        name: as_mapping(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+        name: as_mapping(value, nulls=nulls) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
         for name, value in values.items()
-        if value is not None
+        if nulls or value is not None
     }
 
 

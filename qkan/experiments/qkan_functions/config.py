@@ -23,7 +23,7 @@ class Config:
     seeds: int = setting(5, "How many seeds.")
     functions: str = setting("all", "Which functions, by name, separated by commas; or all.")
     single: str = setting("rpz(depth=6)", "The circuit of the single edge, [1, 1].")
-    edge: str = setting("pz(depth=5)", "The circuits on the edges of [n, 5, 1].")
+    edge: str = setting("pz(depth=6)", "The circuits on the edges of [n, 5, 1].")
     iterations: int = setting(500, "Iterations of L-BFGS.")
     points: int = setting(1000, "Points to learn from; as many others are tested.")
 
