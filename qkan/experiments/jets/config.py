@@ -32,6 +32,7 @@ class Config:
     train: int = setting(6000, "Training jets, at most 6,000.")
     shots: int = setting(4096, "Shots a circuit, where trained QKANs are evaluated with shots.")
     resamples: int = setting(500, "Bootstrap samples of the test jets.")
+    warm: bool = setting(True, "Also the QKAN that starts as a trained KAN.")
     images: bool = setting(True, "Also the models of jet images.")
     curves: bool = setting(True, "Also the learning curves, from 100 jets on.")
 
