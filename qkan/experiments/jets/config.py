@@ -1,4 +1,4 @@
-"""What can be set about the jet study, and the three sets of observables."""
+"""What can be set about the jet study."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 from circuits.errors import UsageError
 from qkan.config import setting
-from qkan.data.jets import OBSERVABLES
 
-__all__ = ["INPUTS", "Config"]
-
-INPUTS = {
-    12: OBSERVABLES,
-    4: ("multiplicity", "ptd", "width", "m_over_pt"),
-    2: ("multiplicity", "width"),
-    1: ("multiplicity",),
-}
-"""The observables that models of so many inputs see."""
+__all__ = ["Config"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from circuits import quanvolutional_filter
 from circuits.errors import unknown_name
 from qkan.data.jets import JetSample, quark_gluon
-from qkan.experiments.jets.config import INPUTS
+from qkan.experiments.jets.inputs import INPUTS
 from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
 from qkan.layers.quanvolution import Quanvolution2d
 
