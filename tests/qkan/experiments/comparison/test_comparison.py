@@ -95,7 +95,7 @@ def test_many_comparisons_make_wide_intervals():
 
 def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
     monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
-    few_kinds = {"linear", "mlp", "kan", "quanvolution", "no_entanglement"}
+    few_kinds = {"linear", "mlp", "quanvolution", "no_entanglement"}
     chosen = [arm for arm in arms_of(4) if arm.kind in few_kinds]
     monkeypatch.setattr(experiment, "arms_of", lambda width, qkan: chosen)
     few = {"train": 40, "validation": 10, "test": 20, "seeds": 2, "epochs": 1, "width": 4}
@@ -106,7 +106,7 @@ def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
     assert results["verdict"]["sentences"][0].startswith("The 5,000/1,000 images of MNIST")
     report = (folder.path / "report.md").read_text()
     assert "| quanvolution | 4 |" in report
-    assert "at 95 % for all 12 of them together (Bonferroni)" in report
+    assert "at 95 % for all 9 of them together (Bonferroni)" in report
 
 
 @pytest.mark.parametrize(
