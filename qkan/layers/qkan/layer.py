@@ -146,7 +146,7 @@ class QuantumKANLayer(GrowingLayer):
         if input.numel() == 0:
             return input.new_zeros((*input.shape[:-1], self.out_features))
         x = self._in_range(input.reshape(-1, self.in_features))
-        mode = self.choose(len(x))
+        mode = self.choose(x.shape[0])  # len() would fix the batch of an exported layer
         if mode == "direct":
             y = self.sum_of_values(x, self.edges(self.angles(x)))
         else:
