@@ -40,6 +40,7 @@ from qkan.experiments.jets.training import network, train_on_jets
 from qkan.plotting.likelihood import plot_against_ratio
 from qkan.plotting.roc import plot_rocs
 
+# %matplotlib inline
 # Continuous integration runs this notebook with few epochs.
 QUICK = bool(os.environ.get("QKAN_QUICK"))
 EPOCHS = 3 if QUICK else 40
@@ -115,7 +116,7 @@ for first, second in (
 
 # %%
 curves = {name: roc(run["scores.test"], labels) for name, run in runs.items()}
-plot_rocs({name: (curve.signal, curve.background) for name, curve in curves.items()})
+display(plot_rocs({name: (curve.signal, curve.background) for name, curve in curves.items()}))
 
 # %% [markdown]
 # ## What the edges have learned
@@ -127,7 +128,7 @@ plot_rocs({name: (curve.signal, curve.background) for name, curve in curves.item
 arm = arms(config)["one-layer qkan, 1 inputs"] | {"epochs": EPOCHS}
 single = network(arm["model"], train_on_jets(seed=0, **arm))
 edges = edges_against_ratios(single, 1, split(1, config.train))
-plot_against_ratio(edges)
+display(plot_against_ratio(edges))
 
 # %% [markdown]
 # With twelve correlated observables an edge tells what its observable adds *to the others*: strongest first, and not all
@@ -136,7 +137,7 @@ plot_against_ratio(edges)
 # %%
 small = network(chosen["small qkan"]["model"], runs["small qkan"])
 data = split(12, config.train)
-plot_against_ratio(edges_against_ratios(small, 12, data)[:8])
+display(plot_against_ratio(edges_against_ratios(small, 12, data)[:8]))
 
 # %% [markdown]
 # ## As look-up tables
