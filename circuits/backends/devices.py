@@ -68,7 +68,9 @@ class PennyLaneBackend(Backend):
 
     @property
     def gradient(self) -> str:  # noqa: D102
-        return self._info.gradient if self.analytic else "parameter-shift"
+        # PennyLane differentiates a density matrix through the root of each probability: NaN where one is 0.
+        backprop = self._info.gradient if not self.density_matrix else "parameter-shift"
+        return backprop if self.analytic else "parameter-shift"
 
     @property
     def native_batching(self) -> bool:  # noqa: D102
