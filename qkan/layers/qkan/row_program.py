@@ -14,7 +14,7 @@ from qkan.layers.qkan.formula import ONE, Formula
 __all__ = ["RowProgram"]
 
 
-_FEW = 2**10
+_FEW = 2**11
 """With no more edges than this, the number of operations counts, with more their memory traffic."""
 
 
