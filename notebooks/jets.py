@@ -67,7 +67,7 @@ figure = Figure(figsize=(9.6, 3.2), layout="constrained", dpi=120)
 panels = figure.subplots(1, 4)
 for panel, name in zip(panels[:2], ("multiplicity", "width"), strict=True):
     column = jets.inputs(name)[:, 0]
-    bins = np.linspace(column.min(), np.quantile(column, 0.995), 40)
+    bins = np.arange(0, 110, 4) if name == "multiplicity" else np.linspace(0, 0.5, 40)
     for which, label, color in ((quark, "quark", "#882255"), (~quark, "gluon", "#4477AA")):
         panel.hist(column[which], bins, density=True, histtype="step", label=label, color=color)
     panel.set_xlabel(name)

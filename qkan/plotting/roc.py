@@ -14,8 +14,8 @@ __all__ = ["plot_reliability", "plot_rocs"]
 
 Array = NDArray[np.float64]
 
-_LEAST_SIGNAL = 0.05
-"""Below this signal efficiency too little background is left to tell a rejection."""
+_LEAST_SIGNAL = 0.2
+"""Below this signal efficiency a few jets of background are left of thousands, too few to tell a rejection."""
 
 
 def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
@@ -44,7 +44,7 @@ def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
     improvement.set_ylabel("significance improvement ε_s/√ε_b")
     for axes in (rejection, improvement):
         axes.set_xlabel("signal efficiency ε_s")
-        axes.set_xlim(0, 1)
+        axes.set_xlim(_LEAST_SIGNAL, 1)
     legend_below(figure, 5)
     return figure
 

@@ -79,6 +79,7 @@ def _verdict(
         ),
         key=lambda item: item[1]["auc"]["mean"],
     )
+    best = max(summary, key=lambda arm: float(summary[arm]["auc"]["mean"]))
     shots = [m for m in elsewhere if m.where.startswith("default.qubit")]
     worst = max(shots, key=lambda m: m.moved)
     devices = [m for m in elsewhere if m not in shots]
@@ -90,7 +91,8 @@ def _verdict(
         f"differences below are of the same jets, over {config.seeds} seeds.",
         *(_sentence(name, differences[name]) for name in differences),
         f"The best QKAN of at most 60 parameters is {small[0]!r}: AUC {small[1]['auc']['mean']:.4f} ± "
-        f"{small[1]['auc']['sd']:.4f} with {small[1]['parameters']['mean']:.0f} parameters.",
+        f"{small[1]['auc']['sd']:.4f} with {small[1]['parameters']['mean']:.0f} parameters; "
+        f"the best of all taggers is {best!r} with {summary[best]['auc']['mean']:.4f}.",
         f"With {config.shots} shots a circuit, the AUC of a QKAN moves by at most {worst.moved:.4f} ({worst.arm}).",
         *(f"On {m.where}, that of {m.arm!r} moves by {m.moved:.4f}." for m in devices),
         f"The QKAN's expected calibration error is at most {calibration:.3f}.",

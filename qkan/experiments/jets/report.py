@@ -137,16 +137,16 @@ def _explained(config: Config, results: Results, inputs: int, folder: RunFolder)
         slug = f"edges-{name.replace(' ', '-')}-{inputs}"
         caption = f"{name}, {inputs} observables, seed 0: edges over the ratios of their observables, strongest first."
         pictures.append(Picture.save(folder, slug, caption, plot_against_ratio(edges)))
-    text = {
-        1: "Trained on one observable, an edge must be its log-likelihood ratio.",
-        2: "Two correlated observables share what they know, so edges are flatter than their ratios.",
-        12: "With twelve correlated observables an edge is not its ratio, and may have the other sign: the edge "
-        "tells what an observable adds to the others.",
-    }
+    text = (
+        "With correlated observables an edge is not its ratio, and may have the other sign: it tells what an "
+        "observable adds to the others."
+        if inputs > 1
+        else "Trained on one observable, an edge must be its log-likelihood ratio."
+    )
     header = ["edge", "strength", "r", "rms", "formula (standardised observable)", "R²"]
     return Section(
         f"Edges of one-layer taggers, {inputs} observable{'s' if inputs > 1 else ''}",
-        text=[text[inputs]],
+        text=[text],
         table=Table(header, rows),
         pictures=pictures,
     )
