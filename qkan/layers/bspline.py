@@ -39,7 +39,7 @@ class BSplineKANLayer(KANLayer):
         out_features: Size of each output sample.
         grid: The number of cells of a uniform grid, or the breakpoints themselves: increasing,
             of shape (n,) or, for each input its own, (in_features, n).
-        degree: The degree of the pieces; 3 gives cubic splines.
+        degree: The degree of the pieces, up to 18; 3 gives cubic splines.
         domain: The range of a uniform grid; (-1, 1) by default.
         base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
             ``"tanh"``, ``"identity"`` or None.
@@ -93,6 +93,11 @@ class BSplineKANLayer(KANLayer):
         if extrapolation not in _EXTRAPOLATIONS:
             raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
         self.degree = check_size("degree", degree, least=0)
+        if degree > spline_basis.MAX_DEGREE:
+            raise UsageError(
+                f"degree must be at most {spline_basis.MAX_DEGREE}, got {degree}; to bend more, take a "
+                "finer grid"
+            )
         self.extrapolation = extrapolation
         self.uniform = isinstance(grid, int)
         ends = _breakpoints(check_size("in_features", in_features), grid, domain)

@@ -8,33 +8,48 @@ all of the same shape on uniform knots (no clamped ends).
 from __future__ import annotations
 
 import math
+from math import comb
 
 import torch
-from scipy.interpolate import BSpline, PPoly
 from torch import Tensor
 from torch.nn import functional
 
 from qkan.layers.base import inclusive_clamp
 from qkan.layers.checks import inside_transform
 
-__all__ = ["cardinal_pieces", "knot_basis", "knot_vector", "uniform_basis"]
+__all__ = ["MAX_DEGREE", "cardinal_pieces", "knot_basis", "knot_vector", "uniform_basis"]
+
+MAX_DEGREE = 18
+"""Up to here the integers of :func:`cardinal_pieces` fit into float64."""
 
 
 def cardinal_pieces(degree: int) -> Tensor:
     r"""Return the polynomials that make up the cardinal B-spline, times degree!.
 
-    On a cell with the local coordinate u in [0, 1], the basis function that began degree - m
-    cells before it is :math:`w_m(u) = \sum_q a_{mq} u^q / \text{degree}!`, with integers a: they
-    stay exact when a layer changes its dtype. At least the powers 0 and 1 are there.
+    On a cell with the local coordinate u in [0, 1], the basis function that began s = degree - m
+    cells before it is :math:`w_m(u) = \sum_q a_{mq} u^q / \text{degree}!`. From the truncated powers,
+
+    .. math::
+        a_{mq} = \binom{p}{q} \sum_{k \le s} (-1)^k \binom{p + 1}{k} (s - k)^{p - q}, \qquad p = \text{degree} .
+
+    These are integers, so they stay exact when a layer changes its dtype. At least the powers 0
+    and 1 are there.
 
     Example:
         >>> cardinal_pieces(1)  # 1 - u and u
         tensor([[ 1., -1.],
                 [ 0.,  1.]], dtype=torch.float64)
+
+    Source: I. J. Schoenberg, Quart. Appl. Math. 4 (1946) 45, for the truncated powers.
     """
-    spline = PPoly.from_spline(BSpline.basis_element(range(degree + 2), extrapolate=False))
-    inner = spline.c[:, degree:-degree] if degree else spline.c
-    pieces = torch.from_numpy((inner[::-1, ::-1] * math.factorial(degree)).round().T + 0.0)
+
+    def integer(s: int, q: int) -> int:
+        powers = ((-1) ** k * comb(degree + 1, k) * (s - k) ** (degree - q) for k in range(s + 1))
+        total: int = comb(degree, q) * sum(powers)
+        return total
+
+    rows = [[integer(s, q) for q in range(degree + 1)] for s in range(degree, -1, -1)]
+    pieces = torch.tensor(rows, dtype=torch.float64)
     return pieces if degree else functional.pad(pieces, (0, 1))
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from circuits.edges import edge
 from circuits.errors import UsageError, unknown_name
 from qkan.config import setting
-from qkan.data.functions import FUNCTIONS
 
 __all__ = ["Config"]
 
@@ -28,6 +26,10 @@ class Config:
     points: int = setting(1000, "Points to learn from; as many others are tested.")
 
     def __post_init__(self) -> None:
+        # Here, for the command line shows the settings without PennyLane and torch.
+        from circuits.edges import edge
+        from qkan.data.functions import FUNCTIONS
+
         least = {"seeds": 2, "iterations": 1, "points": 10}
         for name, smallest in least.items():
             value = getattr(self, name)
@@ -47,6 +49,8 @@ class Config:
             >>> Config(functions="sinc20, I.16.6").chosen
             ('sinc20', 'I.16.6')
         """
+        from qkan.data.functions import FUNCTIONS
+
         if self.functions == "all":
             return tuple(FUNCTIONS)
         return tuple(name.strip() for name in self.functions.split(","))

@@ -156,7 +156,7 @@ def test_what_is_frozen_is_not_shifted(runs):
 @pytest.mark.parametrize("evaluate", ["fourier", "direct"])
 def test_sampled_gradients_are_unbiased(evaluate):
     """The mean over calls of a linear function's gradient is the gradient, to 4.5 standard errors."""
-    shots, calls, x = 20, 40, normal(3, 1)
+    shots, calls, x = 20, 20, normal(3, 1)
 
     def layer_on(device):
         start = {"t": [0.3, 1.2, -0.8, 0.5], "u": 0.4}
