@@ -29,7 +29,7 @@ class Config:
     epochs: int | None = setting(None, "Passes over the training images (6; full: 5).")
     batch_size: int = setting(64, "Images a step.")
     rates: str = setting(
-        "1e-3,3e-3", "Learning rates; validation chooses, for every arm and seed anew."
+        "3e-4,1e-3,3e-3", "Learning rates; validation chooses, for every arm and seed anew."
     )
     gamma: float = setting(0.8, "The factor of the learning rate from epoch to epoch.")
     pruned: float = setting(

@@ -23,14 +23,14 @@ TRAINING = {"epochs": 2, "batch_size": 32}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     places = Places(out=tmp_path_factory.mktemp("run") / "run")
-    small = {"train": 40, "validation": 20, "epochs": 2, "seeds": 2, "width": 1}
+    small = {"train": 40, "validation": 20, "epochs": 2, "seeds": 1, "width": 1}
     return run(Config(**small, edge="pz(depth=1)", rates="1e-2"), places).path
 
 
 def test_a_run_leaves_a_record_figures_and_a_model(folder):
     record = json.loads((folder / "results.json").read_text())
     assert set(record["arms"]) == set(LABELS)
-    assert set(record["verdict"]["difference_to_qkan"]) == set(LABELS) - {"qkan"}
+    assert record["verdict"]["difference_to_qkan"] == {}  # of one seed there is no interval
     assert {p.stem for p in (folder / "figures").glob("*.png")} == {"accuracy", "curves", "network"}
     assert load(folder / "models" / "qkan.safetensors").config.sizes == (784, 1, 10)
     assert np.load(folder / "models" / "inputs.npy").shape == (500, 784)
