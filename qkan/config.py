@@ -30,18 +30,21 @@ def setting(default: Any, help: str) -> Any:
 
 
 def as_mapping(config: DataclassInstance) -> dict[str, Any]:
-    """Return the settings that are not None (TOML has no null), and the kind where there is one."""
+    """Return the settings, and the kind where there is one.
+
+    TOML has no null: a setting that is None is left out where that is the default, else it is ``"none"``.
+    """
     named = {"kind": config.kind} if hasattr(config, "kind") else {}
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    return named | {
-        name: as_mapping(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
-        for name, value in values.items()
-        if value is not None
+    values = {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) is not None or field.default is not None
     }
+    return named | {name: _word(value) for name, value in values.items()}
 
 
 def to_toml(config: DataclassInstance) -> str:
-    """Return the settings as TOML; what is None is left out."""
+    """Return the settings as TOML; see :func:`as_mapping`."""
     return tomli_w.dumps(as_mapping(config))
 
 
@@ -60,7 +63,7 @@ def from_toml(kind: type[C], text: str) -> C:
 def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:
     """Return a configuration with these settings; the others keep their defaults.
 
-    Lists become tuples, whole numbers floats, and tables configurations, where such are expected.
+    Lists become tuples, whole numbers floats, ``"none"`` None, and tables configurations, where such are expected.
 
     Raises:
         UsageError: If a setting is unknown, missing or of another type than is declared.
@@ -109,12 +112,20 @@ def differences(before: DataclassInstance, after: DataclassInstance) -> list[str
     return [f"{name}: {old[name]}, now {new[name]}" for name in old if old[name] != new[name]]
 
 
+def _word(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return as_mapping(value)  # type: ignore[arg-type]  # no class, an instance
+    return "none" if value is None else value
+
+
 def _convert(name: str, value: Any, hint: Any) -> Any:
     """Return ``value`` as what ``hint`` asks for."""
     members = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
     for member in members:
         if _is(value, member):
             return value
+    if value == "none" and types.NoneType in members:
+        return None
     for member in members:
         if get_origin(member) is tuple and isinstance(value, list | tuple):
             return _tuple(name, value, get_args(member))

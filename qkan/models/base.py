@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -37,8 +38,9 @@ class Model(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters, and of the inputs."""
-        state: dict[str, Tensor] = self.state_dict()
-        return next(value.dtype for value in state.values() if value.is_floating_point())
+        # Buffers too: a network of circuits without weights may have no parameters.
+        values = chain(self.parameters(), self.buffers())
+        return next(value.dtype for value in values if value.is_floating_point())
 
     @property
     def num_parameters(self) -> int:
@@ -128,10 +130,9 @@ class Chain(Model, nn.Sequential):
                 f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), or "
                 f"images with as many pixels, got {tuple(input.shape)}"
             )
-        dtype = next(self.parameters()).dtype
-        if input.dtype != dtype:
+        if input.dtype != self.dtype:
             raise UsageError(
-                f"{type(self).__name__}: expected {dtype}, the model's dtype, got {input.dtype}; "
+                f"{type(self).__name__}: expected {self.dtype}, the model's dtype, got {input.dtype}; "
                 "convert the input or the model with .to(dtype)"
             )
 
