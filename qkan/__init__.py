@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from qkan.layers.fourier_kan import FourierKANLayer
     from qkan.layers.preprocess import preprocess
     from qkan.layers.qkan import QuantumKANLayer
+    from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
     from qkan.layers.quantum import QuantumLayer
     from qkan.layers.quanvolution import Quanvolution2d
     from qkan.layers.rbf import RBFKANLayer
     from qkan.layers.scipy_activation import SciPyActivation
     from qkan.layers.sine import SineKANLayer
+    from qkan.layers.spectral import SpectralPenalty
     from qkan.layers.table_spline import TableSplineLayer
     from qkan.models import (
         CNN,
@@ -72,10 +74,12 @@ __all__ = [
     "QuanvolutionNet",
     "QuanvolutionNetConfig",
     "RBFKANLayer",
+    "ScaledFourierKANLayer",
     "SciPyActivation",
     "SineKAN",
     "SineKANConfig",
     "SineKANLayer",
+    "SpectralPenalty",
     "TableSplineLayer",
     "TrainingConfig",
     "UsageError",
@@ -105,6 +109,8 @@ __getattr__ = lazy_exports(
         "SciPyActivation": "qkan.layers.scipy_activation",
         "TableSplineLayer": "qkan.layers.table_spline",
         "QuantumKANLayer": "qkan.layers.qkan",
+        "ScaledFourierKANLayer": "qkan.layers.qkan.scaled_fourier",
+        "SpectralPenalty": "qkan.layers.spectral",
         "CNN": "qkan.models",
         "KAN": "qkan.models",
         "MLP": "qkan.models",

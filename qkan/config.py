@@ -29,18 +29,26 @@ def setting(default: Any, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": help})
 
 
-def as_mapping(config: DataclassInstance) -> dict[str, Any]:
+def as_mapping(config: DataclassInstance, *, nulls: bool = False) -> dict[str, Any]:
     """Return the settings, and the kind where there is one.
 
-    TOML has no null: a setting that is None is left out where that is the default, else it is ``"none"``.
+    Args:
+        config: The configuration.
+        nulls: Whether settings that are None stay None, as in JSON. TOML has no null: they are left out where that is
+            the default, else they are ``"none"``.
     """
+
+    def written(value: Any) -> Any:
+        if dataclasses.is_dataclass(value):
+            return as_mapping(value, nulls=nulls)  # type: ignore[arg-type]  # no class, an instance
+        return "none" if value is None and not nulls else value
+
     named = {"kind": config.kind} if hasattr(config, "kind") else {}
-    values = {
-        field.name: getattr(config, field.name)
+    return named | {
+        field.name: written(getattr(config, field.name))
         for field in dataclasses.fields(config)
-        if getattr(config, field.name) is not None or field.default is not None
+        if nulls or getattr(config, field.name) is not None or field.default is not None
     }
-    return named | {name: _word(value) for name, value in values.items()}
 
 
 def to_toml(config: DataclassInstance) -> str:
@@ -110,12 +118,6 @@ def differences(before: DataclassInstance, after: DataclassInstance) -> list[str
     """Return one line per setting that differs, like ``epochs: 60, now 3``."""
     old, new = dataclasses.asdict(before), dataclasses.asdict(after)
     return [f"{name}: {old[name]}, now {new[name]}" for name in old if old[name] != new[name]]
-
-
-def _word(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return as_mapping(value)  # type: ignore[arg-type]  # no class, an instance
-    return "none" if value is None else value
 
 
 def _convert(name: str, value: Any, hint: Any) -> Any:

@@ -2,8 +2,9 @@ r"""The real edge: all amplitudes stay real.
 
 .. math:: \langle Z \rangle \text{ of } \prod_{l=d-1}^{0} \bigl( RY(x)\, Z\, RY(\theta_l)\, X \bigr)\, H |0\rangle .
 
-Rotations about Y alone would add up to one angle; X and Z turn every second one round, so that an even number of
-uploads can cancel.
+Up to a phase, X, RY(theta) and Z in a row are RY(pi - theta), so all gates add up to one rotation: the edge is a single
+cosine of :math:`d x - \sum_l \theta_l`, and its one frequency is the number of uploads. It is the control that an
+expressive edge is held against; for a full spectrum take ``reupload(encoding='y', rotations='x')`` or ``rpz``.
 
 Source: J.-C. Jiang et al., arXiv:2509.14026. There the input may have a trainable rate for each upload; here the layer
 scales it once for the edge (``scale=`` of ``qkan.QuantumKANLayer``), so that the spectrum is fixed.

@@ -1,14 +1,16 @@
-"""The demonstration's filter on 196 patches: state vectors by PennyLane, PUBs by Aer, a fake device's noise."""
+"""The demonstration's filter on 196 patches by PennyLane, Aer and a fake device; a training step packed and not."""
 
 from __future__ import annotations
 
 import numpy as np
+import pennylane as qml
 
 from circuits import backend, quanvolutional_filter
-from circuits.backends.estimator import EstimatorBackend
+from circuits.backends.estimator.aer import AerBackend
 from circuits.backends.estimator.base import transpiled
 from circuits.backends.estimator.template import pubs_of
 from circuits.export.gates import take_apart
+from qkan.benchmarks import packed_step
 from qkan.benchmarks.harness import Case, Report, measure
 
 __all__ = ["run"]
@@ -28,21 +30,18 @@ def run(*, repetitions: int = 7) -> Report:
     demo = quanvolutional_filter("demo")
     patches = np.random.default_rng(0).uniform(0, 1, (_PATCHES, demo.num_inputs))
     nodes = demo.plan.inputs
-    exact, aer = backend("default.qubit"), backend("aer")
+    exact, aer = backend("default.qubit"), AerBackend("aer")
     fake = backend("aer:fake_manila", shots=_SHOTS, seed=1)
     reference = f"default.qubit, {_PATCHES} patches as one broadcast"
     bound = "the same, and a transpilation for Aer"
 
     def transpile() -> None:
-        assert isinstance(aer, EstimatorBackend)
         transpiled.cache_clear()
         transpiled(aer, template)
 
     def broadcast_and_transpile() -> None:
         exact.run(demo, patches)
         transpile()
-
-    import pennylane as qml
 
     measured = [qml.expval(observable) for observable in demo.observables]
     gates = take_apart(demo.apply(patches[0], **demo.check_weights()))
@@ -64,6 +63,7 @@ def run(*, repetitions: int = 7) -> Report:
                 lambda: fake.run(demo, nodes),
                 against=reference,
             ),
+            *packed_step.cases(),
         ],
         repetitions=repetitions,
         memory=False,

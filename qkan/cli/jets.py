@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from qkan.cli.interrupts import interruptible
+
 __all__ = ["app"]
 
 app = typer.Typer(name="jets", help="Generate samples of jets.", no_args_is_help=True)
@@ -47,7 +49,7 @@ def generate(
     given = {"process": process, "events": events, "seed": seed}
     chosen = {name: value for name, value in given.items() if value is not None}
     config = from_mapping(Generation, started | chosen)
-    with executor(scheduler, workers) as where:
+    with interruptible(), executor(scheduler, workers) as where:
         places = Places(out, resume, progress=Progress.on_stderr(), executor=where)
         folder = generate_sample(config, places)
     typer.echo(f"{config.events} jets: {folder.path / 'jets.npz'}")

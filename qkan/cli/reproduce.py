@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from qkan.cli.costs import confirm
+from qkan.cli.interrupts import interruptible
 from qkan.experiments import EXPERIMENTS
 
 __all__ = ["add_experiment", "app"]
@@ -103,17 +104,11 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     elif file:
         settings = as_mapping(from_toml(module.Config, file.read_text(encoding="utf-8")))
     config = from_mapping(module.Config, settings | given)
-    try:
-        with executor(scheduler, workers) as spread:
-            places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr(), spread)
-            if not yes:
-                confirm(module, config, places)
-            folder = module.run(config, places)
-    except KeyboardInterrupt as stop:
-        # Caught here, for Typer forgets the interrupt and with it how to go on.
-        for line in ("Interrupted.", *getattr(stop, "__notes__", [])):
-            typer.echo(line, err=True)
-        raise typer.Exit(130) from stop
+    with interruptible(), executor(scheduler, workers) as spread:
+        places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr(), spread)
+        if not yes:
+            confirm(module, config, places)
+        folder = module.run(config, places)
     typer.echo(folder.summary())
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from qkan.cli.interrupts import interruptible
+
 __all__ = ["EXAMPLE", "sweep"]
 
 EXAMPLE = """\
@@ -76,14 +78,8 @@ def sweep(
     from qkan.progress import Progress
 
     settings = read_config(config) if config else RunFolder.config_of(resume or Path(), SweepConfig)
-    try:
-        with executor(scheduler, workers) as spread:
-            places = Places(out, resume, data_dir, None, Progress.on_stderr(), spread)
-            folder = run(settings, places)
-    except KeyboardInterrupt as stop:
-        # Caught here, for Typer forgets the interrupt and with it how to go on.
-        for line in ("Interrupted.", *getattr(stop, "__notes__", [])):
-            typer.echo(line, err=True)
-        raise typer.Exit(130) from stop
+    with interruptible(), executor(scheduler, workers) as spread:
+        places = Places(out, resume, data_dir, None, Progress.on_stderr(), spread)
+        folder = run(settings, places)
     if (folder.path / "results.json").exists():
         typer.echo(folder.summary())

@@ -75,13 +75,13 @@ class Results:
         """Return ``{arm: {metric: (seeds, epochs)}}`` of the arrays with one axis.
 
         Args:
-            names: Which; by default all. Seeds that stopped early are continued by their last value.
+            names: Which, in which order; by default all. Seeds that stopped early are continued by their last value.
         """
         return {
             arm: {
                 name: _stack([np.asarray(seed[name], dtype=np.float64) for seed in seeds])
-                for name in _names(seeds[0], ndim=1)
-                if name in names or not names
+                for name in names or _names(seeds[0], ndim=1)
+                if name in seeds[0]
             }
             for arm, seeds in self.runs.items()
         }
@@ -164,7 +164,8 @@ class Study:
 
 
 def _names(arrays: Arrays, ndim: int) -> list[str]:
-    return [name for name, array in arrays.items() if array.ndim == ndim and "." not in name]
+    """Return the names in one order, whether the arrays were computed now or read from a file."""
+    return sorted(n for n, array in arrays.items() if array.ndim == ndim and "." not in n)
 
 
 def _stack(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -67,7 +67,8 @@ def require_samples(x: Tensor, in_features: int, dtype: torch.dtype, who: str) -
 
 def require_finite(x: Tensor, who: str) -> None:
     """Refuse NaN and infinity, which a sine would spread without a word."""
-    if x.numel() == 0 or inside_transform():  # under a transform no value can be looked at
+    # Under a transform, and in a compiler, no value can be looked at.
+    if x.numel() == 0 or inside_transform() or torch.compiler.is_compiling():
         return
     # The sum is the cheapest pass that NaN and infinity cannot hide from; but it may overflow itself.
     if isfinite(float(x.detach().sum())):

@@ -110,22 +110,31 @@ class ShiftedCircuit(nn.Module):
     @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values."""
+        weights = {name: weight for name, weight in self._parameters.items() if weight is not None}
         rows = inputs.reshape(-1, inputs.shape[-1])
-        # In float64, in which the backends compute; gradients come back in the weights' own dtype.
-        weights = {
-            name: weight.double() for name, weight in self._parameters.items() if weight is not None
-        }
-        found = [
-            torch.as_tensor(angle, dtype=torch.float64, device=inputs.device)
-            for angle in self.form.angles(rows.double(), weights)
-        ]
-        angles = torch.stack([angle.expand(len(rows)) for angle in found], dim=-1)
+        (values,) = self.each([(rows, weights)])
+        return values.reshape(*inputs.shape[:-1], -1)
+
+    def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
+        """Return the values of several weights, each at rows of its own, ``(N, num_inputs)``, in one run."""
+        angles: list[Tensor] = []
+        trained = [False] * len(self.form.slots)
+        for rows, weights in cases:
+            # In float64, in which the backends compute; gradients come back in the weights' own dtype.
+            exact = {name: weight.double() for name, weight in weights.items()}
+            found = [
+                torch.as_tensor(angle, dtype=torch.float64, device=rows.device)
+                for angle in self.form.angles(rows.double(), exact)
+            ]
+            angles.append(torch.stack([angle.expand(len(rows)) for angle in found], dim=-1))
+            trained = [a or angle.requires_grad for a, angle in zip(trained, found, strict=True)]
         recipes = [
-            recipe if angle.requires_grad else ()
-            for angle, recipe in zip(found, self.form.recipes, strict=True)
+            recipe if shift else ()
+            for shift, recipe in zip(trained, self.form.recipes, strict=True)
         ]
-        values: Tensor = _Shift.apply(angles, recipes, self)
-        return values.to(inputs.dtype).reshape(*inputs.shape[:-1], -1)
+        values: Tensor = _Shift.apply(torch.cat(angles), recipes, self)
+        sizes = [len(rows) for rows, _ in cases]
+        return list(torch.split(values.to(cases[0][0].dtype), sizes))
 
     def run(self, angles: Rows) -> Rows:
         """Run the circuit at rows of angles, ``(N, num_angles)``, with samples of their own in each call.

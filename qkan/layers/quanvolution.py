@@ -7,21 +7,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from circuits import Circuit, FourierSeries, UsageError
 from circuits.backends import Backend
 from circuits.errors import unknown_name
-from qkan.layers.checks import (
-    inside_transform,
-    pair,
-    require_circuit,
-    require_finite,
-    require_floating,
-    require_tensor,
-    whole,
-)
+from qkan.layers.checks import inside_transform, pair, require_circuit, require_tensor, whole
 from qkan.layers.kernels import SeriesKernel
+from qkan.layers.patches import PatchGrid
+from qkan.layers.pixels import real_pixels, require_images
 from qkan.layers.precision import without_autocast
 from qkan.layers.quantum import Evaluation, QuantumLayer
 
@@ -105,13 +98,12 @@ class Quanvolution2d(nn.Module):
         self.dilation = pair("dilation", dilation, least=1)
         self.in_channels = whole("in_channels", in_channels, least=1)
         self.channels = channels
-        pixels = self.kernel_size[0] * self.kernel_size[1]
-        pixels *= self.in_channels if channels == "joint" else 1
         given: list[Any] = (
             list(weights) if isinstance(weights, list | tuple) else [weights] * len(several)
         )
         if len(given) != len(several):
             raise UsageError(f"{len(several)} circuits need as many weights; {len(given)} arrived")
+        pixels = self.grid.pixels
         for circuit in several:
             if circuit.num_inputs != pixels:
                 raise UsageError(
@@ -135,10 +127,21 @@ class Quanvolution2d(nn.Module):
         )
 
     @property
+    def grid(self) -> PatchGrid:
+        """Where the patches of an image lie."""
+        return PatchGrid(
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.in_channels,
+            joint=self.channels == "joint",
+        )
+
+    @property
     def out_channels(self) -> int:
         """The number of the output's channels."""
-        groups = self.in_channels if self.channels == "separate" else 1
-        return groups * sum(layer.out_features for layer in self.quantum_layers)
+        return self.grid.groups * sum(layer.out_features for layer in self.quantum_layers)
 
     @property
     def quantum_layers(self) -> list[QuantumLayer]:
@@ -151,23 +154,7 @@ class Quanvolution2d(nn.Module):
         Raises:
             UsageError: If the image is smaller than a patch.
         """
-        sizes = [
-            (size + 2 * p - d * (k - 1) - 1) // s + 1
-            for size, k, s, p, d in zip(
-                (height, width),
-                self.kernel_size,
-                self.stride,
-                self.padding,
-                self.dilation,
-                strict=True,
-            )
-        ]
-        if min(sizes) < 1:
-            raise UsageError(
-                f"an image of {height}x{width} is smaller than a patch: kernel {self.kernel_size}, "
-                f"dilation {self.dilation}, padding {self.padding}"
-            )
-        return sizes[0], sizes[1]
+        return self.grid.out_size(height, width)
 
     @without_autocast
     def forward(self, image: Tensor) -> Tensor:
@@ -175,16 +162,15 @@ class Quanvolution2d(nn.Module):
         require_tensor(image, "Quanvolution2d")
         if image.ndim == 3:
             return self.forward(image[None])[0]
-        self._check(image)
+        require_images(image, self.in_channels, "Quanvolution2d")
         differentiable = torch.is_grad_enabled() and (
             image.requires_grad or any(p.requires_grad for p in self.parameters())
         )
-        size = self.out_size(image.shape[-2], image.shape[-1])
-        modes = self._modes(image, size)
+        modes = self._modes(image)
         plain = not differentiable and not inside_transform()
         if plain and all(mode == "fourier" for mode in modes):
             return self.from_series(image, [layer.series() for layer in self.quantum_layers])
-        views = self._patches(self._scaled(image), size)
+        views = self._views(image)
         maps = [
             self._maps(layer, mode, views)
             for layer, mode in zip(self.quantum_layers, modes, strict=True)
@@ -197,63 +183,22 @@ class Quanvolution2d(nn.Module):
         ``groups`` is the number of channels that are filtered alone: ``in_channels``, or 1 where they are joint.
         """
         require_tensor(image, "Quanvolution2d")
-        self._check(image)
-        views = self._patches(self._scaled(image), self.out_size(image.shape[-2], image.shape[-1]))
+        require_images(image, self.in_channels, "Quanvolution2d")
+        views = self._views(image)
         return torch.stack(views, dim=-1)
 
-    def _check(self, image: Tensor) -> None:
-        if image.ndim != 4 or image.shape[1] != self.in_channels or image.shape[0] == 0:
-            raise UsageError(
-                f"Quanvolution2d expects images of shape (N, {self.in_channels}, H, W) with N >= 1, or "
-                f"({self.in_channels}, H, W); {tuple(image.shape)} arrived"
-            )
-        if image.dtype == torch.bool or image.is_complex():
-            raise UsageError(f"Quanvolution2d expects real or 8-bit pixels, {image.dtype} arrived")
-        if image.is_floating_point():
-            require_floating(image, "Quanvolution2d")
-        elif image.dtype != torch.uint8 and not inside_transform():
-            low, high = (int(value) for value in torch.aminmax(image.long()))
-            if low < 0 or high > 255:
-                raise UsageError(
-                    f"integer images hold pixels from 0 to 255; {low} to {high} arrived. "
-                    "Scale them to [0, 1] as floating-point numbers"
-                )
+    def _views(self, image: Tensor) -> list[Tensor]:
+        """Return a strided view (N, groups, H', W') for each input of the circuits."""
+        return self.grid.views(real_pixels(image, "Quanvolution2d"))
 
-    @staticmethod
-    def _scaled(image: Tensor) -> Tensor:
-        """Return finite floating-point pixels."""
-        if not image.is_floating_point():
-            return image.to(torch.get_default_dtype()) / 255
-        require_finite(image, "Quanvolution2d")
-        return image
-
-    def _modes(self, image: Tensor, size: tuple[int, int]) -> list[str]:
+    def _modes(self, image: Tensor) -> list[str]:
         """Choose the evaluation of each filter."""
-        groups = self.in_channels if self.channels == "separate" else 1
-        count = len(image) * groups * size[0] * size[1]
+        rows, columns = self.out_size(image.shape[-2], image.shape[-1])
+        count = len(image) * self.grid.groups * rows * columns
         return [
             layer.choose(count, lambda: self.patches(image.detach()).flatten(0, -2))
             for layer in self.quantum_layers
         ]
-
-    def _patches(self, image: Tensor, size: tuple[int, int]) -> list[Tensor]:
-        """Return a strided view (N, groups, H', W') for each input of the circuits."""
-        (ph, pw), (sh, sw), (dh, dw) = self.padding, self.stride, self.dilation
-        if ph or pw:
-            image = pad(image, (pw, pw, ph, ph))
-        views = [
-            image[
-                :,
-                :,
-                i * dh : i * dh + sh * (size[0] - 1) + 1 : sh,
-                j * dw : j * dw + sw * (size[1] - 1) + 1 : sw,
-            ]
-            for i in range(self.kernel_size[0])
-            for j in range(self.kernel_size[1])
-        ]
-        if self.channels == "separate":
-            return views
-        return [view[:, c : c + 1] for c in range(self.in_channels) for view in views]
 
     def _maps(self, layer: QuantumLayer, mode: str, views: Sequence[Tensor]) -> Tensor:
         """Return the maps of one filter with gradients, shape ``(N, groups, observables, H', W')``."""
@@ -270,11 +215,11 @@ class Quanvolution2d(nn.Module):
 
         Evaluates chunk by chunk, straight into the result; extra memory is bounded.
         """
-        self._check(image)
+        require_images(image, self.in_channels, "Quanvolution2d")
         size = self.out_size(image.shape[-2], image.shape[-1])
         dtype = image.dtype if image.is_floating_point() else torch.get_default_dtype()
         kernels = [SeriesKernel(each, dtype=dtype, device=image.device) for each in series]
-        groups = self.in_channels if self.channels == "separate" else 1
+        groups = self.grid.groups
         observables = sum(layer.out_features for layer in self.quantum_layers)
         maps = torch.empty(
             (len(image), groups, observables, *size), dtype=dtype, device=image.device
@@ -282,7 +227,7 @@ class Quanvolution2d(nn.Module):
         points = groups * size[0] * size[1]
         step = max(1, min(kernel.chunk for kernel in kernels) // points)
         for start in range(0, len(image), step):
-            views = self._patches(self._scaled(image[start : start + step]), size)
+            views = self._views(image[start : start + step])
             part = maps[start : start + step]
             first = 0
             for kernel, layer in zip(kernels, self.quantum_layers, strict=True):

@@ -45,7 +45,8 @@ def cardinal_pieces(degree: int) -> Tensor:
 
     def integer(s: int, q: int) -> int:
         powers = ((-1) ** k * comb(degree + 1, k) * (s - k) ** (degree - q) for k in range(s + 1))
-        return comb(degree, q) * sum(powers)
+        total: int = comb(degree, q) * sum(powers)
+        return total
 
     rows = [[integer(s, q) for q in range(degree + 1)] for s in range(degree, -1, -1)]
     pieces = torch.tensor(rows, dtype=torch.float64)

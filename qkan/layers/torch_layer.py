@@ -10,6 +10,7 @@ import torch
 
 from circuits import Circuit, UsageError
 from circuits.backends import Backend
+from qkan.layers.checks import inside_transform
 
 __all__ = ["CircuitTorchLayer"]
 
@@ -39,23 +40,36 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
         weights: Mapping[str, torch.Tensor],
         stream: int = 0,
     ):
+        qnode = backend.qnode(circuit, stream=stream)
         super().__init__(
-            backend.qnode(circuit, stream=stream),
+            qnode,
             {name: tuple(weights[name].shape) for name in circuit.weight_shapes},
             init_method=dict(weights),
         )
         self.circuit = circuit
         self.backend = backend
         self.stream = stream
+        self._plain_qnode = _plain(qnode, backend)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the expectation values; their second derivatives exist or are refused."""
-        values: torch.Tensor = super().forward(inputs)
+        values: torch.Tensor = qml.qnn.TorchLayer.forward(self._fitting(inputs), inputs)
         if values.requires_grad and self.backend.gradient != "backprop":
             # PennyLane's own backward pass is a constant to autograd: what depends on its
             # derivative would be zero without a word.
             values.register_hook(self._refuse_second_derivatives)  # type: ignore[no-untyped-call]
         return values
+
+    def _fitting(self, inputs: torch.Tensor) -> CircuitTorchLayer:
+        """Return this layer, or one with the same weights that prepares no gradient where none can be asked for."""
+        differentiated = torch.is_grad_enabled() and any(
+            tensor.requires_grad for tensor in (inputs, *self.parameters())
+        )
+        if self._plain_qnode is None or differentiated or inside_transform():
+            return self
+        layer = object.__new__(CircuitTorchLayer)
+        layer.__dict__.update(self.__dict__, qnode=self._plain_qnode)
+        return layer
 
     def _refuse_second_derivatives(self, _: torch.Tensor) -> None:
         if torch.is_grad_enabled():  # create_graph=True
@@ -76,8 +90,14 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
         self._parameters.update(weights)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "qnode"}
+        return {key: value for key, value in self.__dict__.items() if "qnode" not in key}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.__dict__["qnode"] = self.backend.qnode(self.circuit, stream=self.stream)
+        qnode = self.backend.qnode(self.circuit, stream=self.stream)
+        self.__dict__.update(qnode=qnode, _plain_qnode=_plain(qnode, self.backend))
+
+
+def _plain(qnode: qml.QNode, backend: Backend) -> qml.QNode | None:
+    """Return the QNode without gradients if that saves work: by the adjoint method they are made with the values."""
+    return qnode.update(diff_method=None) if backend.gradient == "adjoint" else None

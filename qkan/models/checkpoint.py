@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Model)
 def save(model: Model, path: str | Path) -> None:
     """Write a model; see :meth:`qkan.models.base.Model.save`."""
     facts = {
-        "config": as_mapping(model.config),
+        "config": as_mapping(model.config, nulls=True),
         "dtype": str(model.dtype).removeprefix("torch."),
         "circuits": _circuits(model),
     }

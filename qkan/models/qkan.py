@@ -16,8 +16,8 @@ from circuits.edges import edge as named_edge
 from qkan.config import check
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.evaluation import Evaluation
-from qkan.layers.qkan.layer import Scale
 from qkan.layers.qkan.refinement import WeightMap
+from qkan.layers.qkan.weighted_edges import Scale
 from qkan.models.base import Chain, check_sizes, settled
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from qkan.plotting.fits import Fit, plot_fits
 from qkan.plotting.harmonics import Harmonics, plot_harmonics
 from qkan.plotting.heat_maps import plot_heat_maps
 from qkan.plotting.network import plot_network
+from qkan.plotting.noise import plot_feature_errors
 from qkan.plotting.plateau import plot_gradient_variances
 from qkan.plotting.response import Response, plot_response
 from qkan.plotting.save import render
@@ -35,6 +36,7 @@ __all__ = [
     "plot_edge_functions",
     "plot_edge_network",
     "plot_errors",
+    "plot_feature_errors",
     "plot_fits",
     "plot_gradient_variances",
     "plot_harmonics",

@@ -64,7 +64,7 @@ class Work:
 
     Attributes:
         circuits: Circuits with all their angles bound, in every basis that is measured.
-        shots: Times that a circuit is run; None for exact values.
+        shots: Runs of all circuits together; None for exact values.
         depth: Of one circuit, after transpiling.
         two_qubit_gates: Of one circuit, after transpiling.
     """
@@ -73,6 +73,10 @@ class Work:
     shots: int | None
     depth: int
     two_qubit_gates: int
+
+    def __str__(self) -> str:
+        sampled = "exact" if self.shots is None else f"{self.shots:,} shots"
+        return f"{self.circuits:,} circuits, {sampled}, depth {self.depth}, {self.two_qubit_gates} two-qubit gates"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,12 @@ class PackingReport:
     alone: Work
     together: Work
     places: tuple[tuple[int, ...], ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows} rows", f"alone:    {self.alone}", f"together: {self.together}"]
+        return "\n".join(
+            [*lines, f"qubits:   {' '.join(map(str, self.places)) or 'no place without swaps'}"]
+        )
 
 
 def packing_report(circuit: Circuit, backend: Backend, rows: int) -> PackingReport:

@@ -74,7 +74,7 @@ def placements(
         One tuple for each copy; empty if no place on the device connects the wires as the circuit does.
 
     Raises:
-        UsageError: If no qubit is good enough, or one that is listed is not there.
+        UsageError: If no qubit is good enough, one that is listed is not there, or they are fewer than the wires.
 
     Example:
         >>> two = QuantumCircuit(2)
@@ -82,6 +82,11 @@ def placements(
         ((0, 1), (2, 3))
     """
     wires = circuit.num_qubits
+    given = packing.qubits if isinstance(packing.qubits, int) else len(packing.listed) or wires
+    if given < wires:
+        raise UsageError(
+            f"a packing of {given} qubits holds no circuit of {wires} wires; give it at least {wires}."
+        )
     if target is None:
         if packing.qubits is None:
             raise UsageError(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from qkan.experiments.jets.arms import arms
 from qkan.experiments.jets.comparisons import auc_difference, auc_error
 from qkan.experiments.jets.config import Config
+from qkan.experiments.jets.elsewhere import Moved, elsewhere, elsewhere_section, twin_difference
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.report import sections
-from qkan.experiments.jets.shots import on_backend
 from qkan.experiments.record import Record
 from qkan.experiments.results import summarise
 from qkan.experiments.run_folder import RunFolder
@@ -34,25 +32,14 @@ _IMAGE_PAIRS = {
     "quanvolution - pixels, CNN": ("quanvolution + cnn", "pixels + cnn"),
     "quanvolution - cosines, CNN": ("quanvolution + cnn", "cosines + cnn"),
 }
-_SAMPLED = ("qkan", "small qkan")
+_TWINS = ("qkan, 12 inputs", "small qkan, 12 inputs")
 _TABLES = (12, 4, 2)
 
 
 def conclude(config: Config, results: Results, folder: RunFolder) -> Record:
-    """Return the record of a study: summaries, paired differences, sampled QKANs, the report's sections."""
-    runs = dict(results.runs)
+    """Return the record of a study: summaries, paired differences, QKANs elsewhere, the report's sections."""
+    runs = results.runs
     labels = split(2, config.train).test[1].numpy()
-    for name in _SAMPLED:
-        for inputs in _TABLES:
-            arm = f"{name}, {inputs} inputs"
-            model = arms(config)[arm]["model"]
-            runs[f"{arm}, {config.shots} shots"] = [
-                on_backend(
-                    model, run, inputs, config.train, "default.qubit", shots=config.shots, seed=seed
-                )
-                for seed, run in enumerate(runs[arm])
-            ]
-    values = Results(runs).metrics()
     error = auc_error(runs["mlp, 12 inputs"][0], labels, config.resamples)
     pairs = {
         f"{pair}, {inputs} inputs": (f"{a}, {inputs} inputs", f"{b}, {inputs} inputs")
@@ -64,9 +51,16 @@ def conclude(config: Config, results: Results, folder: RunFolder) -> Record:
         pair: asdict(auc_difference(runs[a], runs[b], labels, config.resamples))
         for pair, (a, b) in pairs.items()
     }
-    summary = summarise(values)
-    verdict = _verdict(config, summary, differences, error)
-    return Record(summary, verdict, sections(config, Results(runs), summary, differences, folder))
+    moved, missing = elsewhere(config, runs)
+    models = arms(config)
+    twins = {
+        arm: twin_difference(models[arm]["model"], runs[arm][0], 12, config.train) for arm in _TWINS
+    }
+    summary = summarise(results.metrics())
+    verdict = _verdict(config, summary, differences, error, moved)
+    verdict |= {"elsewhere": [asdict(m) for m in moved], "largest_difference_to_classical": twins}
+    parts = sections(config, results, summary, folder)
+    return Record(summary, verdict, [*parts, elsewhere_section(moved, missing, twins)])
 
 
 def _verdict(
@@ -74,6 +68,7 @@ def _verdict(
     summary: Mapping[str, Any],
     differences: Mapping[str, Mapping[str, float]],
     error: float,
+    elsewhere: Sequence[Moved],
 ) -> dict[str, Any]:
     """Return what was aimed at and whether it was reached, in numbers and in words."""
     small = max(
@@ -84,19 +79,9 @@ def _verdict(
         ),
         key=lambda item: item[1]["auc"]["mean"],
     )
-    moved = {
-        f"{name}, {inputs} inputs": float(
-            np.abs(
-                np.subtract(
-                    summary[f"{name}, {inputs} inputs, {config.shots} shots"]["auc"]["values"],
-                    summary[f"{name}, {inputs} inputs"]["auc"]["values"],
-                )
-            ).max()
-        )
-        for name in _SAMPLED
-        for inputs in _TABLES
-    }
-    worst = max(moved, key=moved.__getitem__)
+    shots = [m for m in elsewhere if m.where.startswith("default.qubit")]
+    worst = max(shots, key=lambda m: m.moved)
+    devices = [m for m in elsewhere if m not in shots]
     calibration = max(
         summary[f"qkan, {inputs} inputs"]["calibration_error"]["mean"] for inputs in _TABLES
     )
@@ -106,14 +91,14 @@ def _verdict(
         *(_sentence(name, differences[name]) for name in differences),
         f"The best QKAN of at most 60 parameters is {small[0]!r}: AUC {small[1]['auc']['mean']:.4f} ± "
         f"{small[1]['auc']['sd']:.4f} with {small[1]['parameters']['mean']:.0f} parameters.",
-        f"With {config.shots} shots a circuit, the AUC of a QKAN moves by at most {moved[worst]:.4f} ({worst}).",
+        f"With {config.shots} shots a circuit, the AUC of a QKAN moves by at most {worst.moved:.4f} ({worst.arm}).",
+        *(f"On {m.where}, that of {m.arm!r} moves by {m.moved:.4f}." for m in devices),
         f"The QKAN's expected calibration error is at most {calibration:.3f}.",
     ]
     return {
         "sentences": sentences,
         "auc_standard_error": error,
         "differences": dict(differences),
-        "auc_moved_by_shots": moved,
         "best_small_qkan": {"arm": small[0], "auc": small[1]["auc"]["mean"]},
         "worst_calibration_error_qkan": calibration,
     }

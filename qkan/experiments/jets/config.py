@@ -1,4 +1,4 @@
-"""What can be set about the jet study, and the three sets of observables."""
+"""What can be set about the jet study."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 from circuits.errors import UsageError
 from qkan.config import setting
-from qkan.data.jets import OBSERVABLES
 
-__all__ = ["INPUTS", "Config"]
-
-INPUTS = {
-    12: OBSERVABLES,
-    4: ("multiplicity", "ptd", "width", "m_over_pt"),
-    2: ("multiplicity", "width"),
-    1: ("multiplicity",),
-}
-"""The observables that models of so many inputs see."""
+__all__ = ["Config"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +23,7 @@ class Config:
     train: int = setting(6000, "Training jets, at most 6,000.")
     shots: int = setting(4096, "Shots a circuit, where trained QKANs are evaluated with shots.")
     resamples: int = setting(500, "Bootstrap samples of the test jets.")
+    warm: bool = setting(True, "Also the QKAN that starts as a trained KAN.")
     images: bool = setting(True, "Also the models of jet images.")
     curves: bool = setting(True, "Also the learning curves, from 100 jets on.")
 

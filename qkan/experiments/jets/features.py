@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from circuits import quanvolutional_filter
 from circuits.errors import unknown_name
 from qkan.data.jets import JetSample, quark_gluon
-from qkan.experiments.jets.config import INPUTS
+from qkan.experiments.jets.inputs import INPUTS
 from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
 from qkan.layers.quanvolution import Quanvolution2d
 
@@ -35,8 +36,7 @@ class Split(NamedTuple):
 def split(inputs: int | str, train: int) -> Split:
     """Return the sample's three parts as a model sees them.
 
-    Observables are standardised by the training jets' mean and standard deviation; images are not, their grey
-    values are between 0 and 1.
+    Observables, and the channels of images, are standardised by the training jets' mean and standard deviation.
 
     Args:
         inputs: 12, 4, 2 observables or 1, or the name of features of images.
@@ -49,7 +49,7 @@ def split(inputs: int | str, train: int) -> Split:
         >>> split(2, 100).train[0].shape, split("quanvolution", 100).test[0].shape
         (torch.Size([100, 2]), torch.Size([3000, 4, 9, 9]))
     """
-    sample = quark_gluon()
+    sample = _sample()
     parts = [sample.part("train")[:train], sample.part("validation"), sample.part("test")]
     if isinstance(inputs, int) and inputs in INPUTS:
         columns = [part.inputs(*INPUTS[inputs]).astype(np.float64) for part in parts]
@@ -58,10 +58,18 @@ def split(inputs: int | str, train: int) -> Split:
         tensors = [torch.from_numpy(values.astype(np.float32)) for values in scaled]
     elif inputs in IMAGES:
         tensors = [_features(str(inputs), part) for part in parts]
+        scale, center = torch.std_mean(tensors[0], dim=(0, 2, 3), keepdim=True)
+        tensors = [(images - center) / scale for images in tensors]
     else:
         raise unknown_name("inputs", str(inputs), [*map(str, INPUTS), *IMAGES])
     labels = [torch.from_numpy(part.labels) for part in parts]
     return Split(*((x, y) for x, y in zip(tensors, labels, strict=True)))
+
+
+@cache
+def _sample() -> JetSample:
+    """Return the sample, of which a study has hundreds of uses, each of some columns that it copies."""
+    return quark_gluon()
 
 
 def _features(name: str, part: JetSample) -> Tensor:

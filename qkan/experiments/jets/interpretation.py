@@ -13,8 +13,8 @@ from torch import nn
 from qkan.analysis import fit_formula
 from qkan.analysis.layers import edge_values, evaluating, kan_layers
 from qkan.analysis.lookup_table import LookUpTables
-from qkan.experiments.jets.config import INPUTS
 from qkan.experiments.jets.features import Split
+from qkan.experiments.jets.inputs import INPUTS
 from qkan.experiments.jets.likelihood import EdgeAgainstRatio, compare
 from qkan.experiments.jets.metrics import roc
 from qkan.training import predict

@@ -31,7 +31,6 @@ def sections(
     config: Config,
     results: Results,
     summary: Mapping[str, Any],
-    differences: Mapping[str, Mapping[str, float]],
     folder: RunFolder,
 ) -> list[Section]:
     """Return the tables and figures of the report, and write the figures."""

@@ -8,27 +8,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from circuits.errors import MissingExtraError
 from qkan.experiments.jets.features import Split, split
+from qkan.experiments.jets.losses import bce
 from qkan.experiments.jets.metrics import calibration_error, roc
+from qkan.experiments.jets.starts import begin
 from qkan.models import make
 from qkan.training import TrainingConfig, fit, predict
 
-__all__ = ["bce", "network", "train_on_jets"]
+__all__ = ["network", "scored", "train_on_jets"]
 
 _BATCH = 256
 _PATIENCE = 10
 _LEAVES = 8
-
-
-def bce(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return the binary cross-entropy of each jet, from the log-odds of signal ``(N, 1)``."""
-    return functional.binary_cross_entropy_with_logits(
-        outputs.squeeze(1), labels.to(outputs.dtype), reduction="none"
-    )
+_RANDOM = {"kind": "random"}
 
 
 def train_on_jets(
@@ -39,6 +33,7 @@ def train_on_jets(
     jets: int,
     epochs: int,
     rate: float = 1e-2,
+    start: Mapping[str, Any] = _RANDOM,
     sample: str = "",
 ) -> dict[str, NDArray[Any]]:
     """Train a model from one seed; the seed draws initial weights and the order of the jets.
@@ -53,6 +48,7 @@ def train_on_jets(
         jets: How many training jets.
         epochs: At most.
         rate: The first learning rate.
+        start: See :func:`qkan.experiments.jets.starts.begin`.
         sample: The sample's checksum, so that results of another one are not taken for this one's.
 
     Returns:
@@ -65,22 +61,16 @@ def train_on_jets(
         scores, parameters, weights = _scikit(model["kind"], data, seed)
         curves = {}
     else:
-        net = make(model, generator=torch.Generator().manual_seed(seed))
-        history = fit(
-            net,
-            data.train,
-            data.validation,
-            TrainingConfig(
-                epochs=epochs,
-                batch_size=min(_BATCH, -(-jets // 4)),
-                learning_rate=rate,
-                gamma=0.1 ** (1 / epochs),
-                patience=_PATIENCE,
-                seed=seed,
-            ),
-            loss=bce,
-            metrics=(),
+        training = TrainingConfig(
+            epochs=epochs,
+            batch_size=min(_BATCH, -(-jets // 4)),
+            learning_rate=rate,
+            gamma=0.1 ** (1 / epochs),
+            patience=_PATIENCE,
+            seed=seed,
         )
+        net, training = begin(model, start, data, training)
+        history = fit(net, data.train, data.validation, training, loss=bce, metrics=())
         scores = predict(net, data.test[0]).squeeze(1).double().numpy()
         parameters = net.num_parameters
         weights = {f"weights.{name}": value.numpy() for name, value in net.state_dict().items()}

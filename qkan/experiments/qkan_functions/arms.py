@@ -29,7 +29,6 @@ MODELS = {
 HIDDEN = 5
 """The quantum KAN's hidden width where a function has more than one variable."""
 
-_LARGEST = 2**14
 _HALF_WIDTH = {"qkan": pi / 2, "fourier": pi / 2, "sinekan": pi / 2, "kan": 1.0, "mlp": 1.0}
 """Inputs fill (-half width, half width): half a period of a wave, the domain of a spline."""
 
@@ -71,10 +70,16 @@ def parameters_of(model: Mapping[str, Any]) -> int:
 
 def size_for(model_of: Callable[[int], Settings], budget: int) -> int:
     """Return the size at which a model has the number of parameters that is closest to ``budget``."""
-    sizes = range(1, _LARGEST)
-    above = bisect_left(sizes, budget, key=lambda size: parameters_of(model_of(size)))
-    near = sizes[max(above - 1, 0) : above + 1]
-    return min(near, key=lambda size: abs(parameters_of(model_of(size)) - budget))
+
+    def count(size: int) -> int:
+        return parameters_of(model_of(size))
+
+    largest = 1
+    while count(largest) < budget:  # no model much larger than wanted is ever made
+        largest *= 2
+    sizes = range(max(largest // 2, 1), largest + 1)
+    above = bisect_left(sizes, budget, key=count)
+    return min(sizes[max(above - 1, 0) : above + 1], key=lambda size: abs(count(size) - budget))
 
 
 def _rivals(n: int, degree: int) -> dict[str, Callable[[int], Settings]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from circuits.edges import edge
 from circuits.errors import UsageError, unknown_name
 from qkan.config import setting
-from qkan.data.functions import FUNCTIONS
 
 __all__ = ["Config"]
 
@@ -23,11 +21,15 @@ class Config:
     seeds: int = setting(5, "How many seeds.")
     functions: str = setting("all", "Which functions, by name, separated by commas; or all.")
     single: str = setting("rpz(depth=6)", "The circuit of the single edge, [1, 1].")
-    edge: str = setting("pz(depth=5)", "The circuits on the edges of [n, 5, 1].")
+    edge: str = setting("pz(depth=6)", "The circuits on the edges of [n, 5, 1].")
     iterations: int = setting(500, "Iterations of L-BFGS.")
     points: int = setting(1000, "Points to learn from; as many others are tested.")
 
     def __post_init__(self) -> None:
+        # Here, for the command line shows the settings without PennyLane and torch.
+        from circuits.edges import edge
+        from qkan.data.functions import FUNCTIONS
+
         least = {"seeds": 2, "iterations": 1, "points": 10}
         for name, smallest in least.items():
             value = getattr(self, name)
@@ -47,6 +49,8 @@ class Config:
             >>> Config(functions="sinc20, I.16.6").chosen
             ('sinc20', 'I.16.6')
         """
+        from qkan.data.functions import FUNCTIONS
+
         if self.functions == "all":
             return tuple(FUNCTIONS)
         return tuple(name.strip() for name in self.functions.split(","))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from circuits.edges import edge
 from circuits.errors import UsageError
 from qkan.config import setting
 
@@ -40,6 +39,9 @@ class Config:
     validation: int | None = setting(None, "Images that choose epoch and rate (500; full: 5,000).")
 
     def __post_init__(self) -> None:
+        # Here, for the command line shows the settings without PennyLane.
+        from circuits.edges import edge
+
         least = {"seeds": 1, "epochs": 2, "width": 1, "batch_size": 1, "train": 1, "validation": 1}
         for name, smallest in least.items():
             value = getattr(self, name)

@@ -10,6 +10,7 @@ from qkan.data import MNIST
 from qkan.experiments.ensemble import History
 from qkan.experiments.quanvolution.figures import draw_channels, draw_circuit, draw_response
 from qkan.experiments.quanvolution.narrative import form_sentence, published_sentence
+from qkan.experiments.quanvolution.noise import noise_section
 from qkan.experiments.quanvolution.published import PUBLISHED, PUBLISHED_SOURCE
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
@@ -100,7 +101,8 @@ def small_report(
     pictures += [draw_response(setup, series, folder)] if series else []
     pictures += [draw_channels(setup, pixels(data.train_images[:4]), folder)]
     sections.append(Section("The filter", pictures=pictures))
-    return sections
+    noise = noise_section(setup, pixels(data.train_images), folder)
+    return [*sections, noise] if noise else sections
 
 
 def _what_it_brings(setup: Setup, differences: Mapping[str, Any]) -> str:

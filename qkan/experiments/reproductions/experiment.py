@@ -35,15 +35,6 @@ def run(name: str, config: Config, places: Places | None = None) -> RunFolder:
 
     Raises:
         UsageError: If a setting, a data set or a folder is not what it should be.
-
-    Example:
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     places = Places(out=Path(folder) / "run")
-        ...     few = Config(seeds=2, epochs=1, train=60, validation=20, test=20, only="width_16")
-        ...     print(run("mlp", few, places).summary())
-        Not comparable with the published figures: ...
     """
     places = places or Places()
     config = config.settled()

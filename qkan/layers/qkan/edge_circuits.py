@@ -12,7 +12,7 @@ from torch.func import functional_call
 from circuits import Circuit
 from circuits.backends import Backend
 from circuits.batching import WEIGHT_BATCHING, weight_batching
-from qkan.layers.parameter_shift import circuit_module
+from qkan.layers.parameter_shift import ShiftedCircuit, circuit_module
 
 __all__ = ["EdgeCircuits", "uniform"]
 
@@ -21,7 +21,8 @@ class EdgeCircuits(nn.Module):
     """Expectation values of one circuit with weights of their own for each edge.
 
     The broadcast runs over samples and edges together. A function that can take a batch of weights neither on the
-    last axis nor on the first is run edge by edge. The weights have no values before ``reset_parameters``.
+    last axis nor on the first is run edge by edge, but for backends that shift angles: those
+    are batched. The weights have no values before ``reset_parameters``.
 
     Args:
         circuit: The circuit: one input, one observable.
@@ -72,11 +73,8 @@ class EdgeCircuits(nn.Module):
         rows = len(inputs)
         every = inputs.expand(rows, *self.edges) if inputs.ndim > 2 else inputs[:, :1]
         flat = every.reshape(rows, -1).expand(rows, int(np.prod(self.edges)))
-        if self.batching is None:
-            values = torch.stack([self._edge(flat[:, k], k) for k in range(flat.shape[1])], dim=1)
-        else:
-            values = self._broadcast(flat)
-        return values.reshape(rows, *self.edges)
+        run = self._one_by_one if self.batching is None else self._broadcast
+        return run(flat).reshape(rows, *self.edges)
 
     def _broadcast(self, inputs: Tensor) -> Tensor:
         rows, edges = inputs.shape
@@ -88,12 +86,21 @@ class EdgeCircuits(nn.Module):
             expanded[name] = view(batch.reshape(*shape, rows * edges))
         return self._run(inputs.reshape(-1, 1), expanded).reshape(rows, edges)
 
-    def _edge(self, inputs: Tensor, edge: int) -> Tensor:
-        chosen = {
+    def _one_by_one(self, inputs: Tensor) -> Tensor:
+        cases = [
+            (inputs[:, edge : edge + 1], self._of_edge(edge)) for edge in range(inputs.shape[1])
+        ]
+        if isinstance(
+            self.torch_layer, ShiftedCircuit
+        ):  # there, angles can be batched all the same
+            return torch.cat(self.torch_layer.each(cases), dim=-1)
+        return torch.stack([self._run(*case).reshape(-1) for case in cases], dim=1)
+
+    def _of_edge(self, edge: int) -> dict[str, Tensor]:
+        return {
             name: weight.reshape(*self.circuit.weight_shapes[name], -1)[..., edge]
             for name, weight in zip(self.circuit.weight_shapes, self.weights(), strict=True)
         }
-        return self._run(inputs.unsqueeze(-1), chosen).reshape(-1)
 
     def _run(self, inputs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         """Run the TorchLayer with these weights in place of its own."""

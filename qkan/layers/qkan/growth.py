@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from circuits import Circuit
-from qkan.layers.prunable import PrunableLayer, axes_with
 from qkan.layers.qkan.classical import to_classical
 from qkan.layers.qkan.refinement import WeightMap, refine, replace_circuit
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
+from qkan.layers.qkan.weighted_edges import WeightedEdges
 
 if TYPE_CHECKING:
     from qkan.layers.qkan.layer import QuantumKANLayer
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["GrowingLayer"]
 
 
-class GrowingLayer(PrunableLayer):
+class GrowingLayer(WeightedEdges):
     """A layer of quantum edges that can be refined, pruned, and written without circuits."""
-
-    feature_axes = axes_with(
-        PrunableLayer, scale=(0, 1), shift=(0, 1), weight=(0, 1), bias=(0, 1), base_weight=(0, 1)
-    )
 
     def refine(
         self, uploads: int = 1, *, edge: Circuit | None = None, weights: WeightMap | None = None
@@ -42,7 +38,7 @@ class GrowingLayer(PrunableLayer):
 
     @torch.no_grad()
     def select_features(self, inputs: Tensor, outputs: Tensor) -> None:
-        """Keep some inputs and outputs in place; see :meth:`PrunableLayer.select_features`."""
+        """Keep some inputs and outputs in place; see :meth:`qkan.layers.prunable.PrunableLayer.select_features`."""
         super().select_features(inputs, outputs)
         layer = self._layer
         chosen = {

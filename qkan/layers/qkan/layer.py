@@ -3,33 +3,28 @@ r"""A layer of quantum edges: every edge function is an expectation value of its
 from __future__ import annotations
 
 import logging
-import math
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from circuits import Circuit, UsageError
+from circuits import Circuit
 from circuits import fourier as series
 from circuits.backends import Backend
 from circuits.backends import backend as resolve_backend
 from circuits.edges import edge as named_edge
 from circuits.errors import unknown_name
-from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_finite, require_samples
 from qkan.layers.precision import without_autocast
 from qkan.layers.qkan.closed_form import ClosedForm
-from qkan.layers.qkan.edge_circuits import EdgeCircuits, uniform
+from qkan.layers.qkan.edge_circuits import EdgeCircuits
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
 from qkan.layers.qkan.growth import GrowingLayer
-from qkan.layers.qkan.product import per_edge_sum, per_input_sum
-from qkan.layers.qkan.ranges import input_range as make_input_range
+from qkan.layers.qkan.weighted_edges import Scale
 
 __all__ = ["QuantumKANLayer"]
 
 _log = logging.getLogger(__name__)
-
-Scale = Literal["per-input", "per-edge", "fixed"]
 
 
 class QuantumKANLayer(GrowingLayer):
@@ -87,13 +82,6 @@ class QuantumKANLayer(GrowingLayer):
         upload; here once, so that the spectrum is known.
     """
 
-    scale: nn.Parameter | None
-    shift: nn.Parameter | None
-    weight: nn.Parameter | None
-    bias: nn.Parameter | None
-    base_weight: nn.Parameter | None
-    _like: Tensor
-
     def __init__(
         self,
         in_features: int,
@@ -113,61 +101,42 @@ class QuantumKANLayer(GrowingLayer):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
-        super().__init__()
-        for what, size in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise UsageError(f"{what} must be an integer of at least 1, got {size!r}")
+        super().__init__(
+            in_features,
+            out_features,
+            scale=scale,
+            base=base,
+            weight=weight,
+            bias=bias,
+            input_range=input_range,
+            device=device,
+            dtype=dtype,
+        )
         if evaluate not in get_args(Evaluation):
             raise unknown_name("evaluation", str(evaluate), get_args(Evaluation))
-        if scale not in get_args(Scale):
-            raise unknown_name("scale", str(scale), get_args(Scale))
-        if base is not None and base not in BASE_FUNCTIONS:
-            raise unknown_name("base", str(base), BASE_FUNCTIONS)
         circuit = named_edge(edge) if isinstance(edge, str) else edge
         require_edge(circuit, evaluate)
         if isinstance(backend, str):
             backend = resolve_backend(backend, wires=circuit.num_wires)
-        self.in_features, self.out_features = in_features, out_features
-        self.circuit, self.backend = circuit, backend
-        self.evaluate, self.scaling, self.base = evaluate, scale, base
+        self.circuit, self.backend, self.evaluate = circuit, backend, evaluate
         self.chosen: str | None = None
         self._closed: ClosedForm | None
         self._closed, self._not_closed = why_no_closed_form(circuit, backend, evaluate)
-
-        self.input_range = make_input_range(input_range, in_features, device, dtype)
-        edges = (in_features, out_features)
         self.edges = EdgeCircuits(
-            circuit, backend, edges, stream=stream, device=device, dtype=dtype
+            circuit,
+            backend,
+            (in_features, out_features),
+            stream=stream,
+            device=device,
+            dtype=dtype,
         ).requires_grad_(trainable)
-
-        def parameter(there: bool, *shape: int) -> nn.Parameter | None:
-            return nn.Parameter(torch.empty(shape, device=device, dtype=dtype)) if there else None
-
-        scaled = edges if scale == "per-edge" else (in_features,)
-        self.scale = parameter(scale != "fixed", *scaled)
-        self.shift = parameter(scale != "fixed", *scaled)
-        self.weight = parameter(weight, *edges)
-        self.bias = parameter(bias, *edges)
-        self.base_weight = parameter(base is not None, *edges)
-        # Says dtype and device of a layer that may have no parameter at all.
-        self.register_buffer("_like", torch.empty(0, device=device, dtype=dtype), persistent=False)
         self.reset_parameters(generator)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         r"""Draw the circuits' weights uniformly and v as ``nn.Linear`` does; set w to :math:`1/\sqrt{in}`, a to 1."""
         self.edges.reset_parameters(generator)
-        bound = 1 / math.sqrt(self.in_features)
-        for values, start in (
-            (self.scale, 1.0),
-            (self.shift, 0.0),
-            (self.weight, bound),
-            (self.bias, 0.0),
-        ):
-            if values is not None:
-                values.fill_(start)
-        if self.base_weight is not None:
-            self.base_weight.copy_(bound * (2 * uniform(self.base_weight.shape, generator) - 1))
+        super().reset_parameters(generator)
 
     @without_autocast
     def forward(self, input: Tensor) -> Tensor:
@@ -176,11 +145,12 @@ class QuantumKANLayer(GrowingLayer):
         require_finite(input, "QuantumKANLayer")
         if input.numel() == 0:
             return input.new_zeros((*input.shape[:-1], self.out_features))
-        x = input.reshape(-1, self.in_features)
-        if self.input_range is not None:
-            x = self.input_range(x)
-        mode = self.choose(len(x))
-        y = self._direct(x) if mode == "direct" else self.sum_of_series(x, self._coefficients(mode))
+        x = self._in_range(input.reshape(-1, self.in_features))
+        mode = self.choose(x.shape[0])  # len() would fix the batch of an exported layer
+        if mode == "direct":
+            y = self.sum_of_values(x, self.edges(self.angles(x)))
+        else:
+            y = self.sum_of_series(x, self._coefficients(mode), self.circuit.scales[0])
         return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
     def choose(self, samples: int) -> str:
@@ -207,29 +177,14 @@ class QuantumKANLayer(GrowingLayer):
             - Input: ``(N, in_features)``
             - Result: ``(N, in_features, out_features)``
         """
-        x = input if self.input_range is None else self.input_range(input)
-        angles = self._angles(x)
-        if self.circuit.direct_only is None:
-            size = angles.shape[-1] if angles.ndim > 2 else 1
-            flat = angles.reshape(len(x), -1).repeat_interleave(self.out_features // size, dim=1)
-            degree, rate = self.circuit.degrees[0], self.circuit.scales[0]
-            basis = series.basis(flat, degree, rate)
-            values = torch.einsum("kne,ke->ne", basis, self.coefficients().flatten(1))
-            values = values.reshape(len(x), self.in_features, self.out_features)
-        else:
-            values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
-        values = self._weighted(values)
-        base = self._base(x)
-        if base is None or self.base_weight is None:
-            return values
-        return values + self.masked(base.unsqueeze(-1) * self.base_weight)
-
-    @property
-    def factor(self) -> Tensor | None:
-        """The factors w of the edges, 0 for pruned ones; None if all are 1."""
-        if self.weight is None:
-            return None if self.mask is None else self.mask.to(self.dtype)
-        return self.masked(self.weight)
+        x = self._in_range(input)
+        angles = self.angles(x)
+        if self.circuit.direct_only is not None:
+            return self.weighted(x, self.edges(angles))
+        flat = angles.expand(-1, -1, self.out_features).reshape(len(x), -1)
+        basis = series.basis(flat, self.circuit.degrees[0], self.circuit.scales[0])
+        values = torch.einsum("kne,ke->ne", basis, self.coefficients().flatten(1))
+        return self.weighted(x, values.reshape(len(x), self.in_features, self.out_features))
 
     def _coefficients(self, mode: str) -> Tensor:
         if mode == "closed" and self._closed is not None:
@@ -241,53 +196,8 @@ class QuantumKANLayer(GrowingLayer):
             flat = series.coefficients(values.flatten(1), self.circuit.degrees).to(self.dtype).T
         return flat.reshape(-1, self.in_features, self.out_features)
 
-    def sum_of_series(self, x: Tensor, coefficients: Tensor) -> Tensor:
-        """Return the outputs from the inputs in their range and the edges' Fourier coefficients."""
-        base = self._base(x)
-        scale: Tensor | None = self.scale
-        shift: Tensor | None = self.shift
-        rate = self.circuit.scales[0]
-        if rate != 1:  # the angle of the first harmonic
-            x, scale, shift = (
-                (rate * x, None, None)
-                if scale is None or shift is None
-                else (x, rate * scale, rate * shift)
-            )
-        factor = self.factor
-        if self.scaling != "per-edge" or scale is None or shift is None:
-            v = None if self.base_weight is None else self.masked(self.base_weight)
-            return per_input_sum(x, scale, shift, coefficients, factor, self.bias, base, v)
-        constant, waves = coefficients[0], coefficients[1:]
-        if factor is not None:
-            waves = waves * factor
-        y = per_edge_sum(x, scale, shift, waves) + self._weighted(constant).sum(0)
-        return self._plus(y, base)
-
-    def _direct(self, x: Tensor) -> Tensor:
-        angles = self._angles(x)
-        values = self.edges(angles if angles.ndim > 2 else angles.unsqueeze(-1))
-        return self._plus(self._weighted(values).sum(1), self._base(x))
-
-    def _base(self, x: Tensor) -> Tensor | None:
-        return None if self.base is None else BASE_FUNCTIONS[self.base](x)
-
-    def _plus(self, y: Tensor, base: Tensor | None) -> Tensor:
-        if base is None or self.base_weight is None:
-            return y
-        return torch.addmm(y, base, self.masked(self.base_weight))
-
-    def _weighted(self, values: Tensor) -> Tensor:
-        values = values if self.bias is None else values + self.bias
-        factor = self.factor
-        return values if factor is None else values * factor
-
-    def _angles(self, x: Tensor) -> Tensor:
-        """Return a x + b, (N, in), or (N, in, out) where each edge has its own."""
-        if self.scale is None or self.shift is None:
-            return x
-        if self.scaling == "per-edge":
-            return torch.addcmul(self.shift, x.unsqueeze(-1), self.scale)
-        return torch.addcmul(self.shift, x, self.scale)
+    def _in_range(self, x: Tensor) -> Tensor:
+        return x if self.input_range is None else self.input_range(x)
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from qkan.layers.testing.kan import KANLayerContract
 from qkan.layers.testing.layer import LayerContract
+from qkan.layers.testing.traced import TracedLayerContract
 
-__all__ = ["KANLayerContract", "LayerContract"]
+__all__ = ["KANLayerContract", "LayerContract", "TracedLayerContract"]

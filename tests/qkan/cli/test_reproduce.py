@@ -68,7 +68,7 @@ def test_every_experiment_has_its_options(experiment, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     assert main(["reproduce", experiment, "--help"]) == 0
     text = capsys.readouterr().out
-    assert all(option in text for option in ("--full", "--seeds", "--epochs", "--out"))
+    assert all(option in text for option in ("--seeds", "--out", "--resume", "--workers"))
 
 
 def test_options_win_over_a_file(asked, tmp_path):

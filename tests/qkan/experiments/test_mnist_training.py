@@ -17,8 +17,8 @@ def few(**choice):
     return Images.of(**{"train": 60, "validation": 20, "test": 30} | choice)
 
 
-def trained(seed=0, images=None, **options):
-    settings = arm(MODEL, {"epochs": 3, "batch_size": 10}, images or few(), **options)
+def trained(seed=0, images=None, epochs=3, **options):
+    settings = arm(MODEL, {"epochs": epochs, "batch_size": 10}, images or few(), **options)
     return train_on_mnist(seed=seed, **settings)
 
 
@@ -31,10 +31,12 @@ def test_a_seed_gives_the_same_numbers_again_and_another_gives_others():
 
 def test_what_is_tested_are_the_weights_of_the_best_epoch():
     images = few(pixels="symmetric")
-    arrays = trained(images=images, keep_weights=True)
+    arrays = trained(images=images, epochs=4, rates=[0.005], keep_weights=True)
+    assert arrays["val_accuracy"][-1] < arrays["val_accuracy"].max()
     model = trained_model({"model": MODEL}, arrays)
-    digits = mnist(test=30)
-    scores = evaluate(model, (images.scaled(digits.test_images), digits.test_labels))
+    _, validation, test = ((images.scaled(x), y) for x, y in images.split(mnist()))
+    assert evaluate(model, validation)["accuracy"] == arrays["val_accuracy"].max()
+    scores = evaluate(model, test)
     assert arrays["test_accuracy"] == scores["accuracy"] == arrays["test.correct"].mean()
     assert arrays["best_epoch"] == arrays["val_accuracy"].argmax() + 1
 

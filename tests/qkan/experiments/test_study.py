@@ -29,6 +29,8 @@ def train(seed, slope, log):
     return {
         "test_accuracy": np.array(slope * seed),
         "train_loss": np.linspace(1, slope, epochs),
+        "val_accuracy": np.linspace(slope, 1, epochs),
+        "learning_rate": np.ones(epochs),
         "weights.0": np.full(3, slope),
         "weights.1": np.array(slope),
     }
@@ -65,7 +67,8 @@ def test_a_study_writes_the_folder_of_a_run(study, tmp_path):
     assert results["provenance"]["seeds"] == [0, 1, 2]
     lines = [json.loads(line) for line in (folder.path / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 2 * (2 + 3 + 4)
-    assert lines[-1] == {"arm": "steep", "seed": 2, "epoch": 4, "train_loss": 2.0}
+    last = {"learning_rate": 1.0, "train_loss": 2.0, "val_accuracy": 1.0}
+    assert lines[-1] == {"arm": "steep", "seed": 2, "epoch": 4, **last}
     assert "A title" in (folder.path / "report.html").read_text()
     assert folder.summary().startswith("One.\nTwo.")
 
@@ -131,6 +134,13 @@ def test_results_are_by_arm_and_seed():
     np.testing.assert_array_equal(results.metrics()["a"]["accuracy"], [2, 4])
     assert results.curves()["a"]["loss"].shape == (2, 4)
     assert results.curves("other") == {"a": {}}
+
+
+def test_curves_come_in_the_order_that_was_asked_for():
+    run = {name: np.ones(2) for name in ("b", "a", "c")}
+    results = Results({"arm": [run]})
+    assert list(results.curves()["arm"]) == ["a", "b", "c"]
+    assert list(results.curves("c", "a")["arm"]) == ["c", "a"]
 
 
 def test_what_is_to_be_resumed_must_be_there(study, tmp_path):

@@ -9,7 +9,7 @@ from scipy.interpolate import BSpline, make_interp_spline
 
 from circuits.errors import UsageError
 from qkan.layers.bspline import BSplineKANLayer
-from qkan.layers.testing import KANLayerContract
+from qkan.layers.testing import KANLayerContract, TracedLayerContract
 
 UNEVEN = [-1.0, -0.7, 0.1, 0.5, 1.0]
 EXTRAPOLATIONS = ["linear", "clamp", "zero", "periodic", "error"]
@@ -20,7 +20,7 @@ def seeded(*arguments, seed=0, **options):
     return BSplineKANLayer(*arguments, generator=torch.Generator().manual_seed(seed), **options)
 
 
-class TestUniform(KANLayerContract):
+class TestUniform(KANLayerContract, TracedLayerContract):
     def make(self, **options):
         return BSplineKANLayer(3, 2, **options)
 
@@ -292,14 +292,24 @@ def test_mistakes_are_named(options, message):
         BSplineKANLayer(2, 1, **options)
 
 
-@pytest.mark.parametrize("extrapolation", ["linear", "clamp", "zero", "periodic"])
-@pytest.mark.parametrize("grid", [4, [-1.0, -0.5, 0.0, 0.5, 1.0]], ids=["uniform", "own"])
-def test_the_slope_on_the_knots_and_ends_is_scipys(grid, extrapolation):
-    layer = seeded(1, 1, grid, base=None, extrapolation=extrapolation, **DOUBLE)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_slope_on_the_knots_and_ends_is_scipys(compiled):
     knots = torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.0], **DOUBLE)
-    x = knots.unsqueeze(-1).requires_grad_()
-    expected = layer.to_scipy()[0, 0](knots.numpy(), 1)
+    layers = [
+        seeded(1, 1, grid, base=None, extrapolation=extrapolation, **DOUBLE)
+        for grid in (4, knots.tolist())
+        for extrapolation in ("linear", "clamp", "zero", "periodic")
+    ]
+
+    def together(x):  # one graph: compiling is slow
+        return torch.stack([layer(own) for layer, own in zip(layers, x.unbind(), strict=True)])
+
     torch.compiler.reset()
-    for module in (layer, torch.compile(layer, backend="aot_eager", fullgraph=True)):
-        (slope,) = torch.autograd.grad(module(x).sum(), x)
+    function = (
+        torch.compile(together, backend="aot_eager", fullgraph=True) if compiled else together
+    )
+    x = knots.unsqueeze(-1).repeat(len(layers), 1, 1).requires_grad_()
+    (slopes,) = torch.autograd.grad(function(x).sum(), x)
+    for layer, slope in zip(layers, slopes, strict=True):
+        expected = layer.to_scipy()[0, 0](knots.numpy(), 1)
         np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-12)

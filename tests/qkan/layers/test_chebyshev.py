@@ -9,10 +9,10 @@ from numpy.polynomial import chebyshev
 
 from circuits.errors import UsageError
 from qkan.layers.chebyshev import ChebyshevKANLayer
-from qkan.layers.testing import KANLayerContract
+from qkan.layers.testing import KANLayerContract, TracedLayerContract
 
 
-class TestContract(KANLayerContract):
+class TestContract(KANLayerContract, TracedLayerContract):
     def make(self, **options):
         return ChebyshevKANLayer(3, 2, **options)
 

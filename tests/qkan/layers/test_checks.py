@@ -71,7 +71,7 @@ def test_inputs(name):
 LAYER = {
     "backend name": ({"backend": "default.qbit"}, "did you mean 'default.qubit'"),
     "backend": ({"backend": 3}, "by name, got int"),
-    "no such device": ({"backend": "foo.bar"}, "unknown backend 'foo.bar'.*Known: auto"),
+    "no such device": ({"backend": "foo.bar"}, "unknown backend 'foo.bar'.*Known: .*auto"),
     "evaluation": ({"evaluate": "furier"}, "did you mean 'fourier'.*auto, direct, fourier"),
     "no evaluation": ({"evaluate": None}, "unknown evaluation"),
     "weight's name": ({"weights": {"angle": np.zeros(4)}}, r"unknown: \['angle'\]"),

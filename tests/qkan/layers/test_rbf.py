@@ -7,10 +7,10 @@ import torch
 
 from circuits.errors import UsageError
 from qkan.layers.rbf import RBFKANLayer
-from qkan.layers.testing import KANLayerContract
+from qkan.layers.testing import KANLayerContract, TracedLayerContract
 
 
-class TestContract(KANLayerContract):
+class TestContract(KANLayerContract, TracedLayerContract):
     def make(self, **options):
         return RBFKANLayer(3, 2, **{"domain": (-1.0, 1.0), **options})
 

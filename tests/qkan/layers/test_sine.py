@@ -9,10 +9,10 @@ import torch
 
 from circuits.errors import UsageError
 from qkan.layers.sine import SineKANLayer
-from qkan.layers.testing import KANLayerContract
+from qkan.layers.testing import KANLayerContract, TracedLayerContract
 
 
-class TestContract(KANLayerContract):
+class TestContract(KANLayerContract, TracedLayerContract):
     def make(self, **options):
         return SineKANLayer(3, 2, **{"grid": 4, **options})
 

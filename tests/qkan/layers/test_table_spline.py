@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from circuits.errors import UsageError
 from qkan.layers.table_spline import TableSplineLayer
-from qkan.layers.testing import LayerContract
+from qkan.layers.testing import TracedLayerContract
 
 
-class TestContract(LayerContract):
+class TestContract(TracedLayerContract):
     smooth = False
 
     def make(self, **options):
@@ -23,7 +23,7 @@ class TestContract(LayerContract):
     test_gradcheck = None
     test_hessian_is_symmetric = None
     test_compile_without_graph_breaks = None
-    test_nan_stays_nan_and_stays_in_its_row = None
+    test_nan_is_refused_or_stays_in_its_row = None
 
 
 def seeded(*arguments, **options):

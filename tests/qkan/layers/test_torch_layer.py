@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import numpy as np
+import pennylane as qml
 import pytest
 import torch
 from torch.autograd import grad
@@ -94,3 +95,25 @@ def test_second_derivatives_of_backprop_are_exact():
     (curvature,) = grad(slope.sum(), x)
     expected = -(torch.pi**2) * torch.cos(torch.pi * X[:, 0])
     torch.testing.assert_close(curvature[:, 0], expected, rtol=0, atol=1e-10)
+
+
+def test_gradients_are_prepared_only_where_they_can_be_asked_for():
+    layer = bridge("lightning.qubit")
+
+    def derivatives(x):
+        with qml.Tracker(layer.qnode.device) as tracker:
+            values = layer(x)
+        return [key for key in tracker.totals if "derivative" in key], values
+
+    prepared, expected = derivatives(X)
+    assert prepared
+    with torch.no_grad():
+        assert derivatives(X)[0] == []
+    layer.requires_grad_(False)
+    prepared, values = derivatives(X)
+    assert prepared == []
+    assert torch.equal(values, expected)
+    x = X.clone().requires_grad_()
+    prepared, values = derivatives(x)
+    assert prepared
+    assert grad(values.sum(), x)[0].abs().max() > 0.1

@@ -23,7 +23,7 @@ MANILA = "aer:fake_manila"
 
 def test_exact_values_are_the_limit_of_many_shots(turned, point):
     limit = backend(MANILA).run(turned, *point)
-    shots, repeats = 20_000, 5
+    shots, repeats = 10_000, 2
     runs = [backend(MANILA, shots=shots, seed=k).run(turned, *point) for k in range(repeats)]
     # 1.5 bounds an observable's standard deviation; 2e-3 is for the gates that turn X and Y into Z.
     np.testing.assert_allclose(

@@ -97,6 +97,13 @@ def test_qubits_that_are_all_alike():
         placements(line(2), None, Packing())
 
 
+@pytest.mark.parametrize("qubits", [2, (1, 2)])
+@pytest.mark.parametrize("target", [None, device()])
+def test_fewer_qubits_than_wires(qubits, target):
+    with pytest.raises(UsageError, match="packing of 2 qubits holds no circuit of 3 wires"):
+        placements(line(3), target, Packing(qubits=qubits))
+
+
 def test_no_good_qubit_is_an_error_that_tells_the_best():
     with pytest.raises(UsageError, match=r"at most 0\.005: the best has 0\.01; raise most_error"):
         placements(line(1), device(), Packing(most_error=0.005))

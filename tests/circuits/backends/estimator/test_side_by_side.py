@@ -80,6 +80,7 @@ def test_as_many_circuits_as_promised(monkeypatch):
     assert (report.alone.shots, report.together.shots) == (200, 40)
     assert report.alone.depth == report.together.depth
     assert report.places == ((0,), (1,), (2,), (3,), (4,), (5,))
+    assert "together: 4 circuits, 40 shots, depth" in str(report)
     monkeypatch.undo()
     bases = packing_report(angle_form(three).circuit, together, 20)
     assert (bases.alone.circuits, bases.together.circuits) == (

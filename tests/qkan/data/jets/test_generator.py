@@ -1,11 +1,12 @@
 """Jets from Pythia: a few of each process, selected as the recipe says, the same for the same seed."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from circuits.errors import UsageError
+from circuits.errors import MissingExtraError, UsageError
 from qkan.data.jets.chunks import chunk_seed, make_chunk
 from qkan.data.jets.generator import generate
 from qkan.data.jets.processes import PROCESSES, process
@@ -55,3 +56,19 @@ def test_settings_that_pythia_does_not_know_are_named() -> None:
     wrong = replace(recipe, signal=replace(recipe.signal, card=("Beam:eCM = 14000.",)))
     with pytest.raises(UsageError, match=r"does not know the setting 'Beam:eCM = 14000\.'"):
         generate(wrong, 1, jets=1, seed=1)
+
+
+@pytest.mark.parametrize("missing", ["pythia8mc", "fastjet", "awkward"])
+def test_a_missing_program_names_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)  # which makes its import fail
+    with pytest.raises(MissingExtraError, match=rf"{missing} is not installed.*\[hep-gen\]"):
+        generate(process("qg"), 1, jets=1, seed=1)
+
+
+def test_standard_output_is_for_results(capfd: pytest.CaptureFixture[str]) -> None:
+    """FastJet prints a banner when it first clusters, unless it has no stream to print to."""
+    import fastjet
+
+    generate(process("qg"), 1, jets=1, seed=4)
+    assert fastjet.ClusterSequenceArea.fastjet_banner_stream() is None
+    assert capfd.readouterr().out == ""

@@ -199,6 +199,15 @@ def interrupt(task):
     return None
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as Python has it: the workers of a test run on several cores ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_at_once_and_keeps_what_is_finished():
     kept = []
     with ProcessExecutor(1) as pool, pytest.raises(KeyboardInterrupt):

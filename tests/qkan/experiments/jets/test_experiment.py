@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.experiments.jets import Config, run
+from qkan.experiments.jets import Config, elsewhere, report, run
 from qkan.experiments.jets.arms import arms, tables
 from qkan.experiments.jets.comparisons import auc_difference
 from qkan.experiments.jets.features import split
@@ -18,21 +19,26 @@ from qkan.experiments.jets.training import network, train_on_jets
 from qkan.experiments.places import Places
 from qkan.models import make
 
-SMALL = Config(seeds=2, epochs=1, train=60, resamples=20, images=False, curves=False)
+SMALL = Config(seeds=2, epochs=1, train=60, resamples=20, warm=False, images=False, curves=False)
 
 
-def test_a_small_run_writes_everything(tmp_path: Path) -> None:
+def test_a_small_run_writes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_EXPLAINED", ("one-layer qkan",))
+    monkeypatch.setattr(elsewhere, "_INPUTS", (2,))
+    monkeypatch.setattr(elsewhere, "DEVICE", "default.qubit")  # test_elsewhere.py has the noise
     folder = run(SMALL, Places(out=tmp_path / "run"))
     results = json.loads((folder.path / "results.json").read_text())
     assert results["experiment"] == "jets"
     assert set(results["arms"]["qkan, 12 inputs"]) == {
         "auc", "rejection_30", "rejection_50", "calibration_error", "parameters",
     }  # fmt: skip
-    assert results["arms"]["qkan, 2 inputs, 4096 shots"]["auc"]["n"] == 2
+    assert results["arms"]["qkan, 2 inputs"]["auc"]["n"] == 2
+    assert {row["arm"] for row in results["verdict"]["elsewhere"]} >= {"qkan, 2 inputs"}
+    assert max(results["verdict"]["largest_difference_to_classical"].values()) < 1e-12
     assert len(results["verdict"]["sentences"]) > 10
-    report = (folder.path / "report.html").read_text()
+    page = (folder.path / "report.html").read_text()
     for word in ("ROC", "log-likelihood", "look-up tables", "Background", "12 observables"):
-        assert word.lower() in report.lower()
+        assert word.lower() in page.lower()
     assert {p.stem for p in (folder.path / "figures").glob("*.png")} >= {"roc", "reliability"}
 
 
@@ -96,10 +102,11 @@ def test_a_tagger_against_itself_differs_by_nothing() -> None:
 
 
 def test_wrong_settings_are_refused() -> None:
-    for settings, message in (
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
         ({"seeds": 1}, "seeds to be 2 or more"),
         ({"train": 7000}, "6,000 training jets"),
         ({"resamples": 1}, "resamples to be 20"),
-    ):
+    )
+    for settings, message in wrong:
         with pytest.raises(UsageError, match=message):
             Config(**settings)

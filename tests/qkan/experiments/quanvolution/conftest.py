@@ -1,6 +1,7 @@
 import pytest
 
 from qkan.experiments.places import Places
+from qkan.experiments.quanvolution import noise
 
 
 @pytest.fixture
@@ -12,3 +13,10 @@ def no_figures(monkeypatch):
 @pytest.fixture
 def places(tmp_path):
     return Places(out=tmp_path / "run", cache_dir=tmp_path / "cache")
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """What the report shows many of takes seconds."""
+    monkeypatch.setattr(noise, "SHOTS", (400, 6400))
+    monkeypatch.setattr(noise, "NOISES", ("depolarizing:0.03",))

@@ -32,7 +32,8 @@ def test_lines_change_one_setting_alone():
             assert len({(arm.rate, arm.gamma) for arm in arms}) == 1
 
 
-def test_a_run_from_settings_to_report(tmp_path):
+def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
+    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
     folder = run(Config(**FEW), Places(out=tmp_path / "run"))
     results = json.loads((folder.path / "results.json").read_text())
     assert len(results["arms"]) == 2 + 2 + 2 + 1

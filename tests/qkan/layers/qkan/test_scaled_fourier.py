@@ -5,7 +5,7 @@ import torch
 
 from circuits import UsageError
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
-from qkan.layers.testing import LayerContract
+from qkan.layers.testing import LayerContract, TracedLayerContract
 
 
 class TestPerInput(LayerContract):
@@ -15,7 +15,7 @@ class TestPerInput(LayerContract):
         return ScaledFourierKANLayer(3, 2, degree=2, **options)
 
 
-class TestPerEdge(LayerContract):
+class TestPerEdge(TracedLayerContract):
     smooth = True
 
     def make(self, **options):

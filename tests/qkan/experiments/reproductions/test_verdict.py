@@ -5,8 +5,8 @@ import pytest
 
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.reproductions import Config
-from qkan.experiments.reproductions.conclusion import checks_of, published_sentence
 from qkan.experiments.reproductions.definitions import DEFINITIONS
+from qkan.experiments.reproductions.verdict import checks_of, published_sentence
 
 FULL = Images(full=True, train=60_000, validation=0, test=10_000)
 SMALL = Images(full=False, train=5_000, validation=0, test=1_000)

@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from circuits.errors import UsageError
+from qkan.experiments.mnist_images import Images
+from qkan.experiments.places import Places
+from qkan.experiments.qkan_functions.arms import parameters_of
+from qkan.experiments.qkan_mnist import Config, run
+from qkan.experiments.qkan_mnist.arms import LABELS, models_of
+from qkan.experiments.qkan_mnist.conclusion import differences
+from qkan.experiments.qkan_mnist.training import train_at_best_rate
+from qkan.models import load, make
+from qkan.models.to_classical import to_classical
+
+IMAGES = Images.of(train=64, validation=20, test=50)
+MODEL = {"kind": "qkan", "sizes": [784, 2, 10], "edge": "pz(depth=1)"}
+TRAINING = {"epochs": 2, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    places = Places(out=tmp_path_factory.mktemp("run") / "run")
+    small = {"train": 40, "validation": 20, "epochs": 2, "seeds": 2, "width": 1}
+    return run(Config(**small, edge="pz(depth=1)", rates="1e-2"), places).path
+
+
+def test_a_run_leaves_a_record_figures_and_a_model(folder):
+    record = json.loads((folder / "results.json").read_text())
+    assert set(record["arms"]) == set(LABELS)
+    assert set(record["verdict"]["difference_to_qkan"]) == set(LABELS) - {"qkan"}
+    assert {p.stem for p in (folder / "figures").glob("*.png")} == {"accuracy", "curves", "network"}
+    assert load(folder / "models" / "qkan.safetensors").config.sizes == (784, 1, 10)
+    assert np.load(folder / "models" / "inputs.npy").shape == (500, 784)
+
+
+def test_validation_chooses_the_rate():
+    common = {"seed": 0, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
+    rates = [1e-2, 1e-9]
+    single = [train_at_best_rate(**common, rates=[rate]) for rate in rates]
+    best = train_at_best_rate(**common, rates=rates)
+    highest = max(single, key=lambda found: found["val_accuracy"].max())
+    assert best["rate"] == highest["rate"]
+    assert best["test_accuracy"] == highest["test_accuracy"]
+
+
+def test_the_twin_starts_as_the_quantum_kan():
+    """At a vanishing rate both stay what they began as, and score alike."""
+    common = {"seed": 1, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
+    quantum, twin = (
+        train_at_best_rate(**common, rates=[1e-12], start=s) for s in ("random", "twin")
+    )
+    assert quantum["test_loss"] == pytest.approx(twin["test_loss"], rel=1e-5)
+    free = to_classical(make(MODEL, generator=torch.Generator()))
+    assert twin["parameters"] == free.num_parameters
+
+
+def test_the_warm_start_spends_as_many_epochs():
+    found = train_at_best_rate(
+        seed=0,
+        model=MODEL,
+        training=TRAINING,
+        images=IMAGES.settings,
+        rates=[1e-2],
+        start="kan",
+        pruned=0.5,
+    )
+    assert len(found["val_accuracy"]) == TRAINING["epochs"]
+    assert 0 < found["fit_seconds"] < found["train_seconds"]
+    # Without a step the quantum KAN is what was fitted to the pruned KAN.
+    assert 0 <= found["start_accuracy"] <= 1
+
+
+def test_wide_models_have_as_many_parameters():
+    models = models_of("pz(depth=1)", 12)
+    budget = parameters_of(models["qkan"])
+    for kind in ("fourier", "kan", "sinekan", "mlp"):
+        assert models[kind]["sizes"] == [784, 12, 10]
+        assert parameters_of(models[f"{kind}_wide"]) == pytest.approx(budget, rel=0.05)
+
+
+def test_differences_are_paired():
+    values = {
+        "qkan": {"test_accuracy": np.array([0.8, 0.9])},
+        "kan": {"test_accuracy": np.array([0.7, 0.8])},
+    }
+    gap = differences(values)["kan"]
+    assert gap.low == pytest.approx(-0.1)
+    assert gap.high == pytest.approx(-0.1)
+    assert (
+        differences({arm: {"test_accuracy": v["test_accuracy"][:1]} for arm, v in values.items()})
+        == {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 1}, "epochs to be 2 or more"),
+        ({"pruned": 1.0}, r"pruned to be in \[0, 1\)"),
+        ({"gamma": 0.0}, "gamma"),
+        ({"rates": "fast"}, "numbers separated by commas"),
+        ({"rates": "-1"}, "positive rates"),
+        ({"edge": "pz3"}, "unknown edge"),
+    ],
+)
+def test_mistakes(settings, message):
+    with pytest.raises(UsageError, match=message):
+        Config(**settings)
