@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.config import from_mapping
+from qkan.layers.checks import require_tensor
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -112,6 +113,7 @@ class Chain(Model, nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the last layer's outputs."""
+        require_tensor(input, type(self).__name__)
         shape = input.shape
         image = len(shape) == 4 and shape[-1] != self.in_features
         if image and math.prod(shape[1:]) == self.in_features:

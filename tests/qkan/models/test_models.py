@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.func import functional_call
@@ -222,6 +223,12 @@ def test_the_notebooks_convolutional_network():
 def test_mistakes_are_named(model, settings, message):
     with pytest.raises(UsageError, match=message):
         make(model, **settings)
+
+
+@pytest.mark.parametrize("part", [KAN([2, 3, 1]), KAN([2, 1])[0], QKAN([2, 1]), QKAN([2, 1])[0]])
+def test_arrays_are_not_tensors(part):
+    with pytest.raises(UsageError, match=r"expects a torch\.Tensor, ndarray arrived"):
+        part(np.zeros((4, 2), dtype=np.float32))
 
 
 def test_mistakes_of_constructors_are_named():
