@@ -84,9 +84,10 @@ def bloch_program(circuit: Circuit) -> BlochProgram:
     size = sum(int(np.prod(shape)) for shape in circuit.weight_shapes.values())
     origin = rng.uniform(-1, 1, size)
     start = _gates(circuit, 0.0, origin)
-    columns = [_angles(circuit, start, 0.0, origin + unit) for unit in np.eye(size)]
     angles = _angles(circuit, start, 0.0, origin)
-    slopes = np.stack([column - angles for column in columns], axis=-1).reshape(-1, size)
+    slopes = np.empty((len(angles), size))
+    for column, unit in enumerate(np.eye(size)):
+        slopes[:, column] = _angles(circuit, start, 0.0, origin + unit) - angles
     rates = (_angles(circuit, start, 1.0, origin) - angles) / circuit.scales[0]
     slopes, rates = _tidy(slopes), _tidy(rates)
     constants = _tidy(angles - slopes @ origin)

@@ -34,19 +34,25 @@ def as_mapping(config: DataclassInstance, *, nulls: bool = False) -> dict[str, A
 
     Args:
         config: The configuration.
-        nulls: Whether to keep settings that are None: JSON has a null, TOML has not.
+        nulls: Whether settings that are None stay None, as in JSON. TOML has no null: they are left out where that is
+            the default, else they are ``"none"``.
     """
+
+    def written(value: Any) -> Any:
+        if dataclasses.is_dataclass(value):
+            return as_mapping(value, nulls=nulls)  # type: ignore[arg-type]  # no class, an instance
+        return "none" if value is None and not nulls else value
+
     named = {"kind": config.kind} if hasattr(config, "kind") else {}
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return named | {
-        name: as_mapping(value, nulls=nulls) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
-        for name, value in values.items()
-        if nulls or value is not None
+        field.name: written(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if nulls or getattr(config, field.name) is not None or field.default is not None
     }
 
 
 def to_toml(config: DataclassInstance) -> str:
-    """Return the settings as TOML; what is None is left out."""
+    """Return the settings as TOML; see :func:`as_mapping`."""
     return tomli_w.dumps(as_mapping(config))
 
 
@@ -65,7 +71,7 @@ def from_toml(kind: type[C], text: str) -> C:
 def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:
     """Return a configuration with these settings; the others keep their defaults.
 
-    Lists become tuples, whole numbers floats, and tables configurations, where such are expected.
+    Lists become tuples, whole numbers floats, ``"none"`` None, and tables configurations, where such are expected.
 
     Raises:
         UsageError: If a setting is unknown, missing or of another type than is declared.
@@ -120,6 +126,8 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
     for member in members:
         if _is(value, member):
             return value
+    if value == "none" and types.NoneType in members:
+        return None
     for member in members:
         if get_origin(member) is tuple and isinstance(value, list | tuple):
             return _tuple(name, value, get_args(member))

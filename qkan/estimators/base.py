@@ -151,7 +151,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise UsageError(
                 f"a classifier needs two classes or more, all {len(x)} labels are the one class "
-                f"{self.classes_[0]!r}"
+                f"'{self.classes_[0]}'"
             )
         labels = encoder.transform(y).astype(np.int64)
         weights = self._weights(sample_weight, x)

@@ -53,6 +53,7 @@ def require_floating(x: Tensor, who: str) -> None:
 
 def require_samples(x: Tensor, in_features: int, dtype: torch.dtype, who: str) -> None:
     """Refuse what has no samples of ``in_features`` numbers of a layer's dtype."""
+    require_tensor(x, who)
     if x.ndim == 0 or x.shape[-1] != in_features:
         raise UsageError(
             f"{who}: expected an input of shape (..., {in_features}), got {tuple(x.shape)}; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.config import from_mapping
+from qkan.layers.checks import require_tensor
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,8 +39,9 @@ class Model(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters, and of the inputs."""
-        state: dict[str, Tensor] = self.state_dict()
-        return next(value.dtype for value in state.values() if value.is_floating_point())
+        # Buffers too: a network of circuits without weights may have no parameters.
+        values = chain(self.parameters(), self.buffers())
+        return next(value.dtype for value in values if value.is_floating_point())
 
     @property
     def num_parameters(self) -> int:
@@ -110,6 +113,7 @@ class Chain(Model, nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the last layer's outputs."""
+        require_tensor(input, type(self).__name__)
         shape = input.shape
         image = len(shape) == 4 and shape[-1] != self.in_features
         if image and math.prod(shape[1:]) == self.in_features:
@@ -128,10 +132,9 @@ class Chain(Model, nn.Sequential):
                 f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), or "
                 f"images with as many pixels, got {tuple(input.shape)}"
             )
-        dtype = next(self.parameters()).dtype
-        if input.dtype != dtype:
+        if input.dtype != self.dtype:
             raise UsageError(
-                f"{type(self).__name__}: expected {dtype}, the model's dtype, got {input.dtype}; "
+                f"{type(self).__name__}: expected {self.dtype}, the model's dtype, got {input.dtype}; "
                 "convert the input or the model with .to(dtype)"
             )
 

@@ -93,6 +93,19 @@ def test_nested_configurations_are_tables(drawing):
     assert from_mapping(Drawing, as_mapping(drawing)) == drawing
 
 
+@dataclass(frozen=True)
+class Line:
+    pen: Literal["fine", "broad"] | None = "fine"
+    width: int | None = 1
+
+
+def test_none_is_kept_where_it_is_not_the_default():
+    bare = Line(None, None)
+    assert as_mapping(bare) == {"pen": "none", "width": "none"}
+    assert from_toml(Line, to_toml(bare)) == bare
+    assert from_mapping(Line, {"pen": "none"}) == Line(None, 1)
+
+
 def test_a_users_toml():
     text = 'points = [1, 2.5]\nshape = {kind = "circle", radius = 3}'
     drawing = from_toml(Drawing, text)

@@ -71,6 +71,9 @@ class EdgeCoefficients:
 
     def with_jacobian(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coefficients and their derivatives, ``(2 degree + 1, number of weights, count)``."""
+        if not self._weights:
+            values = self(weights)
+            return values, values.new_zeros(len(values), 0, self.count)
         self._set(weights)
         with torch.enable_grad():
             coefficients = self._layer.coefficients().squeeze(1)

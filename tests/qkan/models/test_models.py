@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.func import functional_call
@@ -10,7 +11,19 @@ from torch.func import functional_call
 import qkan
 from circuits.errors import UsageError
 from qkan.config import as_mapping, from_toml, to_toml
-from qkan.models import CNN, KAN, MLP, MODELS, HybridKAN, KANConfig, MLPConfig, SineKAN, load, make
+from qkan.models import (
+    CNN,
+    KAN,
+    MLP,
+    MODELS,
+    QKAN,
+    HybridKAN,
+    KANConfig,
+    MLPConfig,
+    SineKAN,
+    load,
+    make,
+)
 
 IMAGE = (1, 6, 4)
 SETTINGS = {
@@ -88,6 +101,23 @@ def test_a_file_brings_the_model_back(name, dtype, tmp_path):
         model.train()
     assert torch.equal(torch.get_rng_state(), before)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: KAN([2, 3, 1], base=None),
+        lambda: QKAN([2, 3, 1], base=None),
+        lambda: SineKAN([2, 3, 1], base="silu"),
+        lambda: QKAN([2, 3, 1], base=None).to_classical(),
+    ],
+)
+def test_a_file_keeps_whether_there_is_a_base(model, tmp_path):
+    model, x = model(), torch.rand(4, 2)
+    model.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    assert again.config == model.config
+    assert torch.equal(again(x), model(x))
 
 
 def test_copies_and_functional_calls(name):
@@ -193,6 +223,12 @@ def test_the_notebooks_convolutional_network():
 def test_mistakes_are_named(model, settings, message):
     with pytest.raises(UsageError, match=message):
         make(model, **settings)
+
+
+@pytest.mark.parametrize("part", [KAN([2, 3, 1]), KAN([2, 1])[0], QKAN([2, 1]), QKAN([2, 1])[0]])
+def test_arrays_are_not_tensors(part):
+    with pytest.raises(UsageError, match=r"expects a torch\.Tensor, ndarray arrived"):
+        part(np.zeros((4, 2), dtype=np.float32))
 
 
 def test_mistakes_of_constructors_are_named():

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 import circuits
-from circuits import UsageError
+from circuits import CircuitError, UsageError
 from qkan.models.qkan import QKAN, QKANConfig
 
 
@@ -49,6 +49,28 @@ def test_own_circuits_are_checked(tmp_path):
         QKAN.load(path)
     with pytest.raises(UsageError, match="another circuit than 'pz"):
         QKAN.load(path, edge="pz")
+
+
+@circuits.circuit(wires=1)
+def frozen(inputs):
+    qml.RX(inputs[..., 0], wires=0)
+
+
+@pytest.mark.parametrize("part", [True, False], ids=["every-part", "no-parameters"])
+def test_circuits_without_weights(part, tmp_path):
+    settings = {} if part else {"scale": "fixed", "base": None}
+    model = QKAN([2, 3, 1], frozen, weight=part, bias=part, **settings)
+    x = torch.rand(9, 2)
+    assert bool(model.num_parameters) == part
+    assert "fourier" in model[0].choose(9)
+    model.save(tmp_path / "model.safetensors")
+    again = QKAN.load(tmp_path / "model.safetensors", edge=frozen)
+    torch.testing.assert_close(again(x), model(x))
+    torch.testing.assert_close(model.to_classical()(x), model(x))
+    with pytest.raises(UsageError, match=r"expected torch\.float32"):
+        model(x.double())
+    with pytest.raises(CircuitError, match="has no weights"):
+        QKAN([2, 1], frozen, evaluate="closed")
 
 
 def test_it_learns():

@@ -1,9 +1,11 @@
 """from_kan(): quantum edges that follow classical ones."""
 
+import pennylane as qml
 import pytest
 import torch
 from torch import nn
 
+import circuits
 from circuits import UsageError
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.models import KAN, MLP, QKAN, HybridKAN, SineKAN, load
@@ -60,6 +62,16 @@ def test_the_network_follows_every_kind_of_kan(name):
         torch.testing.assert_close(fits.lower, inputs.amin(0))
         torch.testing.assert_close(fits.upper, inputs.amax(0))
         assert layer.circuit.name == "pz(depth=4)"
+
+
+@circuits.circuit(wires=1)
+def frozen(inputs):
+    qml.RX(inputs[..., 0], wires=0)
+
+
+def test_edges_without_weights_are_fitted_by_what_they_have():
+    (fits,) = fitted(seeded(KAN, [3, 2]), frozen).warm_start
+    assert relative(fits) < 0.9
 
 
 @pytest.mark.parametrize("scale", ["per-input", "per-edge", "fixed"])
