@@ -10,6 +10,7 @@ import dataclasses
 import tomllib
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
@@ -19,7 +20,16 @@ from circuits.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["as_mapping", "check", "differences", "from_mapping", "from_toml", "setting", "to_toml"]
+__all__ = [
+    "as_mapping",
+    "check",
+    "differences",
+    "from_mapping",
+    "from_toml",
+    "read_toml",
+    "setting",
+    "to_toml",
+]
 
 C = TypeVar("C", bound="DataclassInstance")
 
@@ -66,6 +76,19 @@ def from_toml(kind: type[C], text: str) -> C:
         return from_mapping(kind, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the configuration is not valid TOML: {error}") from error
+
+
+def read_toml(kind: type[C], path: Path) -> C:
+    """Return the configuration in a TOML file.
+
+    Raises:
+        UsageError: If it cannot be read, or as :func:`from_toml` says.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the configuration {path}: {error}") from error
+    return from_toml(kind, text)
 
 
 def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:

@@ -26,13 +26,13 @@ _PLACES: dict[str, tuple[Any, str]] = {
 
 def _cost(module: Any, given: dict[str, Any]) -> None:
     from qkan.cli.costs import costs_of, print_costs
-    from qkan.config import as_mapping, from_mapping, from_toml
+    from qkan.config import as_mapping, from_mapping, read_toml
     from qkan.experiments.places import Places
 
     file, data_dir = (given.pop(name, None) for name in _PLACES)
     settings: dict[str, Any] = {}
     if file:
-        settings = as_mapping(from_toml(module.Config, file.read_text(encoding="utf-8")))
+        settings = as_mapping(read_toml(module.Config, file))
     config = from_mapping(module.Config, settings | given)
     if not hasattr(module, "workload"):
         typer.echo("This experiment runs no circuits on a backend of choice: nothing to pay for.")

@@ -89,7 +89,7 @@ def _text(setting: dataclasses.Field[Any]) -> str:
 
 
 def _run(module: Any, given: dict[str, Any]) -> None:
-    from qkan.config import as_mapping, from_mapping, from_toml
+    from qkan.config import as_mapping, from_mapping, read_toml
     from qkan.experiments.executors import executor
     from qkan.experiments.places import Places
     from qkan.experiments.run_folder import RunFolder
@@ -102,7 +102,7 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     if resume:
         settings = as_mapping(RunFolder.config_of(resume, module.Config))
     elif file:
-        settings = as_mapping(from_toml(module.Config, file.read_text(encoding="utf-8")))
+        settings = as_mapping(read_toml(module.Config, file))
     config = from_mapping(module.Config, settings | given)
     with interruptible(), executor(scheduler, workers) as spread:
         places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr(), spread)

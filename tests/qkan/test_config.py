@@ -10,6 +10,7 @@ from qkan.config import (
     differences,
     from_mapping,
     from_toml,
+    read_toml,
     setting,
     to_toml,
 )
@@ -140,3 +141,14 @@ def test_constructors_check_types_too():
     with pytest.raises(UsageError, match="expected radius to be float, got True"):
         Circle(True)
     assert Circle(1).radius == 1.0
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    file = tmp_path / "line.toml"
+    for content in (None, b"\xff\xfe"):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(UsageError, match=r"cannot read the configuration .*line\.toml"):
+            read_toml(Line, file)
+    file.write_text("width = 3")
+    assert read_toml(Line, file) == Line(width=3)

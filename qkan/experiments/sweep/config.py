@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from circuits.errors import UsageError
-from qkan.config import check, from_toml, setting
+from qkan.config import check, read_toml, setting
 
 __all__ = ["SweepConfig", "read_config"]
 
@@ -73,7 +73,7 @@ def read_config(path: Path) -> SweepConfig:
         UsageError: If a setting is unknown, missing or wrong.
         OSError: If the file cannot be read.
     """
-    config = from_toml(SweepConfig, path.read_text(encoding="utf-8"))
+    config = read_toml(SweepConfig, path)
     file = config.data.get("file")
     if isinstance(file, str):
         config = replace(config, data={**config.data, "file": str(path.parent.resolve() / file)})
