@@ -36,7 +36,8 @@ from qkan.experiments.jets.elsewhere import on_backend, twin_difference
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios
 from qkan.experiments.jets.metrics import roc
-from qkan.experiments.jets.training import network, train_on_jets
+from qkan.experiments.jets.training import train_on_jets
+from qkan.experiments.trained import trained
 from qkan.plotting.likelihood import plot_against_ratio
 from qkan.plotting.roc import plot_rocs
 
@@ -126,7 +127,7 @@ display(plot_rocs({name: (curve.signal, curve.background) for name, curve in cur
 
 # %%
 arm = arms(config)["one-layer qkan, 1 inputs"] | {"epochs": EPOCHS}
-single = network(arm["model"], train_on_jets(seed=0, **arm))
+single = trained(arm["model"], train_on_jets(seed=0, **arm))
 edges = edges_against_ratios(single, 1, split(1, config.train))
 display(plot_against_ratio(edges))
 
@@ -135,7 +136,7 @@ display(plot_against_ratio(edges))
 # of them follow their own ratio.
 
 # %%
-small = network(chosen["small qkan"]["model"], runs["small qkan"])
+small = trained(chosen["small qkan"]["model"], runs["small qkan"])
 data = split(12, config.train)
 display(plot_against_ratio(edges_against_ratios(small, 12, data)[:8]))
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from qkan.analysis import connection_strengths, learned_curves
 from qkan.experiments.report import Picture
 from qkan.experiments.run_folder import RunFolder
-from qkan.models import make
 from qkan.models.base import Model
 from qkan.plotting import plot_edge_functions, plot_network
 
-__all__ = ["network_pictures", "trained_model"]
+__all__ = ["network_pictures"]
 
 _IMAGE = (28, 28)
-
-
-def trained_model(settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
-    """Return the model of an arm whose weights were kept; see :func:`train_on_mnist`."""
-    prefix = "weights."
-    state = {
-        name.removeprefix(prefix): torch.from_numpy(array)
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
-    model = make(settings["model"], generator=torch.Generator())
-    model.load_state_dict(state)
-    return model.eval()
 
 
 def network_pictures(model: Model, images: Tensor, folder: RunFolder) -> list[Picture]:

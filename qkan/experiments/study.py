@@ -46,6 +46,7 @@ from qkan.experiments.provenance import provenance
 from qkan.experiments.record import Record, metric_lines, opened, write_record
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.tasks import run_tasks
+from qkan.experiments.trained import keep_models
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -150,6 +151,7 @@ class Study:
                 for arm in self.arms
             }
             results = Results(runs)
+            keep_models(folder, self.arms, runs)
             write_record(
                 folder,
                 self.conclude(results, folder),

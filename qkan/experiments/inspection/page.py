@@ -18,12 +18,10 @@ from qkan.experiments.inspection.ansatz import ansatz_section, circuits_of
 from qkan.experiments.inspection.edges import edge_sections
 from qkan.experiments.provenance import provenance
 from qkan.experiments.report import Picture, Report, Section, Table, render_report
+from qkan.experiments.trained import FOLDER
 from qkan.plotting import plot_edge_network
 
 __all__ = ["checkpoints", "inspect_model", "inspect_path"]
-
-MODELS = "models"
-"""Where the folder of a run keeps its models."""
 
 INPUTS = "inputs.npy"
 """Some inputs of the models beside them, for which ranges and strengths are measured."""
@@ -35,11 +33,11 @@ def checkpoints(path: Path) -> list[Path]:
     Raises:
         UsageError: If there is none.
     """
-    files = [path] if path.is_file() else sorted((path / MODELS).glob("*.safetensors"))
+    files = [path] if path.is_file() else sorted((path / FOLDER).glob("*.safetensors"))
     if not files:
         raise UsageError(
             f"there is no model in {path}: expected a file that model.save(...) wrote, or the folder of a run "
-            f"with such files in {MODELS}/"
+            f"with such files in {FOLDER}/"
         )
     return files
 

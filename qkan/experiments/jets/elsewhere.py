@@ -15,8 +15,9 @@ from circuits.errors import MissingExtraError
 from qkan.experiments.jets.arms import arms
 from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.features import split
-from qkan.experiments.jets.training import network, scored
+from qkan.experiments.jets.training import scored
 from qkan.experiments.report import Section, Table
+from qkan.experiments.trained import trained
 from qkan.models.to_classical import to_classical
 from qkan.training import predict
 
@@ -104,7 +105,7 @@ def on_backend(
         name: The backend.
         options: Of the backend: ``shots``, ``seed``, ``noise``.
     """
-    net = network(model, run, backend=backend(name, **options), evaluate="fourier")
+    net = trained(model, run, backend=backend(name, **options), evaluate="fourier")
     test, labels = split(inputs, jets).test
     with torch.no_grad():
         # One batch: each call samples the circuits anew.
@@ -117,7 +118,7 @@ def twin_difference(model: Mapping[str, Any], run: Run, inputs: int, jets: int) 
 
     In float64: every jet through every circuit, against Fourier series.
     """
-    net = network(model, run, evaluate="direct").double()
+    net = trained(model, run, evaluate="direct").double()
     test = split(inputs, jets).test[0].double()
     with torch.no_grad():
         return float((net(test) - to_classical(net)(test)).abs().max())

@@ -12,11 +12,11 @@ from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios, formulas, table_errors
 from qkan.experiments.jets.metrics import reliability, roc
-from qkan.experiments.jets.training import network
 from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.statistics import mean_interval
 from qkan.experiments.study import Results
+from qkan.experiments.trained import trained
 from qkan.plotting.likelihood import plot_against_ratio
 from qkan.plotting.roc import plot_reliability, plot_rocs
 from qkan.plotting.tradeoff import Measured, plot_tradeoff
@@ -120,7 +120,7 @@ def _explained(config: Config, results: Results, inputs: int, folder: RunFolder)
     pictures, rows = [], []
     for name in _EXPLAINED:
         arm = f"{name}, {inputs} inputs"
-        net = network(arms(config)[arm]["model"], results.runs[arm][0])
+        net = trained(arms(config)[arm]["model"], results.runs[arm][0])
         edges = edges_against_ratios(net, inputs, data)
         fits = formulas(net, inputs, data)
         rows += [
@@ -156,7 +156,7 @@ def _tables(config: Config, results: Results) -> Section:
     data, rows = split(12, config.train), []
     for name in _EXPLAINED:
         arm = f"{name}, 12 inputs"
-        net = network(arms(config)[arm]["model"], results.runs[arm][0])
+        net = trained(arms(config)[arm]["model"], results.runs[arm][0])
         rows += [
             [name, str(bits), f"{error:.4f}", f"{auc:.4f}"]
             for bits, error, auc in table_errors(net, data)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from circuits.errors import MissingExtraError
@@ -14,10 +13,9 @@ from qkan.experiments.jets.features import Split, split
 from qkan.experiments.jets.losses import bce
 from qkan.experiments.jets.metrics import calibration_error, roc
 from qkan.experiments.jets.starts import begin
-from qkan.models import make
 from qkan.training import TrainingConfig, fit, predict
 
-__all__ = ["network", "scored", "train_on_jets"]
+__all__ = ["scored", "train_on_jets"]
 
 _BATCH = 256
 _PATIENCE = 10
@@ -93,21 +91,6 @@ def scored(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, 
         "rejection_50": np.array(min(curve.rejection(0.5), most)),
         "calibration_error": np.array(calibration_error(probabilities, labels)),
     }
-
-
-def network(model: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], **options: Any) -> Any:
-    """Return a trained network from what :func:`train_on_jets` returned.
-
-    Args:
-        model: Its configuration.
-        arrays: What was returned.
-        options: Of the constructor: ``backend``, ``evaluate``.
-    """
-    net = make(model, generator=torch.Generator().manual_seed(0), **options)
-    prefix = "weights."
-    state = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-    net.load_state_dict({name: torch.from_numpy(np.array(v)) for name, v in state.items()})
-    return net.eval()
 
 
 def _scikit(

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from qkan.analysis import plot
 from qkan.data.functions import FUNCTIONS
-from qkan.experiments.inspection.page import MODELS as MODELS_FOLDER
 from qkan.experiments.qkan_functions.arms import MODELS
 from qkan.experiments.report import Picture
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.study import Results
-from qkan.models import Model, make
+from qkan.experiments.trained import trained
 from qkan.plotting import Fit, plot_errors, plot_fits
 from qkan.training import predict
 
-__all__ = ["draw_errors", "draw_fits", "draw_network", "trained"]
+__all__ = ["draw_errors", "draw_fits", "draw_network"]
 
 _GRID = 401
 _NETWORK = "exp-sin"
@@ -52,7 +51,7 @@ def draw_fits(
         (low, high), *_ = target.ranges.values()
         x = np.linspace(low, high, _GRID)
         unit = np.linspace(-1, 1, _GRID)[:, None]
-        net, settings = trained(results, arms, arm, folder), arms[arm]
+        net, settings = trained(arms[arm]["model"], results.runs[arm][0]), arms[arm]
         found = predict(net, torch.from_numpy(settings["half_width"] * unit))[:, 0].numpy()
         # The model was fitted to the values at mean 0 and spread 1.
         y = target(x[:, None])
@@ -71,27 +70,9 @@ def draw_network(
     arm = f"{_NETWORK}: qkan"
     if arm not in arms:
         return []
-    net = trained(results, arms, arm, folder)
+    net = trained(arms[arm]["model"], results.runs[arm][0])
     inputs = np.random.default_rng(0).uniform(-1, 1, (500, 2)) * arms[arm]["half_width"]
     caption = (
         f"The quantum KAN that has learnt {FUNCTIONS[_NETWORK].formula}, of x0 = x and x1 = y."
     )
     return [Picture.save(folder, "network", caption, plot(net, inputs))]
-
-
-def trained(
-    results: Results, arms: Mapping[str, Mapping[str, Any]], arm: str, folder: RunFolder
-) -> Model:
-    """Return an arm's model of seed 0, and keep it in the folder for ``qkan inspect``."""
-    arrays = results.runs[arm][0]
-    prefix = "weights."
-    state = {
-        name.removeprefix(prefix): torch.from_numpy(np.array(value))
-        for name, value in arrays.items()
-        if name.startswith(prefix)
-    }
-    dtype = next(value.dtype for value in state.values() if value.is_floating_point())
-    net = make(arms[arm]["model"], generator=torch.Generator(), dtype=dtype)
-    net.load_state_dict(state)
-    net.save(folder.path / MODELS_FOLDER / f"{arm.replace(': ', '-')}.safetensors")
-    return net

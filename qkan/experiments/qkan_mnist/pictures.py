@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from qkan.analysis import plot
 from qkan.data import mnist
-from qkan.experiments.inspection.page import INPUTS, MODELS
-from qkan.experiments.qkan_functions.pictures import trained
+from qkan.experiments.inspection.page import INPUTS
 from qkan.experiments.qkan_mnist.arms import LABELS
 from qkan.experiments.report import Picture
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.study import Results
+from qkan.experiments.trained import FOLDER, trained
 from qkan.plotting import plot_scores
 
 __all__ = ["draw_accuracy", "draw_network"]
@@ -36,8 +36,8 @@ def draw_network(
     results: Results, arms: Mapping[str, Mapping[str, Any]], folder: RunFolder
 ) -> list[Picture]:
     """Draw the trained quantum KAN, and keep it with some images."""
-    net = trained(results, arms, "qkan", folder)
+    net = trained(arms["qkan"]["model"], results.runs["qkan"][0])
     inputs = mnist(train=_IMAGES, test=1).train_images.flatten(1).numpy() / np.float32(255)
-    np.save(folder.path / MODELS / INPUTS, inputs)
+    np.save(folder.path / FOLDER / INPUTS, inputs)
     caption = f"The edges that account for most of the outputs, over {_IMAGES} training images."
     return [Picture.save(folder, "network", caption, plot(net, inputs))]

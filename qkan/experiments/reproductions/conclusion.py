@@ -8,7 +8,7 @@ from typing import Any
 
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
-from qkan.experiments.network_pictures import network_pictures, trained_model
+from qkan.experiments.network_pictures import network_pictures
 from qkan.experiments.record import Record
 from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.reproductions.config import Config
@@ -24,6 +24,7 @@ from qkan.experiments.results import Values, summarise
 from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.statistics import mean_interval
 from qkan.experiments.study import Results
+from qkan.experiments.trained import trained
 from qkan.experiments.wording import percent
 from qkan.plotting import plot_curves, plot_seeds
 from qkan.plotting.style import arm_label
@@ -138,7 +139,7 @@ def _network_section(
     folder: RunFolder,
 ) -> list[Section]:
     name = arm_name(definition.arms[0], "validated")
-    model = trained_model(arms[name], results.runs[name][0])
+    model = trained(arms[name]["model"], results.runs[name][0])
     model.save(folder.path / "model.safetensors")
     digits = mnist(full=images.full, data_dir=data_dir, download=False)
     test = images.scaled(digits.test_images[:_SHOWN])

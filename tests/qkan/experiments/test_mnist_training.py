@@ -6,7 +6,7 @@ from circuits.errors import UsageError
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.mnist_training import arm, train_on_mnist
-from qkan.experiments.network_pictures import trained_model
+from qkan.experiments.trained import trained as model_of
 from qkan.training import evaluate
 
 MODEL = {"kind": "mlp", "sizes": [784, 8, 10]}
@@ -33,7 +33,7 @@ def test_what_is_tested_are_the_weights_of_the_best_epoch():
     images = few(pixels="symmetric")
     arrays = trained(images=images, epochs=4, rates=[0.005], keep_weights=True)
     assert arrays["val_accuracy"][-1] < arrays["val_accuracy"].max()
-    model = trained_model({"model": MODEL}, arrays)
+    model = model_of(MODEL, arrays)
     _, validation, test = ((images.scaled(x), y) for x, y in images.split(mnist()))
     assert evaluate(model, validation)["accuracy"] == arrays["val_accuracy"].max()
     scores = evaluate(model, test)

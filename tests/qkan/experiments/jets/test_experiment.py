@@ -15,8 +15,9 @@ from qkan.experiments.jets.comparisons import auc_difference
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios
 from qkan.experiments.jets.likelihood import compare, log_likelihood_ratio
-from qkan.experiments.jets.training import network, train_on_jets
+from qkan.experiments.jets.training import train_on_jets
 from qkan.experiments.places import Places
+from qkan.experiments.trained import trained
 from qkan.models import make
 
 SMALL = Config(seeds=2, epochs=1, train=60, resamples=20, warm=False, images=False, curves=False)
@@ -79,8 +80,8 @@ def test_the_ratio_of_gaussians_is_linear_in_x() -> None:
 
 def test_a_tagger_of_one_observable_finds_its_ratio() -> None:
     arm = arms(Config())["one-layer qkan, 1 inputs"] | {"epochs": 6}
-    trained = train_on_jets(seed=0, **arm)
-    (edge,) = edges_against_ratios(network(arm["model"], trained), 1, split(1, 6000))
+    arrays = train_on_jets(seed=0, **arm)
+    (edge,) = edges_against_ratios(trained(arm["model"], arrays), 1, split(1, 6000))
     assert edge.correlation > 0.97
 
 
