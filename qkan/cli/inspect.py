@@ -31,6 +31,8 @@ def inspect(
 
     if not path.exists():
         raise UsageError(f"{path} does not exist; expected a model's file or the folder of a run")
+    if out is not None and out.is_dir():
+        raise UsageError(f"{out} is a folder; give the page a name: --out {out / 'inspect.html'}")
     target = out or (path / "inspect.html" if path.is_dir() else path.with_suffix(".html"))
     page = inspect_path(path, None if inputs is None else _read(inputs))
     typer.echo(RunFolder(target.parent).write(target.name, page))

@@ -35,6 +35,7 @@ _PLACES: dict[str, tuple[Any, str]] = {
 
 def _option(name: str, kind: Any, text: str) -> inspect.Parameter:
     """Return a parameter that is None unless the option is given."""
+    text = text.replace("[", r"\[")  # else the help takes widths like [2, 5, 1] for markup
     if kind == bool | None or kind is bool:
         option, kind = typer.Option(f"--{name.replace('_', '-')}", help=text), bool
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from circuits.errors import UsageError
 from qkan.cache import Store, key
 from qkan.cache.files import write_whole
-from qkan.config import differences, from_toml, to_toml
+from qkan.config import differences, read_toml, to_toml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,12 +53,17 @@ class RunFolder:
         """Read the configuration that the run in ``path`` was started with.
 
         Raises:
-            UsageError: If there is no run.
+            UsageError: If there is no run, or one of another experiment.
         """
+        file = path / "config.toml"
+        if not file.is_file():
+            raise UsageError(f"there is no run to resume in {path}: no config.toml")
         try:
-            return from_toml(kind, (path / "config.toml").read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise UsageError(f"there is no run to resume in {path}: no config.toml") from error
+            return read_toml(kind, file)
+        except UsageError as error:
+            raise UsageError(
+                f"{file} does not hold settings of this experiment; is it the run of another one? {error}"
+            ) from error
 
     @classmethod
     def resume(cls, path: Path, config: DataclassInstance) -> RunFolder:
