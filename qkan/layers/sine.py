@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import unknown_name
 from qkan.layers.base import KANLayer, check_size
-from qkan.layers.precision import backward_without_autocast
 from qkan.layers.prunable import axes_with
-from qkan.layers.written_gradient import differentiable_gradient, traced
 
 __all__ = ["SineKANLayer"]
 
@@ -110,10 +107,9 @@ class SineKANLayer(KANLayer):
 
     def basis(self, x: Tensor) -> Tensor:
         """Return the sines at ``x``, (N, in_features) -> (N, in_features, grid)."""
-        arguments = x.T.contiguous(), self.frequencies, self.phases
-        sines: Tensor = _sines(*arguments) if traced() else _Sines.apply(*arguments)
-        # Samples in a row, over which the products run then; flattened, this still is a view.
-        return sines.permute(2, 0, 1)
+        # An outer product by matmul: its backward pass is one, too, instead of a slow reduction.
+        angles = x.reshape(-1, 1) @ self.frequencies.unsqueeze(0)
+        return torch.sin(angles.view(*x.shape, self.num_basis) + self.phases)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -143,38 +139,6 @@ class SineKANLayer(KANLayer):
             f"{super().extra_repr()}, grid={self.num_basis}, first={self.first}, "
             f"init={self.init!r}, base={self.base!r}, bias={self.bias is not None}"
         )
-
-
-def _sines(x: Tensor, frequencies: Tensor, phases: Tensor) -> Tensor:
-    """Return the sines by differentiable operations, (in, N) -> (in, grid, N)."""
-    angles = x.unsqueeze(1) * frequencies.unsqueeze(1) + phases.unsqueeze(-1)
-    return torch.sin(angles)
-
-
-class _Sines(torch.autograd.Function):
-    """The sines with a gradient that is written out; its own gradient is autograd's."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, frequencies: Tensor, phases: Tensor) -> Tensor:
-        angles = x.unsqueeze(1) * frequencies.unsqueeze(1)
-        angles.add_(phases.unsqueeze(-1))
-        ctx.save_for_backward(x, frequencies, phases, angles)
-        return torch.sin(angles)
-
-    @staticmethod
-    @backward_without_autocast
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        *inputs, angles = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            return differentiable_gradient(_sines, inputs, upstream)
-        x, frequencies, _ = inputs
-        slope = torch.cos(angles).mul_(upstream)
-        by_x = by_frequencies = None
-        if ctx.needs_input_grad[0]:
-            by_x = frequencies @ slope
-        if ctx.needs_input_grad[1]:
-            by_frequencies = torch.linalg.vecdot(slope, x.unsqueeze(1)).sum(0)
-        return by_x, by_frequencies, None
 
 
 def _phases(in_features: int, grid: int) -> Tensor:
