@@ -22,6 +22,11 @@ __all__ = ["generate", "generator_versions"]
 _BATCH = 20
 """Events made at a time: as arrays they take about 1 MB."""
 
+_OUT_OF_THE_HARD_PROCESS = 23
+"""Pythia's status of such a particle."""
+
+_HEAVIEST_QUARK = 6
+
 _MAX_EMPTY = 20_000
 """After so many events without a jet the selection is taken to be impossible."""
 
@@ -112,6 +117,8 @@ def _select(event: Any, process: Process, kind: JetClass) -> npt.NDArray[np.floa
     """Return the constituents (pt, y, phi, pid) of the event's jet, the hardest first, or None."""
     _, fastjet = _import()
     pid, status = event.id.to_numpy(), event.status.to_numpy()
+    if kind.hard and not set(_hard_quarks(pid, status)) <= set(kind.hard):
+        return None
     momenta = np.stack([event.p[part].to_numpy() for part in ("px", "py", "pz", "e")], axis=1)
     visible = (status > 0) & ~np.isin(np.abs(pid), NEUTRINOS)
     particles = []
@@ -132,6 +139,12 @@ def _select(event: Any, process: Process, kind: JetClass) -> npt.NDArray[np.floa
         for particle in fastjet.sorted_by_pt(jets[0].constituents())
     ]
     return np.array(rows)
+
+
+def _hard_quarks(pid: npt.NDArray[np.int32], status: npt.NDArray[np.int32]) -> list[int]:
+    """Return the kinds of quarks that come out of the hard process, without sign."""
+    outgoing = np.abs(pid[np.abs(status) == _OUT_OF_THE_HARD_PROCESS])
+    return [int(kind) for kind in outgoing if kind <= _HEAVIEST_QUARK]
 
 
 def _holds(

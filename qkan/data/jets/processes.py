@@ -17,11 +17,13 @@ class JetClass:
         name: What they are called.
         card: Settings of Pythia that make them.
         partons: PDG numbers, without sign, of which one must lie in the jet before it decays; none: any jet.
+        hard: PDG numbers, without sign, that quarks out of the hard process may have; none: any.
     """
 
     name: str
     card: tuple[str, ...]
     partons: tuple[int, ...] = ()
+    hard: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,11 @@ PROCESSES = {
     for known in (
         Process(
             "qg",
-            JetClass("quark", (*_HARD, *_INVISIBLE_Z, "WeakBosonAndParton:qg2gmZq = on")),
+            JetClass(
+                "quark",
+                (*_HARD, *_INVISIBLE_Z, "WeakBosonAndParton:qg2gmZq = on"),
+                hard=(1, 2, 3),  # light quarks alone, as in the published sample without c and b
+            ),
             JetClass("gluon", (*_HARD, *_INVISIBLE_Z, "WeakBosonAndParton:qqbar2gmZg = on")),
             radius=0.4,
             pt=(500.0, 550.0),

@@ -20,7 +20,7 @@ from circuits.errors import UsageError, unknown_name
 __all__ = ["JetSample", "quark_gluon", "read_sample", "sample_bytes"]
 
 EMBEDDED_FILE = "quark-gluon-10000.npz"
-EMBEDDED_SHA256 = "a74dfb753578ae21d9d9a185a05c271ea2ae7f808257461b9490fffe9554d86a"
+EMBEDDED_SHA256 = "797216b65ec1bce6256d1ecc19c935c0568f2511cdd06a2eb5b9998f49b14996"
 _SPLIT = {"train": (0, 6000), "validation": (6000, 7000), "test": (7000, 10000)}
 _ARRAYS = ("observables", "images", "labels")
 

@@ -138,6 +138,7 @@ def _metadata(config: Generation, recipe: Process, versions: dict[str, str]) -> 
         "signal": recipe.signal.name,
         "background": recipe.background.name,
         "card": {kind.name: list(kind.card) for kind in recipe.classes},
+        "hard_quarks": {kind.name: list(kind.hard) for kind in recipe.classes if kind.hard},
         "jets": f"anti-kt, R = {recipe.radius}, the hardest of each event",
         "pt_GeV": list(recipe.pt),
         "max_abs_rapidity": recipe.rapidity,

@@ -8,7 +8,7 @@ import pytest
 
 from circuits.errors import MissingExtraError, UsageError
 from qkan.data.jets.chunks import chunk_seed, make_chunk
-from qkan.data.jets.generator import generate
+from qkan.data.jets.generator import _hard_quarks, generate
 from qkan.data.jets.processes import PROCESSES, process
 
 
@@ -33,6 +33,15 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert first["constituents"].tobytes() != other["constituents"].tobytes()
     assert first["observables"].shape == (1, 12)
     assert first["images"].shape == (1, 1, 18, 18)
+
+
+def test_quark_jets_are_of_light_quarks_alone() -> None:
+    """As in the published sample: charm and bottom look more like gluons."""
+    assert process("qg").signal.hard == (1, 2, 3)
+    z_with_charm = np.array([2, 21, 23, -4, 12]), np.array([-21, -21, -22, -23, 1])
+    assert _hard_quarks(*z_with_charm) == [4]
+    z_with_gluon = np.array([2, -2, 23, 21]), np.array([-21, -21, -22, -23])
+    assert _hard_quarks(*z_with_gluon) == []
 
 
 def test_seeds_of_chunks_are_what_pythia_takes() -> None:
