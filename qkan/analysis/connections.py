@@ -62,7 +62,7 @@ def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[Edge
 
     Example:
         >>> from qkan.models.kan import KAN
-        >>> [curve.name for curve in learned_curves(KAN([2, 1]), torch.rand(9, 2))]
+        >>> sorted(curve.name for curve in learned_curves(KAN([2, 1]), torch.rand(9, 2)))
         ['layer 1: 0 to 0', 'layer 1: 1 to 0']
     """
     if any(isinstance(module, KANLayer) for module in model.modules()):
