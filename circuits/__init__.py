@@ -20,25 +20,16 @@ if TYPE_CHECKING:
         backend_table,
     )
     from circuits.backends.estimator.packed import packed, packing_report
-    from circuits.decorator import circuit
-    from circuits.definition import Circuit
+    from circuits.definition import Circuit, circuit
     from circuits.drawing import draw
     from circuits.edges import EDGES, edge
     from circuits.errors import CircuitError, MissingExtraError, UsageError
-    from circuits.export import (
-        from_qpy,
-        parameter_values,
-        qiskit_observables,
-        to_qasm2,
-        to_qasm3,
-        to_qiskit,
-        to_qpy,
-    )
     from circuits.filters import FILTERS, quanvolutional_filter, without_entanglement
     from circuits.folding import extrapolate, folded, zero_noise
+    from circuits.formats import from_qpy, to_qasm2, to_qasm3, to_qpy
+    from circuits.qiskit import parameter_values, qiskit_observables, to_qiskit
     from circuits.resources import Cost, cost
-    from circuits.sampling import node_weights, sampled_variance
-    from circuits.series import FourierSeries, series_from_values
+    from circuits.series import FourierSeries, node_weights, sampled_variance, series_from_values
 
 __all__ = [
     "EDGES",
@@ -106,25 +97,25 @@ __getattr__ = lazy_exports(
         "fourier": "circuits.fourier",
         "EDGES": "circuits.edges",
         "edge": "circuits.edges",
-        "circuit": "circuits.decorator",
+        "circuit": "circuits.definition",
         "Cost": "circuits.resources",
         "cost": "circuits.resources",
         "extrapolate": "circuits.folding",
         "folded": "circuits.folding",
         "zero_noise": "circuits.folding",
-        "node_weights": "circuits.sampling",
-        "sampled_variance": "circuits.sampling",
+        "node_weights": "circuits.series",
+        "sampled_variance": "circuits.series",
         "draw": "circuits.drawing",
         "quanvolutional_filter": "circuits.filters",
         "series_from_values": "circuits.series",
         "without_entanglement": "circuits.filters",
-        "from_qpy": "circuits.export",
-        "parameter_values": "circuits.export",
-        "qiskit_observables": "circuits.export",
-        "to_qasm2": "circuits.export",
-        "to_qasm3": "circuits.export",
-        "to_qiskit": "circuits.export",
-        "to_qpy": "circuits.export",
+        "from_qpy": "circuits.formats",
+        "parameter_values": "circuits.qiskit",
+        "qiskit_observables": "circuits.qiskit",
+        "to_qasm2": "circuits.formats",
+        "to_qasm3": "circuits.formats",
+        "to_qiskit": "circuits.qiskit",
+        "to_qpy": "circuits.formats",
     },
 )
 

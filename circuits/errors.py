@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
 
-__all__ = ["CircuitError", "MissingExtraError", "UsageError", "unknown_name"]
+__all__ = [
+    "CircuitError",
+    "MissingExtraError",
+    "UsageError",
+    "check_integer",
+    "check_real",
+    "unknown_name",
+]
 
 
 class UsageError(ValueError):
@@ -35,3 +45,41 @@ def unknown_name(kind: str, name: str, choices: Iterable[str]) -> UsageError:
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UsageError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")
+
+
+def check_integer(name: str, value: Any, least: int = 1) -> int:
+    """Return an integer of at least ``least``; NumPy's are taken, booleans are not.
+
+    Raises:
+        UsageError: If the value is anything else.
+
+    Example:
+        >>> check_integer("depth", 0)
+        Traceback (most recent call last):
+        circuits.errors.UsageError: depth must be an integer of at least 1, got 0
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise UsageError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_real(
+    name: str, value: Any, *, least: float | None = None, above: float | None = None
+) -> float:
+    """Return a finite real number, at least ``least`` and greater than ``above`` where they are given.
+
+    Raises:
+        UsageError: If the value is anything else.
+
+    Example:
+        >>> check_real("rate", -1, above=0)
+        Traceback (most recent call last):
+        circuits.errors.UsageError: rate must be a finite number greater than 0, got -1
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    low = least is not None and number and value < least
+    if not number or low or (above is not None and value <= above):
+        bounds = [] if least is None else [f"of at least {least:g}"]
+        bounds += [] if above is None else [f"greater than {above:g}"]
+        raise UsageError(f"{name} must be {' '.join(['a finite number', *bounds])}, got {value!r}")
+    return float(value)

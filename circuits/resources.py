@@ -16,7 +16,7 @@ from qiskit.quantum_info import PauliList
 from circuits.backends.estimator.base import EstimatorBackend, transpiled
 from circuits.backends.estimator.template import Pub, pubs_of
 from circuits.errors import UsageError
-from circuits.export.gates import take_apart
+from circuits.qiskit import take_apart
 
 if TYPE_CHECKING:
     from circuits.backends.base import Backend

@@ -16,8 +16,7 @@ from typing import Any
 
 import pennylane as qml
 
-from circuits.decorator import make_circuit
-from circuits.definition import Circuit
+from circuits.definition import Circuit, make_circuit
 from circuits.errors import UsageError, unknown_name
 
 __all__ = ["reupload"]

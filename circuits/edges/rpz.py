@@ -15,8 +15,7 @@ from typing import Any
 
 import pennylane as qml
 
-from circuits.decorator import make_circuit
-from circuits.definition import Circuit
+from circuits.definition import Circuit, make_circuit
 
 __all__ = ["rpz"]
 

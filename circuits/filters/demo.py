@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 
-from circuits.decorator import make_circuit
-from circuits.definition import Circuit
+from circuits.definition import Circuit, make_circuit
 from circuits.filters.encoding import encode_angles
 
 __all__ = ["DEMO_ANGLES", "demo", "demo_legacy"]

@@ -9,7 +9,7 @@ from circuits import backend, quanvolutional_filter
 from circuits.backends.estimator.aer import AerBackend
 from circuits.backends.estimator.base import transpiled
 from circuits.backends.estimator.template import pubs_of
-from circuits.export.gates import take_apart
+from circuits.qiskit import take_apart
 from qkan.benchmarks import packed_step
 from qkan.benchmarks.harness import Case, Report, measure
 

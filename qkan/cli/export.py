@@ -139,7 +139,7 @@ def _bind(circuit: QuantumCircuit, inputs: str | None, format: str) -> QuantumCi
 def _content(circuits: list[QuantumCircuit], format: str) -> bytes:
     from qiskit import qasm2, qasm3
 
-    from circuits.export import to_python, to_qpy
+    from circuits.formats import to_python, to_qpy
 
     (circuit, *_) = circuits
     if format == "qpy":

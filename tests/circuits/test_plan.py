@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits import fourier
-from circuits.plan import count_nodes, plan_nodes
+from circuits.series import count_nodes, plan_nodes
 
 CONES = st.lists(
     st.dictionaries(st.integers(0, 4), st.integers(1, 2), max_size=3), min_size=1, max_size=6

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from circuits.verify import find_departure
+from circuits.spectrum import find_departure
 
 
 def departure(values, cones, scales):

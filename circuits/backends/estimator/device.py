@@ -13,7 +13,7 @@ from pennylane.transforms.core import CompilePipeline
 
 from circuits.backends.estimator.template import Pub, pubs_of
 from circuits.errors import UsageError
-from circuits.export.gates import has_twin, take_apart, takes_angles
+from circuits.qiskit import has_twin, take_apart, takes_angles
 
 __all__ = ["EstimatorDevice"]
 

@@ -16,7 +16,7 @@ from circuits.backends.estimator.packing import Packing
 from circuits.backends.estimator.side_by_side import pack
 from circuits.backends.estimator.template import Pub, pubs_of
 from circuits.errors import UsageError
-from circuits.export.gates import take_apart
+from circuits.qiskit import take_apart
 
 if TYPE_CHECKING:
     from circuits.definition import Circuit

@@ -14,8 +14,7 @@ from pennylane.operation import Operator
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from circuits.export.gates import ANGLE_GATES, FIXED_GATES, append, takes_angles
-from circuits.export.observables import pauli_sum
+from circuits.qiskit import ANGLE_GATES, FIXED_GATES, append, pauli_sum, takes_angles
 from circuits.spelling import spell
 
 __all__ = ["Pub", "Template", "angles_of", "pubs_of"]
@@ -60,7 +59,7 @@ def pubs_of(
     """Join tapes of the same gates and observables to PUBs, rows one after the other.
 
     Args:
-        tapes: Of gates that have a twin (:func:`circuits.export.gates.has_twin`), on wires 0, 1, ...; a tape may have a
+        tapes: Of gates that have a twin (:func:`circuits.qiskit.has_twin`), on wires 0, 1, ...; a tape may have a
             batch of angles, not of matrices.
         num_wires: The circuits' width.
 

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from circuits.plan import Block
+from circuits.series import Block
 from qkan.layers.kernels.costs import MULTIPLY_ADD, PASS, WAVE, WEIGHTED_SUM
 from qkan.layers.kernels.scratch import Scratch
 

@@ -8,8 +8,8 @@ from math import inf
 import torch
 from torch import Tensor
 
-from circuits.plan import Block
 from circuits.products import Factor, Product, factorize
+from circuits.series import Block
 from qkan.layers.kernels.costs import PASS, WAVE
 from qkan.layers.kernels.scratch import Scratch
 

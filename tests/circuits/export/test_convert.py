@@ -16,7 +16,7 @@ from circuits import (
     quanvolutional_filter,
     to_qiskit,
 )
-from circuits.export.symbols import parameter_names
+from circuits.qiskit import parameter_names
 
 LIBRARY = [
     *(quanvolutional_filter(name) for name in FILTERS),

@@ -6,7 +6,7 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from circuits import EDGES, FILTERS, circuit, edge, quanvolutional_filter, to_qiskit
-from circuits.export import to_python
+from circuits.formats import to_python
 
 LIBRARY = [*(quanvolutional_filter(name) for name in FILTERS), *(edge(name) for name in EDGES)]
 

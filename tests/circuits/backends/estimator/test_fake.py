@@ -16,7 +16,7 @@ from circuits.backends.estimator.base import transpiled
 from circuits.backends.estimator.fake import fake_devices
 from circuits.backends.estimator.readout import misread
 from circuits.errors import UsageError
-from circuits.export import to_qiskit
+from circuits.qiskit import to_qiskit
 
 MANILA = "aer:fake_manila"
 

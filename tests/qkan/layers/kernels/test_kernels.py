@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from circuits import FourierSeries, fourier
-from circuits.plan import plan_nodes
+from circuits.series import plan_nodes
 from qkan.layers.kernels import SeriesKernel, series
 from qkan.layers.kernels.scratch import Scratch
 
