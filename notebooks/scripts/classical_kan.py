@@ -30,9 +30,9 @@ from IPython.display import display
 
 import qkan
 from qkan.analysis import connection_strengths, learned_curves
-from qkan.experiments.statistics import crossed_interval
 from qkan.models import KAN, MLP, SciPyKAN, SineKAN
 from qkan.plotting import EdgeFunction, plot_curves, plot_edge_functions, plot_network
+from qkan.studies.statistics import crossed_interval
 from qkan.training import TrainingConfig, fit, predict
 
 # %matplotlib inline

@@ -37,9 +37,9 @@ from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios
 from qkan.experiments.jets.metrics import roc
 from qkan.experiments.jets.training import train_on_jets
-from qkan.experiments.trained import trained
 from qkan.plotting.likelihood import plot_against_ratio
 from qkan.plotting.roc import plot_rocs
+from qkan.studies.study import trained
 
 # %matplotlib inline
 # Continuous integration runs this notebook with few epochs.

@@ -112,8 +112,8 @@ display(plot_channels(images[:4, 0].numpy(), maps.detach().numpy(), [f"Z{k}" for
 # pixels.
 
 # %%
-from qkan.experiments.ensemble import train_softmax_heads
-from qkan.experiments.statistics import paired_difference
+from qkan.studies.ensemble import train_softmax_heads
+from qkan.studies.statistics import paired_difference
 
 control = qkan.Quanvolution2d(circuits.without_entanglement(demo), kernel_size=2, stride=2)
 validation = mnist.test_images.double() / 255

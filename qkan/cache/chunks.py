@@ -23,7 +23,7 @@ _Chunk = tuple[_Array, int]
 
 
 class Spread(Protocol):
-    """Whatever computes chunks side by side, such as :class:`qkan.experiments.executors.Executor`."""
+    """Whatever computes chunks side by side, such as :class:`qkan.studies.executors.Executor`."""
 
     def unordered(
         self,

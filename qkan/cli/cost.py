@@ -27,7 +27,7 @@ _PLACES: dict[str, tuple[Any, str]] = {
 def _cost(module: Any, given: dict[str, Any]) -> None:
     from qkan.cli.costs import costs_of, print_costs
     from qkan.config import as_mapping, from_mapping, read_toml
-    from qkan.experiments.places import Places
+    from qkan.studies.run import Places
 
     file, data_dir = (given.pop(name, None) for name in _PLACES)
     settings: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from circuits.backends import Backend
     from circuits.resources import Cost
-    from qkan.experiments.places import Places
+    from qkan.studies.run import Places
 
 __all__ = ["confirm", "costs_of", "print_costs"]
 

@@ -27,7 +27,7 @@ def inspect(
     """Show what a model has learnt: its network, edges, formulas, spectra, circuits."""
     from circuits.errors import UsageError
     from qkan.experiments.inspection import inspect_path
-    from qkan.experiments.run_folder import RunFolder
+    from qkan.studies.run import RunFolder
 
     if not path.exists():
         raise UsageError(f"{path} does not exist; expected a model's file or the folder of a run")

@@ -39,11 +39,10 @@ def generate(
 ) -> None:
     """Generate jets with Pythia and FastJet (extra hep-gen); the same seed gives the same bytes."""
     from qkan.config import as_mapping, from_mapping
-    from qkan.experiments.executors import executor
     from qkan.experiments.jets.generation import Generation, generate_sample
-    from qkan.experiments.places import Places
-    from qkan.experiments.run_folder import RunFolder
     from qkan.progress import Progress
+    from qkan.studies.executors import executor
+    from qkan.studies.run import Places, RunFolder
 
     started = as_mapping(RunFolder.config_of(resume, Generation)) if resume else {}
     given = {"process": process, "events": events, "seed": seed}

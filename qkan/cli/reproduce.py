@@ -91,10 +91,9 @@ def _text(setting: dataclasses.Field[Any]) -> str:
 
 def _run(module: Any, given: dict[str, Any]) -> None:
     from qkan.config import as_mapping, from_mapping, read_toml
-    from qkan.experiments.executors import executor
-    from qkan.experiments.places import Places
-    from qkan.experiments.run_folder import RunFolder
     from qkan.progress import Progress
+    from qkan.studies.executors import executor
+    from qkan.studies.run import Places, RunFolder
 
     out, resume, file, data_dir, cache_dir, workers, scheduler, yes = (
         given.pop(name, None) for name in _PLACES

@@ -70,12 +70,11 @@ def sweep(
         raise UsageError(
             "expected --out for a new sweep or --resume for one that is there, got both"
         )
-    from qkan.experiments.executors import executor
-    from qkan.experiments.places import Places
-    from qkan.experiments.run_folder import RunFolder
-    from qkan.experiments.sweep import SweepConfig, run
-    from qkan.experiments.sweep.config import read_config
     from qkan.progress import Progress
+    from qkan.studies.executors import executor
+    from qkan.studies.run import Places, RunFolder
+    from qkan.studies.sweep import SweepConfig, run
+    from qkan.studies.sweep.config import read_config
 
     settings = read_config(config) if config else RunFolder.config_of(resume or Path(), SweepConfig)
     with interruptible(), executor(scheduler, workers) as spread:

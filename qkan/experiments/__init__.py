@@ -2,7 +2,7 @@
 
 An experiment is a module with a frozen dataclass ``Config`` and a function
 ``run(config, places)``. To add one, write the module and name it in ``EXPERIMENTS``: the
-command line makes its options from the dataclass. Most are a :class:`qkan.experiments.study.Study`.
+command line makes its options from the dataclass. Most are a :class:`qkan.studies.study.Study`.
 One that runs circuits on a backend of choice says which, by ``workload(config, places)``:
 ``qkan cost`` tells what they take.
 """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from qkan.analysis import connection_strengths, learned_curves
-from qkan.experiments.report import Picture
-from qkan.experiments.run_folder import RunFolder
 from qkan.models.base import Model
 from qkan.plotting import plot_edge_functions, plot_network
+from qkan.studies.report import Picture
+from qkan.studies.run import RunFolder
 
 __all__ = ["network_pictures"]
 

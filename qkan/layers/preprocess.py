@@ -56,7 +56,7 @@ def preprocess(
         images: As :class:`Quanvolution2d` takes them, shape ``(N, C, H, W)``.
         store: Keeps the results; None keeps none.
         progress: Is told the circuits done, and all of them, for each filter in turn.
-        executor: Runs the chunks; see :mod:`qkan.experiments.executors`. By default they run here, one by one. The
+        executor: Runs the chunks; see :mod:`qkan.studies.executors`. By default they run here, one by one. The
             numbers are the same, those of shots too: every chunk has samples of its own.
 
     Example:

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from qkan.experiments.comparison.arms import GROUPS, Arm
 from qkan.experiments.comparison.config import Config
 from qkan.experiments.mnist_images import Images
-from qkan.experiments.record import Record
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.results import Values, summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.statistics import Interval, crossed_interval
-from qkan.experiments.study import Results
-from qkan.experiments.wording import percent, points
 from qkan.plotting import Measured, plot_curves, plot_tradeoff
 from qkan.plotting.style import arm_label
+from qkan.studies.report import Picture, Record, Section, Table, percent, points
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import Interval, Values, crossed_interval, summarise
+from qkan.studies.study import Results
 
 __all__ = ["comparisons_of", "conclude", "sentence"]
 

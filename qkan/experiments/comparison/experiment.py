@@ -10,9 +10,8 @@ from qkan.experiments.comparison.config import Config
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.mnist_training import arm as settings_of
 from qkan.experiments.mnist_training import train_on_mnist
-from qkan.experiments.places import Places
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Study
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.study import Study
 
 __all__ = ["run"]
 

@@ -11,9 +11,9 @@ from circuits.edges import EDGES, edge
 from circuits.naming import parse_call
 from qkan.analysis.expressivity import coefficient_cloud, random_cloud, reachable_dimension
 from qkan.analysis.gradients import gradient_variance, gradient_variances
-from qkan.experiments.report import Picture, Section
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting import plot_clouds, plot_gradient_variances
+from qkan.studies.report import Picture, Section
 
 __all__ = ["ansatz_section", "circuits_of"]
 

@@ -8,9 +8,9 @@ from circuits.errors import CircuitError, UsageError
 from qkan.analysis.layers import Layer
 from qkan.analysis.spectrum import EdgeSpectrum, edge_spectrum
 from qkan.analysis.symbolic import SymbolicFit, fit_formula
-from qkan.experiments.report import Picture, Section, Table
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting import EdgeCurves, Harmonics, plot_harmonics, plot_spectra
+from qkan.studies.report import Picture, Section, Table
 
 __all__ = ["edge_sections"]
 

@@ -16,10 +16,10 @@ from qkan.analysis.curves import edge_curves
 from qkan.analysis.layers import kan_layers
 from qkan.experiments.inspection.ansatz import ansatz_section, circuits_of
 from qkan.experiments.inspection.edges import edge_sections
-from qkan.experiments.provenance import provenance
-from qkan.experiments.report import Picture, Report, Section, Table, render_report
-from qkan.experiments.trained import FOLDER
 from qkan.plotting import plot_edge_network
+from qkan.studies.report import Picture, Report, Section, Table, render_report
+from qkan.studies.run import provenance
+from qkan.studies.study import FOLDER
 
 __all__ = ["checkpoints", "inspect_model", "inspect_path"]
 

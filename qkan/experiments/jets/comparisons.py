@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkan.experiments.jets.bootstrap import bootstrap
-from qkan.experiments.statistics import Interval
+from qkan.studies.statistics import Interval
 
 __all__ = ["auc_difference", "auc_error"]
 

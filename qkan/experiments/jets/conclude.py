@@ -12,10 +12,10 @@ from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.elsewhere import Moved, elsewhere, elsewhere_section, twin_difference
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.report import sections
-from qkan.experiments.record import Record
-from qkan.experiments.results import summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Results
+from qkan.studies.report import Record
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import summarise
+from qkan.studies.study import Results
 
 __all__ = ["conclude"]
 

@@ -16,9 +16,9 @@ from qkan.experiments.jets.arms import arms
 from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.training import scored
-from qkan.experiments.report import Section, Table
-from qkan.experiments.trained import trained
 from qkan.models.to_classical import to_classical
+from qkan.studies.report import Section, Table
+from qkan.studies.study import trained
 from qkan.training import predict
 
 __all__ = ["Moved", "elsewhere", "elsewhere_section", "on_backend", "twin_difference"]

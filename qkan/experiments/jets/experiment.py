@@ -12,9 +12,8 @@ from qkan.experiments.jets.arms import arms
 from qkan.experiments.jets.conclude import conclude
 from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.training import train_on_jets
-from qkan.experiments.places import Places
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Study
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.study import Study
 
 __all__ = ["run"]
 

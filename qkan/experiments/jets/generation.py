@@ -15,10 +15,8 @@ from qkan.data.jets import OBSERVABLES, JetSample, Process, sample_bytes
 from qkan.data.jets.chunks import CHUNK, PIXELS, make_chunk
 from qkan.data.jets.generator import generator_versions
 from qkan.data.jets.processes import process
-from qkan.experiments.executors import TaskError
-from qkan.experiments.places import Places
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.tasks import run_tasks
+from qkan.studies.executors import TaskError
+from qkan.studies.run import Places, RunFolder, run_tasks
 
 __all__ = ["Generation", "generate_sample"]
 

@@ -12,14 +12,13 @@ from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios, formulas, table_errors
 from qkan.experiments.jets.metrics import reliability, roc
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.statistics import mean_interval
-from qkan.experiments.study import Results
-from qkan.experiments.trained import trained
 from qkan.plotting.likelihood import plot_against_ratio
 from qkan.plotting.roc import plot_reliability, plot_rocs
 from qkan.plotting.tradeoff import Measured, plot_tradeoff
+from qkan.studies.report import Picture, Section, Table
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import mean_interval
+from qkan.studies.study import Results, trained
 
 __all__ = ["sections"]
 

@@ -12,12 +12,10 @@ from qkan.data.functions import FUNCTIONS
 from qkan.experiments.qkan_functions.arms import MODELS
 from qkan.experiments.qkan_functions.config import Config
 from qkan.experiments.qkan_functions.pictures import draw_errors, draw_fits, draw_network
-from qkan.experiments.record import Record
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.results import summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.statistics import paired_difference
-from qkan.experiments.study import Results
+from qkan.studies.report import Picture, Record, Section, Table
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import paired_difference, summarise
+from qkan.studies.study import Results
 
 __all__ = ["TARGETS", "conclude", "error_ratios"]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from qkan.data.functions import FUNCTIONS
-from qkan.experiments.places import Places
 from qkan.experiments.qkan_functions.arms import arms_of
 from qkan.experiments.qkan_functions.conclusion import conclude
 from qkan.experiments.qkan_functions.config import Config
 from qkan.experiments.qkan_functions.training import train_on_function
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Study
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.study import Study
 
 __all__ = ["run"]
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from qkan.analysis import plot
 from qkan.data.functions import FUNCTIONS
 from qkan.experiments.qkan_functions.arms import MODELS
-from qkan.experiments.report import Picture
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Results
-from qkan.experiments.trained import trained
 from qkan.plotting import Fit, plot_errors, plot_fits
+from qkan.studies.report import Picture
+from qkan.studies.run import RunFolder
+from qkan.studies.study import Results, trained
 from qkan.training import predict
 
 __all__ = ["draw_errors", "draw_fits", "draw_network"]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from qkan.experiments.qkan_mnist.config import Config
 
 if TYPE_CHECKING:
-    from qkan.experiments.places import Places
-    from qkan.experiments.run_folder import RunFolder
+    from qkan.studies.run import Places, RunFolder
 
 __all__ = ["Config", "run"]
 

@@ -13,13 +13,11 @@ from qkan.experiments.mnist_images import Images
 from qkan.experiments.qkan_mnist.arms import LABELS
 from qkan.experiments.qkan_mnist.config import Config
 from qkan.experiments.qkan_mnist.pictures import draw_accuracy, draw_network
-from qkan.experiments.record import Record
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.results import summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.statistics import Interval, paired_difference
-from qkan.experiments.study import Results
 from qkan.plotting import plot_curves
+from qkan.studies.report import Picture, Record, Section, Table
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import Interval, paired_difference, summarise
+from qkan.studies.study import Results
 
 __all__ = ["conclude", "differences"]
 

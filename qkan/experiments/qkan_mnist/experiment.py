@@ -7,13 +7,12 @@ from typing import Any
 
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.mnist_training import arm
-from qkan.experiments.places import Places
 from qkan.experiments.qkan_mnist.arms import models_of
 from qkan.experiments.qkan_mnist.conclusion import conclude
 from qkan.experiments.qkan_mnist.config import Config
 from qkan.experiments.qkan_mnist.training import train_at_best_rate
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Study
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.study import Study
 
 __all__ = ["run"]
 

@@ -12,11 +12,10 @@ from qkan.analysis import plot
 from qkan.data import mnist
 from qkan.experiments.inspection.page import INPUTS
 from qkan.experiments.qkan_mnist.arms import LABELS
-from qkan.experiments.report import Picture
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.study import Results
-from qkan.experiments.trained import FOLDER, trained
 from qkan.plotting import plot_scores
+from qkan.studies.report import Picture
+from qkan.studies.run import RunFolder
+from qkan.studies.study import FOLDER, Results, trained
 
 __all__ = ["draw_accuracy", "draw_network"]
 

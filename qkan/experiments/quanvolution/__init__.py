@@ -9,8 +9,7 @@ from qkan.experiments.quanvolution.config import Config
 if TYPE_CHECKING:
     from circuits import Circuit
     from circuits.backends import Backend
-    from qkan.experiments.places import Places
-    from qkan.experiments.run_folder import RunFolder
+    from qkan.studies.run import Places, RunFolder
 
 __all__ = ["Config", "run", "workload"]
 

@@ -6,11 +6,11 @@ import torch
 
 from circuits import Circuit, without_entanglement
 from circuits.backends import Backend
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.full import circuits_of
 from qkan.experiments.quanvolution.setup import Setup, load_images
 from qkan.experiments.quanvolution.small import pixels
+from qkan.studies.run import Places
 
 __all__ = ["workload"]
 

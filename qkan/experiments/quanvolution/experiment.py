@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from circuits import without_entanglement
 from qkan.data import MNIST
-from qkan.experiments.places import Places
-from qkan.experiments.provenance import provenance
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.full import circuits_executed_full, train_full
 from qkan.experiments.quanvolution.full_report import full_record, full_report
 from qkan.experiments.quanvolution.setup import Setup, load_images
 from qkan.experiments.quanvolution.small import circuits_executed, train_arms
 from qkan.experiments.quanvolution.small_report import small_record, small_report
-from qkan.experiments.record import Record, metric_lines, opened, write_record
-from qkan.experiments.run_folder import RunFolder
+from qkan.studies.report import Record, metric_lines, write_record
+from qkan.studies.run import Places, RunFolder, opened, provenance
 
 __all__ = ["run"]
 

@@ -9,9 +9,9 @@ from circuits import FourierSeries
 from circuits.drawing import draw
 from qkan.experiments.quanvolution.form import forms_of
 from qkan.experiments.quanvolution.setup import Setup
-from qkan.experiments.report import Picture
-from qkan.experiments.run_folder import RunFolder
 from qkan.plotting import Response, plot_channels, plot_response
+from qkan.studies.report import Picture
+from qkan.studies.run import RunFolder
 
 __all__ = ["draw_channels", "draw_circuit", "draw_response"]
 

@@ -14,13 +14,11 @@ from circuits import Circuit, quanvolutional_filter, without_entanglement
 from circuits.errors import UsageError
 from qkan.config import as_mapping
 from qkan.data import MNIST
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.heads import HEADS, Split, train_heads
 from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
 from qkan.experiments.quanvolution.setup import Setup, load_images
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.tasks import run_tasks
+from qkan.studies.run import Places, RunFolder, run_tasks
 
 __all__ = [
     "FILTER_COUNTS",

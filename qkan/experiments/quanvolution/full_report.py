@@ -15,13 +15,11 @@ from qkan.experiments.quanvolution.heads import HEADS
 from qkan.experiments.quanvolution.narrative import form_sentence
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.results import differences_to, summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.statistics import paired_difference
-from qkan.experiments.wording import difference_sentence, percent, points
 from qkan.plotting import plot_scaling
 from qkan.plotting.style import arm_label
+from qkan.studies.report import Picture, Section, Table, difference_sentence, percent, points
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import differences_to, paired_difference, summarise
 
 __all__ = ["chosen", "full_record", "full_report"]
 

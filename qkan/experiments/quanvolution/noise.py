@@ -12,9 +12,9 @@ from torch import Tensor
 from circuits import sampled_variance, series_from_values
 from circuits.backends import Backend, backend
 from qkan.experiments.quanvolution.setup import Setup
-from qkan.experiments.report import Picture, Section
-from qkan.experiments.run_folder import RunFolder
 from qkan.plotting.noise import plot_feature_errors
+from qkan.studies.report import Picture, Section
+from qkan.studies.run import RunFolder
 
 __all__ = ["FeatureErrors", "feature_errors", "noise_section"]
 

@@ -19,13 +19,13 @@ from circuits.errors import UsageError
 from circuits.filters.demo import demo
 from qkan.cache import Store, cached_chunks
 from qkan.data import MNIST, mnist
-from qkan.experiments.executors import Executor
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.config import Config
 from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.progress import Progress
+from qkan.studies.executors import Executor
+from qkan.studies.run import Places
 
 __all__ = ["Setup", "load_images"]
 

@@ -11,11 +11,10 @@ from torch import Tensor
 from circuits import without_entanglement
 from qkan.config import as_mapping
 from qkan.data import MNIST
-from qkan.experiments.ensemble import History, train_softmax_heads
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
 from qkan.experiments.quanvolution.setup import Setup
-from qkan.experiments.run_folder import RunFolder
+from qkan.studies.ensemble import History, train_softmax_heads
+from qkan.studies.run import Places, RunFolder
 
 __all__ = ["ARMS", "circuits_executed", "pixels", "train_arms"]
 

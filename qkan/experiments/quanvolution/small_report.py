@@ -7,19 +7,18 @@ from math import sqrt
 from typing import Any
 
 from qkan.data import MNIST
-from qkan.experiments.ensemble import History
 from qkan.experiments.quanvolution.figures import draw_channels, draw_circuit, draw_response
 from qkan.experiments.quanvolution.narrative import form_sentence, published_sentence
 from qkan.experiments.quanvolution.noise import noise_section
 from qkan.experiments.quanvolution.published import PUBLISHED, PUBLISHED_SOURCE
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.results import compare_with_published, differences_to, summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.wording import difference_sentence, interval_text
 from qkan.plotting import plot_curves, plot_seeds
 from qkan.plotting.style import METRIC_LABELS, arm_label
+from qkan.studies.ensemble import History
+from qkan.studies.report import Picture, Section, Table, difference_sentence, interval_text
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import compare_with_published, differences_to, summarise
 
 __all__ = ["small_record", "small_report"]
 

@@ -13,8 +13,7 @@ from qkan.experiments.reproductions.config import Config as _Config
 from qkan.experiments.reproductions.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
-    from qkan.experiments.places import Places
-    from qkan.experiments.run_folder import RunFolder
+    from qkan.studies.run import Places, RunFolder
 
 __all__ = ["CNN", "MLP", "SCIPY_KAN", "SINEKAN", "TABLE_KAN", "Config", "Reproduction"]
 

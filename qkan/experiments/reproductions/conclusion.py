@@ -9,8 +9,6 @@ from typing import Any
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.network_pictures import network_pictures
-from qkan.experiments.record import Record
-from qkan.experiments.report import Picture, Section, Table
 from qkan.experiments.reproductions.config import Config
 from qkan.experiments.reproductions.definitions import Definition
 from qkan.experiments.reproductions.protocols import PROTOCOLS, arm_name
@@ -20,14 +18,12 @@ from qkan.experiments.reproductions.verdict import (
     published_sentence,
     published_values,
 )
-from qkan.experiments.results import Values, summarise
-from qkan.experiments.run_folder import RunFolder
-from qkan.experiments.statistics import mean_interval
-from qkan.experiments.study import Results
-from qkan.experiments.trained import trained
-from qkan.experiments.wording import percent
 from qkan.plotting import plot_curves, plot_seeds
 from qkan.plotting.style import arm_label
+from qkan.studies.report import Picture, Record, Section, Table, percent
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import Values, mean_interval, summarise
+from qkan.studies.study import Results, trained
 
 __all__ = ["conclude"]
 

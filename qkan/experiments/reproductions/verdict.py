@@ -9,9 +9,9 @@ from qkan.experiments.mnist_images import Images
 from qkan.experiments.reproductions.config import Config
 from qkan.experiments.reproductions.definitions import Definition
 from qkan.experiments.reproductions.protocols import arm_name
-from qkan.experiments.results import Values, compare_with_published, summarise
-from qkan.experiments.wording import percent
 from qkan.plotting.style import arm_label
+from qkan.studies.report import percent
+from qkan.studies.statistics import Values, compare_with_published, summarise
 
 __all__ = ["checks_of", "our_sentence", "published_sentence", "published_values"]
 

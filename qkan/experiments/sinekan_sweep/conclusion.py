@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkan.experiments.mnist_images import Images
-from qkan.experiments.record import Record
-from qkan.experiments.report import Picture, Section, Table
-from qkan.experiments.results import summarise
-from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.sinekan_sweep.arms import BASE, Arm
 from qkan.experiments.sinekan_sweep.config import Config
-from qkan.experiments.statistics import Summary
-from qkan.experiments.study import Results
-from qkan.experiments.wording import percent
 from qkan.plotting import Measured, plot_curves, plot_heat_maps, plot_tradeoff
+from qkan.studies.report import Picture, Record, Section, Table, percent
+from qkan.studies.run import RunFolder
+from qkan.studies.statistics import Summary, summarise
+from qkan.studies.study import Results
 
 __all__ = ["conclude"]
 

@@ -7,12 +7,11 @@ from functools import partial
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.mnist_training import arm as settings_of
 from qkan.experiments.mnist_training import train_on_mnist
-from qkan.experiments.places import Places
-from qkan.experiments.run_folder import RunFolder
 from qkan.experiments.sinekan_sweep.arms import arms_of
 from qkan.experiments.sinekan_sweep.conclusion import conclude
 from qkan.experiments.sinekan_sweep.config import Config
-from qkan.experiments.study import Study
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.study import Study
 
 __all__ = ["run"]
 

@@ -5,7 +5,7 @@ import pytest
 from qkan.cli import main
 from qkan.experiments import EXPERIMENTS, quanvolution
 from qkan.experiments.quanvolution import Config
-from qkan.experiments.run_folder import RunFolder
+from qkan.studies.run import RunFolder
 
 
 @pytest.fixture

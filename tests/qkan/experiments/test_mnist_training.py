@@ -6,7 +6,7 @@ from circuits.errors import UsageError
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.mnist_training import arm, train_on_mnist
-from qkan.experiments.trained import trained as model_of
+from qkan.studies.study import trained as model_of
 from qkan.training import evaluate
 
 MODEL = {"kind": "mlp", "sizes": [784, 8, 10]}

@@ -7,7 +7,7 @@ import torch
 
 import circuits
 import qkan
-from qkan.experiments.executors import executor
+from qkan.studies.executors import executor
 
 
 def test_samples_are_the_same_in_other_processes(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from circuits.errors import UsageError
 from qkan.experiments.comparison import Config, experiment, run
 from qkan.experiments.comparison.arms import Arm, arms_of, parameters_of
 from qkan.experiments.comparison.conclusion import comparisons_of, sentence
-from qkan.experiments.places import Places
-from qkan.experiments.statistics import Interval
+from qkan.studies.run import Places
+from qkan.studies.statistics import Interval
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_many_comparisons_make_wide_intervals():
 
 
 def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
-    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
+    monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
     few_kinds = {"linear", "mlp", "quanvolution", "no_entanglement"}
     chosen = [arm for arm in arms_of(4) if arm.kind in few_kinds]
     monkeypatch.setattr(experiment, "arms_of", lambda width, qkan: chosen)

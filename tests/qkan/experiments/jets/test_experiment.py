@@ -16,9 +16,9 @@ from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios
 from qkan.experiments.jets.likelihood import compare, log_likelihood_ratio
 from qkan.experiments.jets.training import train_on_jets
-from qkan.experiments.places import Places
-from qkan.experiments.trained import trained
 from qkan.models import make
+from qkan.studies.run import Places
+from qkan.studies.study import trained
 
 SMALL = Config(seeds=2, epochs=1, train=60, resamples=20, warm=False, images=False, curves=False)
 

@@ -10,7 +10,7 @@ from qkan.data.jets import read_sample
 from qkan.data.jets.readers import energyflow
 from qkan.experiments.jets import generation
 from qkan.experiments.jets.generation import Generation, generate_sample
-from qkan.experiments.places import Places
+from qkan.studies.run import Places
 
 
 class Drawn:

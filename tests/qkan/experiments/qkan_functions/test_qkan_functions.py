@@ -7,11 +7,11 @@ import torch
 import qkan
 from circuits.errors import CircuitError, UsageError
 from qkan.data.functions import function
-from qkan.experiments.places import Places
 from qkan.experiments.qkan_functions import Config, run
 from qkan.experiments.qkan_functions.arms import MODELS, arms_of, parameters_of
 from qkan.experiments.qkan_functions.conclusion import error_ratios
 from qkan.experiments.qkan_functions.training import train_on_function
+from qkan.studies.run import Places
 from qkan.training import predict
 
 

@@ -6,7 +6,6 @@ import torch
 
 from circuits.errors import UsageError
 from qkan.experiments.mnist_images import Images
-from qkan.experiments.places import Places
 from qkan.experiments.qkan_functions.arms import parameters_of
 from qkan.experiments.qkan_mnist import Config, run
 from qkan.experiments.qkan_mnist.arms import LABELS, models_of
@@ -14,6 +13,7 @@ from qkan.experiments.qkan_mnist.conclusion import differences
 from qkan.experiments.qkan_mnist.training import train_at_best_rate
 from qkan.models import load, make
 from qkan.models.to_classical import to_classical
+from qkan.studies.run import Places
 
 IMAGES = Images.of(train=64, validation=20, test=50)
 MODEL = {"kind": "qkan", "sizes": [784, 2, 10], "edge": "pz(depth=1)"}

@@ -1,13 +1,13 @@
 import pytest
 
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution import noise
+from qkan.studies.run import Places
 
 
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take most of a short run's time; where they do not matter they are left empty."""
-    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
+    monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
 
 
 @pytest.fixture

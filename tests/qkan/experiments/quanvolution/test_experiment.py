@@ -5,8 +5,8 @@ import pytest
 
 from circuits.errors import UsageError
 from qkan.cache import CacheWarning
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution import Config, run, small
+from qkan.studies.run import Places
 
 QUICK = Config(seeds=2, epochs=2)
 METRICS = {"train_loss", "val_loss", "val_accuracy"}

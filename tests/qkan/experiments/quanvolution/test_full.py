@@ -8,11 +8,11 @@ import torch
 from circuits import quanvolutional_filter
 from circuits.errors import UsageError
 from qkan.data import mnist
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution import Config, run, setup
 from qkan.experiments.quanvolution.full import Arm, _features, arms_of
 from qkan.experiments.quanvolution.full_report import chosen
 from qkan.experiments.quanvolution.setup import Setup
+from qkan.studies.run import Places
 
 SMALL = Config(full=True, seeds=2, epochs=1, train=90, validation=30, batch_size=32)
 

@@ -2,7 +2,7 @@ import pytest
 
 from circuits import quanvolutional_filter
 from qkan.experiments.quanvolution.narrative import form_sentence, published_sentence
-from qkan.experiments.wording import difference_sentence
+from qkan.studies.report import difference_sentence
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution import noise
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.noise import noise_section
 from qkan.experiments.quanvolution.setup import Setup
-from qkan.experiments.run_folder import RunFolder
+from qkan.studies.run import Places, RunFolder
 
 IMAGES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

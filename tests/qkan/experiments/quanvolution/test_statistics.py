@@ -10,13 +10,12 @@ import pytest
 import torch
 
 from qkan.data import mnist
-from qkan.experiments.places import Places
 from qkan.experiments.quanvolution.config import Config
 from qkan.experiments.quanvolution.published import PUBLISHED
 from qkan.experiments.quanvolution.setup import Setup
 from qkan.experiments.quanvolution.small import pixels, train_arms
-from qkan.experiments.results import compare_with_published
-from qkan.experiments.run_folder import RunFolder
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.statistics import compare_with_published
 
 # Mean and standard deviation of the last epoch over 200 seeds, trained one by one in torch.
 REFERENCE = {

@@ -4,18 +4,18 @@ import pytest
 
 from circuits.errors import UsageError
 from qkan.experiments import EXPERIMENTS, reproductions
-from qkan.experiments.places import Places
 from qkan.experiments.reproductions import Config, Reproduction
 from qkan.experiments.reproductions.definitions import DEFINITIONS
 from qkan.experiments.reproductions.experiment import arms_of, chosen, images_of
 from qkan.models import load
+from qkan.studies.run import Places
 
 FEW = {"seeds": 2, "epochs": 1, "train": 40, "validation": 10, "test": 20}
 
 
 @pytest.fixture
 def no_figures(monkeypatch):
-    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
+    monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
 
 
 def run(name, places, **settings):

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from circuits.errors import UsageError
-from qkan.experiments.places import Places
 from qkan.experiments.sinekan_sweep import Config, run
 from qkan.experiments.sinekan_sweep.arms import Arm, arms_of
+from qkan.studies.run import Places
 
 FEW = {
     "train": 40, "validation": 10, "test": 20, "seeds": 2, "epochs": 1,
@@ -33,7 +33,7 @@ def test_lines_change_one_setting_alone():
 
 
 def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
-    monkeypatch.setattr("qkan.experiments.report.render", lambda plot, kind: b"figure")
+    monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
     folder = run(Config(**FEW), Places(out=tmp_path / "run"))
     results = json.loads((folder.path / "results.json").read_text())
     assert len(results["arms"]) == 2 + 2 + 2 + 1

@@ -1,0 +1,241 @@
+"""Means, spreads and intervals over seeds; what they say of one published run; an arm against another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from circuits.errors import UsageError
+
+__all__ = [
+    "Interval",
+    "Summary",
+    "Values",
+    "compare_with_published",
+    "crossed_interval",
+    "differences_to",
+    "mean_interval",
+    "paired_difference",
+    "prediction_interval",
+    "summarise",
+]
+
+Values = Mapping[str, Mapping[str, NDArray[np.floating]]]
+"""``{arm: {metric: one value a seed}}``."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the interval around it; ``value in interval`` asks whether it is covered."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    @classmethod
+    def around(cls, estimate: float, half_width: float, level: float) -> Interval:
+        """Return the symmetric interval ``estimate`` +- ``half_width``."""
+        return cls(estimate, estimate - half_width, estimate + half_width, level)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The mean and the sample standard deviation (n - 1) of one metric over n seeds."""
+
+    mean: float
+    sd: float
+    n: int
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Summary:
+        """Summarise the values of one metric.
+
+        Raises:
+            UsageError: If there is no value, or one is NaN or infinite.
+
+        Example:
+            >>> Summary.of([1.0, 2.0, 3.0])
+            Summary(mean=2.0, sd=1.0, n=3, values=(1.0, 2.0, 3.0))
+        """
+        array = _finite(values, least=1)
+        sd = float(array.std(ddof=1)) if len(array) > 1 else 0.0
+        return cls(float(array.mean()), sd, len(array), tuple(array.tolist()))
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    r"""Return Student's interval for the mean of what the values were drawn from.
+
+    .. math:: \bar x \pm t_{n-1,(1+\mathrm{level})/2}\, s / \sqrt n
+
+    Example:
+        >>> mean_interval([1.0, 2.0, 3.0]).low
+        -0.484
+    """
+    array = _finite(values, least=2)
+    half = _student(array, level) * array.std(ddof=1) / math.sqrt(len(array))
+    return Interval.around(float(array.mean()), float(half), level)
+
+
+def prediction_interval(values: ArrayLike, level: float = 0.995) -> Interval:
+    r"""Return the interval that one further run falls into with probability ``level``.
+
+    .. math:: \bar x \pm t_{n-1,(1+\mathrm{level})/2}\, s \sqrt{1 + 1/n}
+
+    A published single run is such a further run: if it lies outside, it was not made the way ours
+    were (or was very lucky).
+
+    References:
+        G. Hahn, W. Meeker, "Statistical Intervals", Wiley 1991, section 4.7
+        (doi:10.1002/9780470316771).
+
+    Example:
+        >>> interval = prediction_interval([1.0, 2.0, 3.0], level=0.95)
+        >>> 6.9 in interval, 7.0 in interval
+        (True, False)
+    """
+    array = _finite(values, least=2)
+    half = _student(array, level) * array.std(ddof=1) * math.sqrt(1 + 1 / len(array))
+    return Interval.around(float(array.mean()), float(half), level)
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Interval:
+    """Return Student's paired interval for the mean of ``first - second``.
+
+    Pairs are seeds: seed k starts both arms from the same generator, so the two samples are not
+    independent, as Welch's interval would have it.
+
+    References:
+        Student, "The probable error of a mean", Biometrika 6 (1908), doi:10.1093/biomet/6.1.1.
+
+    Raises:
+        UsageError: If the two do not have the same seeds.
+
+    Example:
+        >>> paired_difference([2.0, 3.0, 5.0], [1.0, 1.0, 3.0]).estimate
+        1.667
+    """
+    a, b = _finite(first, least=2), _finite(second, least=2)
+    if a.shape != b.shape:
+        raise UsageError(f"expected the same seeds in both arms, got {len(a)} and {len(b)} values")
+    return mean_interval(a - b, level)
+
+
+def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    r"""Return an interval for the mean over further seeds *and* further images.
+
+    .. math:: \bar x \pm t_{\nu,(1+\mathrm{level})/2} \sqrt{s_{\text{seeds}}^2 / S + s_{\text{images}}^2 / N}
+
+    with the variances of the means of seeds (rows) and of images (columns), and Satterthwaite's degrees of freedom
+    :math:`\nu`. Each of the two holds the variance of single values once more, so the interval is rather too wide than
+    too narrow. An interval over seeds alone would say nothing of other test images.
+
+    Args:
+        values: One value a seed and image: whether it is classified correctly, or the difference of two models.
+        level: The probability to cover the mean.
+
+    Shape:
+        ``(S, N)``, at least 2 of each.
+
+    References:
+        A. Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1 (2007), doi:10.1214/07-AOAS122;
+        F. Satterthwaite, Biometrics Bull. 2 (1946), doi:10.2307/3002019.
+
+    Example:
+        >>> interval = crossed_interval([[1, 1, 0, 1], [1, 0, 0, 1]])
+        >>> interval.estimate
+        0.625
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 2 or min(array.shape) < 2:
+        raise UsageError(f"expected (seeds, images), 2 or more of each, got shape {array.shape}")
+    rows, columns = _finite(array.mean(axis=1), least=2), _finite(array.mean(axis=0), least=2)
+    parts = [(means.var(ddof=1) / len(means), len(means) - 1) for means in (rows, columns)]
+    variance = sum(part for part, _ in parts)
+    if not variance:
+        return Interval.around(float(array.mean()), 0.0, level)
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    half = _quantile(freedom, level) * math.sqrt(variance)
+    return Interval.around(float(array.mean()), float(half), level)
+
+
+def summarise(results: Values) -> dict[str, Any]:
+    """Return ``{arm: {metric: {"mean", "sd", "n", "values"}}}``.
+
+    Example:
+        >>> summarise({"quantum": {"val_loss": np.array([1.0, 3.0])}})["quantum"]["val_loss"]["mean"]
+        2.0
+    """
+    return {
+        arm: {metric: asdict(Summary.of(values)) for metric, values in metrics.items()}
+        for arm, metrics in results.items()
+    }
+
+
+def differences_to(reference: str, results: Values, level: float = 0.95) -> dict[str, Any]:
+    """Return the paired difference of every other arm to ``reference``, metric by metric.
+
+    Example:
+        >>> results = {"a": {"loss": np.array([1.0, 2.0])}, "b": {"loss": np.array([2.0, 3.5])}}
+        >>> differences_to("a", results)["b"]["loss"]["estimate"]
+        1.25
+    """
+    base = results[reference]
+    return {
+        arm: {m: asdict(paired_difference(metrics[m], base[m], level)) for m in base}
+        for arm, metrics in results.items()
+        if arm != reference
+    }
+
+
+def compare_with_published(
+    results: Values, published: Mapping[str, Mapping[str, float]], level: float = 0.995
+) -> dict[str, Any]:
+    """Return, for every published number, whether one more run of ours could have given it.
+
+    Example:
+        >>> ours = {"quantum": {"val_loss": np.array([0.9, 1.0, 1.1])}}
+        >>> compare_with_published(ours, {"quantum": {"val_loss": 5.0}})["quantum"]["val_loss"]["inside"]
+        False
+    """
+    checks: dict[str, Any] = {}
+    for arm, metrics in published.items():
+        for metric, value in metrics.items():
+            interval = prediction_interval(results[arm][metric], level)
+            checks.setdefault(arm, {})[metric] = {
+                "published": value,
+                "low": interval.low,
+                "high": interval.high,
+                "level": level,
+                "inside": value in interval,
+            }
+    return checks
+
+
+def _student(array: NDArray[np.float64], level: float) -> float:
+    return _quantile(len(array) - 1, level)
+
+
+def _quantile(freedom: float, level: float) -> float:
+    if not 0 < level < 1:
+        raise UsageError(f"expected a level between 0 and 1, got {level}")
+    return float(stats.t.ppf((1 + level) / 2, freedom))
+
+
+def _finite(values: ArrayLike, least: int) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) < least:
+        raise UsageError(f"expected {least} or more values in one row, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise UsageError("expected finite values, got NaN or infinity")
+    return array

@@ -1,0 +1,134 @@
+"""What a sweep found: the record, a table of all trials, and a figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from qkan.config import as_mapping
+from qkan.plotting.sweep import Axis, plot_sweep
+from qkan.studies.executors import Failure, TaskError
+from qkan.studies.report import Picture, Report, Section, Table, write_report
+from qkan.studies.run import RunFolder, provenance
+from qkan.studies.statistics import summarise
+from qkan.studies.sweep.config import SweepConfig
+from qkan.studies.sweep.ledger import Trial
+from qkan.studies.sweep.space import Dimension, Range
+
+__all__ = ["write_sweep"]
+
+
+def write_sweep(
+    folder: RunFolder,
+    config: SweepConfig,
+    space: Mapping[str, Dimension],
+    trials: Sequence[Trial],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write the record, the report and its figure into the sweep's folder.
+
+    Args:
+        folder: The folder.
+        config: The sweep.
+        space: What was varied.
+        trials: All of them, by index.
+        facts: Added to the provenance.
+
+    Raises:
+        TaskError: If all trials failed.
+    """
+    good = [trial for trial in trials if trial.value is not None]
+    if not good:
+        raise TaskError({f"trial {t.index}": Failure(t.reason) for t in trials}, len(trials))
+    sign = -1 if config.direction == "maximize" else 1
+    ranked = sorted(good, key=lambda t: (sign * (t.value or 0.0), t.index))
+    sentences = _sentences(config, trials, ranked)
+    plot = plot_sweep(
+        [trial.index for trial in good],
+        [trial.value or 0.0 for trial in good],
+        [
+            Axis(name, [_plain(trial.point[name]) for trial in good], _is_log(dimension))
+            for name, dimension in space.items()
+        ],
+        config.metric,
+        maximize=config.direction == "maximize",
+    )
+    caption = f"Every trial's {config.metric} in their order, with the best so far, and against each setting."
+    sections = [
+        Section(
+            "Trials, the best first",
+            table=_table(config, space, ranked),
+            pictures=[Picture.save(folder, "sweep", caption, plot)],
+        )
+    ]
+    failed = [trial for trial in trials if trial.value is None]
+    if failed:
+        rows = [[str(t.index), _words(t.point), t.reason] for t in failed]
+        sections.append(Section("Failed", table=Table(["trial", "settings", "why"], rows)))
+    facts = provenance() | dict(facts)
+    rows_of_facts = {f"config: {k}": json.dumps(v) for k, v in as_mapping(config).items()}
+    rows_of_facts |= {k: json.dumps(v) if isinstance(v, dict) else v for k, v in facts.items()}
+    title = f"Sweep of {config.model['kind']}: {', '.join(space)}"
+    write_report(folder, Report(title, sentences, sections, rows_of_facts))
+    values = {f"trial {t.index}": {k: np.array(v) for k, v in t.results.items()} for t in good}
+    # Last, for it says that the sweep is complete.
+    folder.write_json(
+        "results.json",
+        {
+            "experiment": "sweep",
+            "config": as_mapping(config),
+            "provenance": facts,
+            "arms": summarise(values),
+            "trials": [vars(trial) for trial in trials],
+            "published": {},
+            "verdict": {"best": vars(ranked[0]), "sentences": sentences},
+        },
+    )
+
+
+def _sentences(config: SweepConfig, trials: Sequence[Trial], ranked: Sequence[Trial]) -> list[str]:
+    best, failed = ranked[0], len(trials) - len(ranked)
+    told = [
+        f"The best of {len(ranked)} trials is trial {best.index}, with {config.metric} {best.value:.4g}: "
+        f"{_words(best.point)}.",
+        "It is the best of as many looks at the same validation data, and so flattered: judge it on data that no trial "
+        "has seen, from several seeds.",
+    ]
+    return told + ([f"{failed} trials failed."] if failed else [])
+
+
+def _table(config: SweepConfig, space: Mapping[str, Dimension], ranked: Sequence[Trial]) -> Table:
+    names = list(ranked[0].results)
+    first = [config.metric, *(name for name in names if name != config.metric)]
+    rows = [
+        [
+            str(t.index),
+            *(str(_plain(t.point[n])) for n in space),
+            *(_mean(t.results[n]) for n in first),
+        ]
+        for t in ranked
+    ]
+    return Table(["trial", *space, *first], rows)
+
+
+def _mean(values: Sequence[float]) -> str:
+    average = float(np.mean(values))
+    mean = f"{average:,.0f}" if average.is_integer() else f"{average:.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return value if isinstance(value, str | int) else json.dumps(value)
+
+
+def _words(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {_plain(value)}" for name, value in point.items())
+
+
+def _is_log(dimension: Dimension) -> bool:
+    return isinstance(dimension, Range) and dimension.log

@@ -1,0 +1,197 @@
+"""The settings that a sweep varies, each a list of values or a range."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from circuits.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+__all__ = ["Choice", "Dimension", "Range", "merged", "parse_space"]
+
+_SECTIONS = ("model", "data", "training")
+_KEYS = ("low", "high", "log", "step")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values, which may be lists or tables themselves."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """The labels, for Optuna, which knows only plain values."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution([_label(value) for value in self.values])
+
+    def value(self, label: Any) -> Any:
+        """Return what a label stands for."""
+        return {_label(value): value for value in self.values}[label]
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """Values that must all be valid before the sweep begins."""
+        return self.values
+
+    def grid(self, name: str) -> list[Any]:
+        """Return the labels of all values."""
+        return [_label(value) for value in self.values]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A whole or real number between two bounds, both of them included."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant: both bounds are written as such."""
+        return type(self.low) is int and type(self.high) is int
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """The range, for Optuna."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if self.whole:
+            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
+        return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    def value(self, label: Any) -> Any:
+        """Return the number itself."""
+        return label
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """Values that must all be valid before the sweep begins."""
+        return (self.low, self.high)
+
+    def grid(self, name: str) -> list[Any]:
+        """Return all values.
+
+        Raises:
+            UsageError: If there is no end of them.
+        """
+        step = self.step or (1 if self.whole and not self.log else None)
+        if step is None:
+            raise UsageError(
+                f"space.{name}: a grid needs a list of values, or a range with a step; got a continuous one"
+            )
+        count = int((self.high - self.low) / step + 1e-9) + 1
+        return [self.low + k * step for k in range(count)]
+
+
+Dimension = Choice | Range
+
+
+def parse_space(space: Mapping[str, Any]) -> dict[str, Dimension]:
+    """Return what is varied, by names such as ``training.learning_rate``.
+
+    Args:
+        space: Tables by section, or names with dots; see :mod:`qkan.studies.sweep.config`.
+
+    Raises:
+        UsageError: If a section is unknown, a list empty, or a range upside down.
+
+    Example:
+        >>> parse_space({"training": {"gamma": [0.8, 0.9]}, "model.grid": {"low": 2, "high": 8}})
+        {'training.gamma': Choice(values=(0.8, 0.9)), 'model.grid': Range(low=2, high=8, ...)}
+        >>> parse_space({"model": {"grid": {"low": 8, "high": 2}}})
+        Traceback (most recent call last):
+        circuits.errors.UsageError: space.model.grid: expected low < high, got 8 and 2
+    """
+    found = dict(_dimensions((), space))
+    if not found:
+        raise UsageError(
+            "the space is empty: name at least one setting to vary, such as training.gamma = [0.8, 0.9]"
+        )
+    return found
+
+
+def merged(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with those of ``point``, by names with dots, in place.
+
+    Example:
+        >>> merged({"model": {"kind": "mlp"}}, {"model.dropout": 0.1})
+        {'model': {'kind': 'mlp', 'dropout': 0.1}}
+    """
+    result = deepcopy(dict(base))
+    for name, value in point.items():
+        *tables, last = name.split(".")
+        table = result
+        for key in tables:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise UsageError(
+                    f"space.{name}: {key} is {table!r}, which has no settings of its own"
+                )
+        table[last] = value
+    return result
+
+
+def _dimensions(path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[tuple[str, Dimension]]:
+    for key, given in table.items():
+        parts = (*path, *key.split("."))
+        name = ".".join(parts)
+        if parts[0] not in _SECTIONS:
+            raise unknown_name("section of the space", parts[0], _SECTIONS)
+        if isinstance(given, list):
+            yield name, _choice(name, given)
+        elif isinstance(given, Mapping) and not {"low", "high"} & given.keys():
+            yield from _dimensions(parts, given)
+        elif isinstance(given, Mapping):
+            yield name, _range(name, given)
+        else:
+            raise UsageError(
+                f"space.{name}: expected a list of values or {{low = ..., high = ...}}, got {given!r}"
+            )
+
+
+def _choice(name: str, values: list[Any]) -> Choice:
+    labels = {_label(value) for value in values}  # to Python, 1 and 1.0 and True are the same
+    if not labels or len(labels) < len(values):
+        raise UsageError(f"space.{name}: expected a list of different values, got {values!r}")
+    return Choice(tuple(values))
+
+
+def _range(name: str, given: Mapping[str, Any]) -> Range:
+    for key in given:
+        if key not in _KEYS:
+            raise unknown_name(f"part of the range space.{name}:", key, _KEYS)
+    low, high = (_number(name, key, given.get(key)) for key in ("low", "high"))
+    step = _number(name, "step", given["step"]) if "step" in given else None
+    log = given.get("log", False)
+    if not isinstance(log, bool):
+        raise UsageError(f"space.{name}: expected log to be true or false, got {log!r}")
+    if not low < high:
+        raise UsageError(f"space.{name}: expected low < high, got {low} and {high}")
+    if log and low <= 0:
+        raise UsageError(f"space.{name}: a logarithmic range needs low > 0, got {low}")
+    if step is not None and (log or step <= 0 or (type(low) is type(high) is int and step % 1)):
+        raise UsageError(
+            f"space.{name}: expected a positive step, whole between whole numbers, and not with log; got {step}"
+        )
+    return Range(low, high, log, step)
+
+
+def _number(name: str, key: str, value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise UsageError(f"space.{name}: expected {key} to be a finite number, got {value!r}")
+    return value  # type: ignore[no-any-return]
+
+
+def _label(value: Any) -> str | float | int | bool:
+    return value if isinstance(value, str | float | int | bool) else json.dumps(value)

@@ -1,0 +1,59 @@
+from html.parser import HTMLParser
+
+import pytest
+from matplotlib.figure import Figure
+
+from qkan.experiments.quanvolution import Config
+from qkan.studies.report import Picture, Report, Section, Table, write_report
+from qkan.studies.run import RunFolder
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for name, value in attributes if name in {"src", "href"}]
+        if tag not in {"meta", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder.create("test", Config(), tmp_path / "run")
+    picture = Picture.save(folder, "plot", "A plot.", Figure())
+    sections = [
+        Section("Arms", ["All."], Table(["arm", "loss"], [["<quantum>", "1 ± 2"]]), [picture]),
+        Section("Empty"),
+    ]
+    write_report(folder, Report("Title", ["One.", "Two."], sections, {"versions": "<3>"}))
+    return folder
+
+
+def test_the_html_needs_nothing_else(folder):
+    html = (folder.path / "report.html").read_text()
+    links = Links()
+    links.feed(html)
+    assert links.open == []
+    assert len(links.found) == 1
+    assert links.found[0].startswith("data:image/png;base64,")
+    assert "http" not in html
+    assert "<script" not in html
+
+
+def test_text_is_escaped_in_html(folder):
+    html = (folder.path / "report.html").read_text()
+    assert "&lt;quantum&gt;" in html
+    assert "<quantum>" not in html
+
+
+def test_the_markdown_has_the_same_table_and_figure(folder):
+    text = (folder.path / "report.md").read_text()
+    assert "| arm | loss |\n|---|---|\n| <quantum> | 1 ± 2 |\n" in text
+    assert "![A plot.](figures/plot.png)" in text
+    for suffix in ("png", "pdf"):
+        assert (folder.path / f"figures/plot.{suffix}").stat().st_size > 0

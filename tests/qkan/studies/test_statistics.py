@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from circuits.errors import UsageError
+from qkan.studies.statistics import (
+    Summary,
+    crossed_interval,
+    mean_interval,
+    paired_difference,
+    prediction_interval,
+)
+
+
+def test_the_mean_interval_is_scipys():
+    values = np.random.default_rng(1).normal(3, 2, 17)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    ours = mean_interval(values, 0.9)
+    assert (ours.low, ours.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_the_paired_difference_is_scipys():
+    first, second = np.random.default_rng(2).normal(size=(2, 11))
+    expected = stats.ttest_rel(first, second).confidence_interval(0.95)
+    ours = paired_difference(first, second)
+    assert (ours.low, ours.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert ours.estimate == pytest.approx((first - second).mean())
+
+
+@pytest.mark.parametrize("level", [0.9, 0.995])
+def test_the_prediction_interval_covers_a_further_run_as_often_as_it_says(level):
+    draws = np.random.default_rng(3).normal(size=(4000, 8))
+    hits = [row[-1] in prediction_interval(row[:-1], level) for row in draws]
+    error = np.sqrt(level * (1 - level) / len(hits))
+    assert np.mean(hits) == pytest.approx(level, abs=4 * error)
+
+
+def test_the_standard_deviation_is_the_samples():
+    summary = Summary.of([1.0, 3.0])
+    assert (summary.mean, summary.n, summary.values) == (2.0, 2, (1.0, 3.0))
+    assert summary.sd == pytest.approx(np.sqrt(2))
+    assert Summary.of([1.0]).sd == 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Summary.of([]), "1 or more values"),
+        (lambda: Summary.of([1.0, np.nan]), "finite"),
+        (lambda: mean_interval([1.0]), "2 or more values"),
+        (lambda: paired_difference([1.0, 2.0], [1.0, 2.0, 3.0]), "same seeds"),
+        (lambda: prediction_interval([1.0, 2.0], level=95), "between 0 and 1"),
+    ],
+)
+def test_bad_samples_are_refused(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+def test_a_crossed_interval_covers_the_mean_over_seeds_and_images():
+    rng, covered = np.random.default_rng(3), 0
+    for _ in range(400):
+        seeds, images = rng.normal(0, 0.5, (6, 1)), rng.normal(0, 2, (1, 40))
+        values = 1 + seeds + images + rng.normal(0, 1, (6, 40))
+        covered += 1.0 in crossed_interval(values, 0.9)
+    assert covered / 400 > 0.87
+
+
+def test_with_equal_seeds_it_is_the_interval_over_images():
+    images = np.random.default_rng(4).normal(0, 1, 30)
+    ours, over_images = crossed_interval(np.tile(images, (3, 1))), mean_interval(images)
+    assert (ours.low, ours.high) == pytest.approx((over_images.low, over_images.high))
+
+
+def test_a_crossed_interval_of_equal_values_is_a_point():
+    assert crossed_interval(np.ones((3, 5))).low == 1.0
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 5), (5, 1)])
+def test_a_crossed_interval_needs_seeds_and_images(shape):
+    with pytest.raises(UsageError, match="2 or more of each"):
+        crossed_interval(np.ones(shape))

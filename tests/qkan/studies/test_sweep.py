@@ -1,0 +1,298 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from circuits.errors import UsageError
+from qkan.cli import main
+from qkan.cli.sweep import EXAMPLE
+from qkan.studies.executors import TaskError
+from qkan.studies.run import Places, RunFolder
+from qkan.studies.sweep import SweepConfig, experiment, run
+from qkan.studies.sweep.config import read_config
+from qkan.studies.sweep.data import DataConfig, load
+
+CONFIG = SweepConfig(
+    model={"kind": "mlp", "sizes": [784, 10]},
+    data={"train": 40, "validation": 20},
+    training={"epochs": 1},
+    space={
+        "model": {"sizes": [[784, 10], [784, 4, 10]]},
+        "training": {"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}},
+    },
+    metric="val_accuracy",
+    sampler="random",
+    trials=4,
+)
+
+
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch):
+    monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
+
+
+def with_(**settings):
+    return SweepConfig(**{**vars(CONFIG), "direction": None, **settings})
+
+
+def results_in(folder):
+    return json.loads((folder.path / "results.json").read_text())
+
+
+def test_a_sweep_and_its_folder(tmp_path):
+    folder = run(CONFIG, Places(out=tmp_path / "run"))
+    results = results_in(folder)
+    assert set(results) == {
+        "experiment",
+        "config",
+        "provenance",
+        "arms",
+        "trials",
+        "published",
+        "verdict",
+    }
+    assert len(results["trials"]) == len(results["arms"]) == 4
+    best = max(trial["value"] for trial in results["trials"])
+    assert results["verdict"]["best"]["value"] == best
+    for trial in results["trials"]:
+        assert trial["results"]["val_accuracy"] == [trial["value"]]
+    for name in ("report.html", "report.md", "figures/sweep.png", "config.toml"):
+        assert (folder.path / name).stat().st_size > 0
+    assert "training.learning_rate" in folder.summary()
+
+
+def counted(folder, fail_at=None, stop_at=None):
+    """Stands in for a training; writes down that it was called."""
+
+    def train(*, training, **_):
+        with (folder / "calls").open("a") as calls:
+            calls.write(f"{training['learning_rate']:.6f}\n")
+        number = len((folder / "calls").read_text().split())
+        if number == fail_at:
+            raise UsageError("no")
+        if number == stop_at:
+            raise KeyboardInterrupt
+        return {"val_accuracy": np.array(training["learning_rate"])}
+
+    return train
+
+
+def test_an_interrupted_sweep_says_how_to_go_on_and_does(tmp_path, monkeypatch):
+    places = Places(out=tmp_path / "run")
+    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path, stop_at=3))
+    with pytest.raises(KeyboardInterrupt) as stop:
+        run(CONFIG, places)
+    assert f"qkan sweep --resume {tmp_path / 'run'}" in stop.value.__notes__[0]
+    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path))
+    folder = run(CONFIG, places)  # the same folder is the same sweep
+    calls = (tmp_path / "calls").read_text().split()
+    assert len(calls) == 5
+    assert calls[2] == calls[3]  # the one that was interrupted
+    assert len(set(calls)) == 4
+    run(CONFIG, Places(resume=folder.path))
+    assert len((tmp_path / "calls").read_text().split()) == 5
+
+
+KILL = """
+import os, signal, sys
+from pathlib import Path
+from qkan.studies.run import Places
+from qkan.studies.sweep import experiment
+from qkan.studies.sweep.config import read_config
+
+calls, train = [], experiment.train_trial
+
+def killed_at_the_third(**settings):
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train(**settings)
+
+experiment.train_trial = killed_at_the_third
+experiment.run(read_config(Path(sys.argv[1])), Places(out=Path(sys.argv[2])))
+"""
+
+TOML = """
+metric = "val_accuracy"
+sampler = "random"
+trials = 4
+repeats = 2
+[model]
+kind = "mlp"
+sizes = [784, 10]
+[data]
+train = 40
+validation = 20
+[training]
+epochs = 1
+[space]
+training.learning_rate = { low = 1e-3, high = 1e-1, log = true }
+"""
+
+
+def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
+    tmp_path, monkeypatch, capsys
+):
+    file, out = tmp_path / "sweep.toml", tmp_path / "run"
+    file.write_text(TOML)
+    path = os.pathsep.join(filter(None, sys.path))
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL, file, out],
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    train, rates = experiment.train_trial, []
+
+    def noted(**settings):
+        rates.append(settings["training"]["learning_rate"])
+        return train(**settings)
+
+    monkeypatch.setattr(experiment, "train_trial", noted)
+    assert main(["sweep", "--resume", str(out)]) == 0
+    assert "The best of 4 trials" in capsys.readouterr().out
+    assert len(rates) == 2
+    whole = results_in(run(read_config(file), Places(out=tmp_path / "whole")))["trials"]
+    trials = results_in(RunFolder(out))["trials"]
+    assert rates == [t["point"]["training.learning_rate"] for t in trials[2:] + whole]
+    for trial in trials + whole:
+        assert trial["results"].pop("seconds")
+        assert len(trial["results"]["val_loss"]) == 2
+        assert trial["value"] == np.mean(trial["results"]["val_accuracy"])
+    assert trials == whole
+
+
+def test_a_failed_trial_is_reported_and_costs_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path, fail_at=2))
+    folder = run(CONFIG, Places(out=tmp_path / "run"))
+    trials = results_in(folder)["trials"]
+    assert [trial["reason"] for trial in trials] == ["", "no", "", ""]
+    assert "1 trials failed" in folder.summary()
+    assert "| no |" in (folder.path / "report.md").read_text()
+
+
+def test_a_sweep_of_failures_is_an_error(tmp_path, monkeypatch):
+    def fail(**_):
+        raise UsageError("never")
+
+    monkeypatch.setattr(experiment, "train_trial", fail)
+    with pytest.raises(TaskError, match="4 of 4 tasks failed"):
+        run(CONFIG, Places(out=tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metric": "val_acuracy"}, "unknown metric .* did you mean 'val_accuracy'"),
+        ({"loss": "mse", "metric": "val_loss"}, "cannot run: .*shape"),
+        ({"model": {"kind": "mpl"}}, "unknown model 'mpl'"),
+        ({"model": {"sizes": [784, 10]}}, "need a kind"),
+        ({"training": {"epoch": 1}}, "did you mean 'epochs'"),
+        ({"training": {"epochs": 0}}, "epochs to be 1 or more"),
+        ({"data": {"trian": 1}}, "did you mean 'train'"),
+        ({"data": {"train": 5000}}, "together at most 5,000"),
+        ({"space": {"model.grid": [3]}}, "model.grid = 3 cannot run: unknown setting 'grid'"),
+        ({"space": {"model.sizes": [[784, 10], [5, 10]]}}, r"model.sizes = \[5, 10\] cannot run"),
+        ({"space": {"training.gamma": {"low": 0.0, "high": 1.0}}}, "gamma to be positive"),
+        (
+            {"sampler": "grid", "space": {"training.gamma": {"low": 0.1, "high": 1.0}}},
+            "a grid needs a list",
+        ),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(tmp_path, settings, message):
+    with pytest.raises(UsageError, match=message):
+        run(with_(**settings), Places(out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"trials": 0}, "trials to be 1 or more"),
+        ({"sampler": "grd"}, "did you mean 'grid'"),
+        ({"seed": -1}, "seed to be 0 or more"),
+        ({"model": 3}, "expected model to be dict, got 3"),
+    ],
+)
+def test_settings_out_of_range(settings, message):
+    with pytest.raises(UsageError, match=message):
+        with_(**settings)
+
+
+def test_another_sweep_is_not_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path))
+    run(CONFIG, Places(out=tmp_path / "run"))
+    with pytest.raises(UsageError, match="trials: 4, now 5"):
+        run(with_(trials=5), Places(out=tmp_path / "run"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(UsageError, match="not an empty folder"):
+        run(CONFIG, Places(out=tmp_path / "mine"))
+
+
+def test_data_from_a_file(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    np.savez(tmp_path / "data.npz", x=x, y=x.sum(axis=1))
+    (tmp_path / "sweep.toml").write_text(
+        '[model]\nkind = "kan"\n[data]\nfile = "data.npz"\n[training]\nepochs = 1\n'
+        "[space]\nmodel.sizes = [[2, 1], [2, 2, 1]]\n"
+    )
+    monkeypatch.chdir(tmp_path.parent)  # the file's name is relative to the TOML file
+    config = read_config(tmp_path / "sweep.toml")
+    results = results_in(run(config, Places(out=tmp_path / "run")))
+    assert {len(trial["results"]) for trial in results["trials"]} == {4}  # no accuracy
+    (train, _), (validation, _) = load(DataConfig(file=str(tmp_path / "data.npz")), seed=0)
+    assert (len(train), len(validation)) == (40, 10)
+    np.savez(tmp_path / "data.npz", x=x, y=x.prod(axis=1))
+    with pytest.raises(UsageError, match="the data are not those"):
+        run(config, Places(resume=tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (None, "is not a .npz file"),
+        ({"x": np.zeros((3, 2))}, "expected arrays x and y"),
+        ({"x": np.zeros((3, 2)), "y": np.zeros(4)}, r"got float64 \(3, 2\) and float64 \(4,\)"),
+        ({"x": np.full((3, 2), np.nan), "y": np.zeros(3)}, "NaN or infinite"),
+        ({"x": np.array([["a"]]), "y": np.zeros(1)}, "expected numbers"),
+        ({"x": np.array([[{}]], dtype=object), "y": np.zeros(1)}, "is not a .npz file"),
+    ],
+)
+def test_files_that_are_no_data(tmp_path, arrays, message):
+    file = tmp_path / "data.npz"
+    if arrays is None:
+        file.write_text("x, y")
+    else:
+        np.savez(file, **arrays)
+    with pytest.raises(UsageError, match=message):
+        load(DataConfig(file=str(file)), seed=0)
+
+
+def test_the_example_is_a_sweep(capsys, tmp_path):
+    assert main(["sweep", "--example"]) == 0
+    assert capsys.readouterr().out == EXAMPLE
+    (tmp_path / "sweep.toml").write_text(EXAMPLE)
+    config = read_config(tmp_path / "sweep.toml")
+    experiment._Sweep.of(config, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected CONFIG.toml for a new sweep"),
+        (["nowhere.toml"], "nowhere.toml"),
+        (["--resume", "nowhere"], "no run to resume in nowhere"),
+        (["a.toml", "--resume", "b"], "expected CONFIG.toml for a new sweep, or --resume"),
+        (["--resume", "b", "--out", "c"], "got both"),
+    ],
+)
+def test_mistakes_on_the_command_line(capsys, monkeypatch, tmp_path, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", *arguments]) == 2
+    assert message in capsys.readouterr().err
