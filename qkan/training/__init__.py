@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from qkan.training.checkpoint import CheckpointWarning
 from qkan.training.config import TrainingConfig
-from qkan.training.evaluate import evaluate, predict
 from qkan.training.fit import fit
-from qkan.training.history import History
-from qkan.training.losses import METRICS
-from qkan.training.run import DivergedError
+from qkan.training.history import DivergedError, History
+from qkan.training.losses import METRICS, evaluate, predict
 
 __all__ = [
     "METRICS",

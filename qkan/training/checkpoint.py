@@ -1,4 +1,4 @@
-"""The state of a training in a file, from which it goes on as if it had never stopped.
+"""All that a training goes on from: its random numbers, and its state in a file.
 
 The file is read as numbers and words: nothing in it is executed. The one before it is kept beside
 it, ``NAME.previous``, until the next one is whole.
@@ -11,22 +11,23 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.tensor_file import (
     DamagedFileError,
     OtherFormatError,
-    TensorFile,
     read_tensor_file,
     write_tensor_file,
 )
 
-__all__ = ["CheckpointWarning", "pack", "prepare", "read_newest", "unpack", "write"]
+__all__ = ["CheckpointWarning", "Randomness", "prepare", "read_newest", "write"]
 
 _FORMAT = "hybrid-qkan training 1"
 _log = logging.getLogger(__name__)
@@ -34,6 +35,58 @@ _log = logging.getLogger(__name__)
 
 class CheckpointWarning(UserWarning):
     """A checkpoint that could not be read; the training goes on from an older one, or anew."""
+
+
+class Randomness:
+    """The order of the data, and what layers such as dropout draw; all of it from one seed.
+
+    Torch's layers draw from the process's generators. These are lent to the training within
+    :meth:`lent`, and are afterwards as they were.
+
+    Args:
+        seed: Where both sequences start.
+        model: Whose devices have generators that its layers may draw from.
+        others: Generators that the data draw from, kept in the state and not seeded.
+    """
+
+    def __init__(self, seed: int, model: nn.Module, others: Sequence[torch.Generator] = ()) -> None:
+        self.others = others
+        self.order = torch.Generator().manual_seed(seed)
+        self._start = int(torch.randint(2**62, (), generator=self.order))
+        devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
+        self._cuda = sorted({d.index or 0 for d in devices if d.type == "cuda"})
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Start the process's generators from the seed; give them back as they were."""
+        with self.set_aside():
+            torch.default_generator.manual_seed(self._start)
+            for index in self._cuda:
+                with torch.cuda.device(index):
+                    torch.cuda.manual_seed(self._start)
+            yield
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Undo what is drawn in between: looking at a model does not change how it is trained."""
+        with torch.random.fork_rng(self._cuda):
+            yield
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that the next random numbers depend on."""
+        cuda = {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in self._cuda}
+        others = {f"other:{k}": other.get_state() for k, other in enumerate(self.others)}
+        own = {"order": self.order.get_state(), "cpu": torch.get_rng_state()}
+        return own | cuda | others
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state; within :meth:`lent`."""
+        self.order.set_state(state["order"])
+        torch.set_rng_state(state["cpu"])
+        for index in self._cuda:
+            torch.cuda.set_rng_state(state[f"cuda:{index}"], index)
+        for k, other in enumerate(self.others):
+            other.set_state(state[f"other:{k}"])
 
 
 def write(path: Path, facts: dict[str, Any], state: Any) -> None:
@@ -48,7 +101,7 @@ def write(path: Path, facts: dict[str, Any], state: Any) -> None:
         UsageError: If it cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    words = pack(state, tensors)
+    words = _pack(state, tensors)
     if path.exists():
         try:
             os.replace(path, _previous(path))
@@ -107,48 +160,35 @@ def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
             continue
         usable(found.facts["of"])
         _log.info("training goes on from %s", file)
-        return unpack(found.facts["state"], found)
+        return _unpack(found.facts["state"], found.tensors)
     return None
 
 
-def pack(tree: Any, tensors: dict[str, Tensor]) -> Any:
-    """Return a tree as JSON has it, its tensors replaced by names under which they are kept.
-
-    Args:
-        tree: Dictionaries, lists and tuples of numbers, words, None and tensors.
-        tensors: Receives the tensors.
-
-    Example:
-        >>> import torch
-        >>> kept = {}
-        >>> pack({"state": {0: [torch.zeros(2), None]}}, kept)
-        {'dict': [['state', {'dict': [[0, {'list': [{'tensor': '0'}, None]}]]}]]}
-        >>> list(kept)
-        ['0']
-    """
+def _pack(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    """Return a tree as JSON has it; its tensors are named by numbers and put into ``tensors``."""
     if isinstance(tree, Tensor):
         name = str(len(tensors))
         tensors[name] = tree
         return {"tensor": name}
-    if isinstance(tree, dict):
-        return {"dict": [[key, pack(value, tensors)] for key, value in tree.items()]}
+    if isinstance(tree, dict):  # pairs: an optimiser's keys are numbers, which JSON has not
+        return {"dict": [[key, _pack(value, tensors)] for key, value in tree.items()]}
     if isinstance(tree, list | tuple):
-        return {type(tree).__name__: [pack(value, tensors) for value in tree]}
+        return {type(tree).__name__: [_pack(value, tensors) for value in tree]}
     if tree is None or isinstance(tree, bool | int | float | str):
         return tree
     raise UsageError(f"a checkpoint holds numbers, words and tensors, not {type(tree).__name__}")
 
 
-def unpack(words: Any, file: TensorFile) -> Any:
-    """Return the tree that :func:`pack` was given."""
+def _unpack(words: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return the tree that :func:`_pack` was given."""
     if not isinstance(words, dict):
         return words
     ((kind, content),) = words.items()
     if kind == "tensor":
-        return file.tensors[content]
+        return tensors[content]
     if kind == "dict":
-        return {key: unpack(value, file) for key, value in content}
-    items = [unpack(value, file) for value in content]
+        return {key: _unpack(value, tensors) for key, value in content}
+    items = [_unpack(value, tensors) for value in content]
     return tuple(items) if kind == "tuple" else items
 
 

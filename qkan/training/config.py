@@ -1,15 +1,20 @@
-"""What can be set about a training."""
+"""What can be set about a training, and the optimiser that it names."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+from torch.optim import LBFGS, Adam, AdamW, Optimizer
 
 from circuits.errors import UsageError
 from qkan.config import check, setting
 
-__all__ = ["TrainingConfig"]
+__all__ = ["TrainingConfig", "make_optimizer"]
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,36 @@ class TrainingConfig:
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, from 0."""
-        factor = 1.0 if self.gamma is None else self.gamma**epoch
-        return self.initial_rate * factor
+        return self.initial_rate * (1.0 if self.gamma is None else self.gamma**epoch)
 
     @property
     def restores_best(self) -> bool:
         """Whether the model ends with the weights of its best epoch."""
         return self.patience is not None if self.restore_best is None else self.restore_best
+
+
+def make_optimizer(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> Optimizer:
+    """Return the optimiser of the parameters that are to be trained.
+
+    L-BFGS has a strong Wolfe line search and a history of 50 steps, and stops within a batch only
+    where it can go no further.
+
+    Raises:
+        UsageError: If there are none.
+    """
+    if not parameters:
+        raise UsageError("the model has no parameter that requires a gradient: nothing to train")
+    rate = config.initial_rate
+    if config.optimizer == "lbfgs":
+        return LBFGS(
+            parameters,
+            lr=rate,
+            max_iter=config.max_iter,
+            history_size=50,
+            tolerance_grad=torch.finfo(parameters[0].dtype).tiny,
+            tolerance_change=torch.finfo(parameters[0].dtype).eps ** 2,
+            line_search_fn="strong_wolfe",
+        )
+    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
+    kind = Adam if config.optimizer == "adam" else AdamW
+    return kind(parameters, lr=rate, weight_decay=config.weight_decay, fused=fused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from torch.utils.data import TensorDataset
 
 from circuits.errors import UsageError
 
-__all__ = ["Batch", "Data", "Loader", "Tensors", "as_data"]
+__all__ = ["Batch", "Data", "Loader", "Tensors", "as_data", "checksums"]
 
 Batch: TypeAlias = tuple[Tensor, Tensor, Tensor | None]
 """Inputs, targets, and the weights of the samples or None."""
@@ -37,32 +38,24 @@ class Tensors:
         self, size: int | None, generator: torch.Generator | None = None, drop_last: bool = False
     ) -> Iterator[Batch]:
         """Yield batches, in the order of the data or, with a generator, in one that it draws."""
-        count = len(self.x)
+        count = len(self)
         size = count if size is None else size
         stop = count - count % size if drop_last else count
-        if generator is None:
-            for start in range(0, stop, size):
-                part = slice(start, start + size)
-                yield self.x[part], self.y[part], self._of(self.weights, part)
-            return
-        order = torch.randperm(count, generator=generator)
-        orders = {device: order.to(device) for device in (self.x.device, self.y.device)}
+        order = None if generator is None else torch.randperm(count, generator=generator)
+        on_x, on_y = (None if order is None else order.to(t.device) for t in (self.x, self.y))
+
+        def part(values: Tensor, order: Tensor | None, start: int) -> Tensor:
+            end = start + size
+            return values[start:end] if order is None else values.index_select(0, order[start:end])
+
         for start in range(0, stop, size):
-            part = slice(start, start + size)
-            yield (
-                self.x.index_select(0, orders[self.x.device][part]),
-                self.y.index_select(0, orders[self.y.device][part]),
-                self._of(self.weights, orders[self.y.device][part]),
-            )
+            weights = None if self.weights is None else part(self.weights, on_y, start)
+            yield part(self.x, on_x, start), part(self.y, on_y, start), weights
 
     def steps(self, size: int | None, drop_last: bool) -> int:
         """Return the number of batches."""
         size = len(self) if size is None else size
         return len(self) // size if drop_last else -(-len(self) // size)
-
-    @staticmethod
-    def _of(weights: Tensor | None, part: slice | Tensor) -> Tensor | None:
-        return None if weights is None else weights[part]
 
 
 @dataclass(frozen=True)
@@ -147,11 +140,7 @@ def _checked(name: str, x: Any, y: Any, weights: Any = None) -> Batch:
                 f"the {name} data have {len(x)} inputs but {len(tensor)} {what}; give one each"
             )
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            bad = (
-                int((~tensor.isfinite()).flatten(1).any(1).sum())
-                if tensor.ndim > 1
-                else int((~tensor.isfinite()).sum())
-            )
+            bad = int((~tensor.isfinite().view(len(tensor), -1).all(1)).sum())
             raise UsageError(
                 f"{bad} of {len(tensor)} {name} samples have {what} that are NaN or infinite; "
                 "clean the data first"
@@ -172,3 +161,12 @@ def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensors:
             "negative, their sum must be positive"
         )
     return Tensors(x, y, (weights / mean).to(y.device))
+
+
+def checksums(data: Data | None) -> list[int] | None:
+    """Return what tells tensors apart, the number of samples and checksums; None for other data."""
+    if not isinstance(data, Tensors):
+        return None
+    parts = [part for part in (data.x, data.y, data.weights) if part is not None]
+    raw = (part.detach().cpu().contiguous().view(-1).view(torch.uint8) for part in parts)
+    return [len(data), *(zlib.crc32(values.numpy().data) for values in raw)]

@@ -1,26 +1,43 @@
-"""The training loop."""
+"""The training loop: the state of a training, an epoch, a step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
-from circuits.errors import UsageError
+from circuits.errors import UsageError, unknown_name
 from qkan.config import from_mapping
 from qkan.progress import Progress
-from qkan.training.config import TrainingConfig
-from qkan.training.data import Data, Loader, Tensors, as_data
-from qkan.training.evaluate import evaluate, modes_kept
-from qkan.training.history import History
-from qkan.training.losses import Loss, LossFunction, Metric, metrics_for
-from qkan.training.optimizers import make_optimizer
-from qkan.training.run import Run, describe_data
-from qkan.training.steps import Penalty, Steps
+from qkan.training import checkpoint as files
+from qkan.training.config import TrainingConfig, make_optimizer
+from qkan.training.data import Batch, Data, Loader, Tensors, as_data, checksums
+from qkan.training.history import DivergedError, History, best_epoch
+from qkan.training.losses import (
+    Loss,
+    LossFunction,
+    Metric,
+    device_of,
+    evaluate,
+    metrics_for,
+    modes_kept,
+    one_number,
+)
 
-__all__ = ["fit"]
+__all__ = ["Penalty", "fit"]
+
+_LOOK = 50
+"""Steps between looks at the loss: a look waits for the device."""
+
+Penalty: TypeAlias = Callable[[nn.Module], Tensor]
 
 
 def fit(
@@ -70,8 +87,7 @@ def fit(
             the last epoch in which all was.
 
     Example:
-        >>> import torch
-        >>> from qkan.models.kan import KAN
+        >>> from qkan.models import KAN
         >>> model = KAN([1, 1], generator=torch.Generator().manual_seed(0))
         >>> x = torch.linspace(-1, 1, 100).unsqueeze(1)
         >>> config = TrainingConfig(epochs=5, optimizer="lbfgs", batch_size=None)
@@ -85,47 +101,231 @@ def fit(
     named = metrics_for(loss, metrics)
     data = as_data("training", train)
     held_out = None if validation is None else as_data("validation", validation)
-    _check(model, data, config)
+    _check_batches(model, data, config)
     columns = ["train_loss", *(["penalty"] if penalty else []), "learning_rate", "seconds"]
     if held_out is not None:
         columns += ["val_loss", *(f"val_{name}" for name in named)]
-    generators = data.generators if isinstance(data, Loader) else []
-    run = Run(model, make_optimizer(model, config), config, columns, generators)
-    steps = Steps(
-        run, objective, penalty, [d.y for d in (data, held_out) if isinstance(d, Tensors)]
-    )
-    file = None if checkpoint is None else Path(checkpoint)
-    facts: dict[str, Any] = {}
-    if file is not None:
-        facts = {"loss": objective.name, "data": describe_data(data)}
-        facts |= {"validation data": describe_data(held_out)}
+    training = _Training(model, config, objective, penalty, columns, data, held_out)
     shown = Progress.on_stderr() if progress is True else progress or Progress()
     per_epoch = data.steps(config.batch_size, config.drop_last)
     with (
         modes_kept(model),
-        run.randomness.lent(),
+        training.randomness.lent(),
         shown.task("training", config.epochs * (per_epoch or 1)) as advance,
     ):
-        if file is not None:
-            run.resume(file, facts)
-        while not run.finished:
-            measured = steps.epoch(data, advance)
+        if checkpoint is not None:
+            training.resume(Path(checkpoint))
+        while not training.finished:
+            measured = training.run_epoch(advance)
             if held_out is not None:
                 size = max(config.batch_size or 0, 1024)
-                with run.randomness.set_aside():
+                with training.randomness.set_aside():
                     scores = evaluate(
                         model, held_out, loss=objective, metrics=metrics, batch_size=size
                     )
                 measured |= {f"val_{name}": value for name, value in scores.items()}
-            run.require_finite(measured)
-            run.record(measured)
-            if file is not None:
-                run.save(file, facts)
-            advance((per_epoch or 1) * run.epoch, status=run.status())
-        return run.finish()
+            training.record(measured)
+            if checkpoint is not None:
+                training.save(Path(checkpoint))
+            advance((per_epoch or 1) * training.epoch, status=training.status())
+        return training.finish()
 
 
-def _check(model: nn.Module, data: Data, config: TrainingConfig) -> None:
+class _Training:
+    """All that a training goes on from: weights, optimiser, random numbers, what was measured."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainingConfig,
+        loss: Loss,
+        penalty: Penalty | None,
+        columns: Sequence[str],
+        data: Data,
+        held_out: Data | None,
+    ) -> None:
+        self.monitor = config.monitor or ("val_loss" if "val_loss" in columns else "train_loss")
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(self.parameters, config)
+        if self.monitor not in columns:
+            raise unknown_name("column to monitor", self.monitor, columns)
+        self.model, self.config, self.loss, self.penalty = model, config, loss, penalty
+        self.data, self.held_out = data, held_out
+        generators = data.generators if isinstance(data, Loader) else []
+        self.randomness = files.Randomness(config.seed, model, generators)
+        self.columns: dict[str, list[float]] = {name: [] for name in columns}
+        self.best: dict[str, Tensor] | None = None
+        # Held against the outputs of the first step, before anything has changed.
+        self._unchecked = [d.y for d in (data, held_out) if isinstance(d, Tensors)]
+        self._device = device_of(model)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.columns["train_loss"])
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch so far, from 0; -1 before the first."""
+        return best_epoch(np.array(self.columns[self.monitor]), self.monitor)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or none was better for too long."""
+        if self.epoch >= self.config.epochs:
+            return True
+        patience = self.config.patience
+        return patience is not None and self.epoch - 1 - self.best_epoch >= patience
+
+    def run_epoch(self, advance: Callable[..., None]) -> dict[str, float]:
+        """Train for one epoch and return what was measured; ``advance`` is told of the steps."""
+        config, data = self.config, self.data
+        rate = config.rate(self.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        started = time.perf_counter()
+        steps = data.steps(config.batch_size, config.drop_last)
+        losses, penalties, samples = torch.zeros(()), torch.zeros(()), 0
+        batches = data.batches(config.batch_size, self.randomness.order, config.drop_last)
+        for number, batch in enumerate(batches, 1):
+            if isinstance(data, Loader):
+                self._unchecked = [batch[1]]
+            loss, penalty = self._step(batch)
+            count = len(batch[0])
+            samples += count
+            losses = losses.to(loss) + loss * count
+            if penalty is not None:
+                penalties = penalties.to(penalty) + penalty * count
+            if number % _LOOK == 0:
+                mean = float(losses) / samples
+                self.require_finite({"train_loss": mean})
+                done = self.epoch if steps is None else self.epoch * steps + number
+                advance(done, status=self.status(mean))
+        measured = {"train_loss": float(losses) / samples}
+        if self.penalty is not None:
+            measured["penalty"] = float(penalties) / samples
+        return measured | {"learning_rate": rate, "seconds": time.perf_counter() - started}
+
+    def _step(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Take one step; return loss and penalty as they were before it."""
+        x, y, weights = batch
+        if x.device != self._device:
+            x = x.to(self._device, non_blocking=True)
+        before: list[tuple[Tensor, Tensor | None]] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            outputs = self.model(x)
+            while self._unchecked:
+                self.loss.check(outputs, self._unchecked.pop())
+            loss = total = self.loss(outputs, self.loss.prepare(outputs, y), weights)
+            penalty = None
+            if self.penalty is not None:
+                penalty = one_number("the penalty", self.penalty(self.model))
+                total = loss + penalty.to(loss.device)
+            total.backward()  # type: ignore[no-untyped-call]
+            if self.config.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+            before.append((loss.detach(), None if penalty is None else penalty.detach()))
+            return total
+
+        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch asks for a float, takes both
+        return before[0]
+
+    def require_finite(self, measured: Mapping[str, float]) -> None:
+        """Refuse to go on with what is broken, before a checkpoint is made of it."""
+        broken = [name for name, value in measured.items() if not math.isfinite(value)]
+        broken += [n for n, p in self.model.named_parameters() if not bool(p.isfinite().all())]
+        if broken:
+            raise DivergedError(
+                f"{broken[0]} is not finite in epoch {self.epoch + 1} of {self.config.epochs}, at "
+                f"the learning rate {self.config.rate(self.epoch):g}; lower it, or set clip_norm. "
+                "A checkpoint, if there is one, holds the epoch before",
+                self.history(),
+            )
+
+    def record(self, measured: dict[str, float]) -> None:
+        """Keep what an epoch measured, and its weights if it is the best."""
+        self.require_finite(measured)
+        for name, value in measured.items():
+            self.columns[name].append(value)
+        if self.config.restores_best and self.best_epoch == self.epoch - 1:
+            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+
+    def status(self, loss: float | None = None) -> str:
+        """Return what a progress bar says: epoch, loss, accuracy and learning rate."""
+        last = {name: values[-1] for name, values in self.columns.items() if values}
+        shown = {
+            "loss": last.get("train_loss") if loss is None else loss,
+            "val_accuracy": last.get("val_accuracy"),
+        }
+        parts = [f"{name} {value:.4g}" for name, value in shown.items() if value is not None]
+        rate = f"rate {self.config.rate(self.epoch):.3g}"
+        return ", ".join([f"epoch {self.epoch}", *parts, rate])
+
+    def history(self) -> History:
+        """Return what was measured."""
+        columns = {name: np.array(values) for name, values in self.columns.items()}
+        return History(columns, self.monitor)
+
+    def finish(self) -> History:
+        """Put the best weights back, if that is asked for, and return what was measured."""
+        if self.config.restores_best and self.best is not None:
+            self.model.load_state_dict(self.best)
+        return self.history()
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint of the epochs that are done."""
+        state = {
+            "model": dict(self.model.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "random": self.randomness.state(),
+            "columns": {k: torch.tensor(v, dtype=torch.float64) for k, v in self.columns.items()},
+            "best": self.best,
+        }
+        files.write(path, self.facts, state)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint, if there is one; refuse that of another training."""
+        files.prepare(path)
+        state = files.read_newest(path, lambda facts: self._require_same(path, facts))
+        if state is None:
+            return
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise UsageError(f"{path} is the checkpoint of another model: {error}") from error
+        self.randomness.restore(state["random"])
+        self.columns = {name: values.tolist() for name, values in state["columns"].items()}
+        self.best = state["best"]
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """All that a training must have in common with the checkpoint it goes on from."""
+        return {
+            **asdict(self.config),
+            "columns": list(self.columns),
+            "loss": self.loss.name,
+            "data": checksums(self.data),
+            "validation data": checksums(self.held_out),
+        }
+
+    def _require_same(self, path: Path, facts: Mapping[str, Any]) -> None:
+        changed = [
+            f"{name}: {facts.get(name)}, now {value}"
+            for name, value in self.facts.items()
+            if facts.get(name) != value and name != "epochs"
+        ]
+        if changed:
+            raise UsageError(
+                f"{path} is the checkpoint of another training ({'; '.join(changed)}); go on with "
+                "the same settings and data (only epochs may differ), or choose another file"
+            )
+
+
+def _check_batches(model: nn.Module, data: Data, config: TrainingConfig) -> None:
     """Refuse batches that cannot be made, or cannot be normalised."""
     if not isinstance(data, Tensors):
         return

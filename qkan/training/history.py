@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.errors import unknown_name
+from circuits.errors import UsageError, unknown_name
 
-__all__ = ["History", "best_epoch"]
+__all__ = ["DivergedError", "History", "best_epoch"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class History:
     Attributes:
         columns: ``train_loss``, the running mean over the epoch's steps, without penalties;
             ``penalty`` where there is one; ``val_loss`` and ``val_METRIC``, after the epoch, where
-            there are validation data; ``learning_rate``; ``seconds``, of the steps alone.
+            there are validation data; ``learning_rate``; ``seconds``, of the steps alone, without
+            validation and checkpoints.
         monitor: The column that epochs are judged by: a loss should be small, a metric large.
 
     Shape:
@@ -65,12 +66,12 @@ class History:
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """The time that the steps took, without validation and checkpoints."""
+        """The time that the steps took."""
         return self["seconds"]
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch, from 0, that no later one is better than."""
+        """The first epoch, from 0, that no later one is better than; -1 if there is none."""
         return best_epoch(self[self.monitor], self.monitor)
 
 
@@ -86,3 +87,15 @@ def best_epoch(values: NDArray[np.float64], monitor: str) -> int:
     if not len(values):
         return -1
     return int(np.argmin(values) if monitor.endswith("loss") else np.argmax(values))
+
+
+class DivergedError(UsageError):
+    """A loss or a weight that is not finite any more.
+
+    Attributes:
+        history: What was measured before.
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history

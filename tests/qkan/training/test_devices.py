@@ -7,8 +7,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qkan.models.base import Chain
 from qkan.training.data import Tensors
-from qkan.training.evaluate import place_of
-from qkan.training.losses import Loss
+from qkan.training.losses import Loss, device_of
 
 
 class Net(Chain):
@@ -34,9 +33,9 @@ def test_values_flow_from_device_to_device(loss, data, places):
         weights = torch.ones(6, device=data[1])
         objective = Loss(loss)
         for x_batch, y_batch, w in Tensors(x, y, weights).batches(4, torch.Generator()):
-            outputs = model(x_batch.to(place_of(model)))
+            outputs = model(x_batch.to(device_of(model)))
             assert outputs.device.type == places[-1]
             value = objective(outputs, objective.prepare(outputs, y_batch), w)
             assert value.device.type == places[-1]
         with pytest.raises(RuntimeError, match="device"):
-            nn.Sequential(*model)(x.to(place_of(model)))
+            nn.Sequential(*model)(x.to(device_of(model)))
