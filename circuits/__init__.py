@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         backend_names,
         backend_table,
     )
-    from circuits.backends.estimator.packed import packed, packing_report
+    from circuits.backends.estimator import packed
+    from circuits.costs import Cost, cost, packing_report
     from circuits.definition import Circuit, circuit
     from circuits.drawing import draw
     from circuits.edges import EDGES, edge
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from circuits.folding import extrapolate, folded, zero_noise
     from circuits.formats import from_qpy, to_qasm2, to_qasm3, to_qpy
     from circuits.qiskit import parameter_values, qiskit_observables, to_qiskit
-    from circuits.resources import Cost, cost
     from circuits.series import FourierSeries, node_weights, sampled_variance, series_from_values
 
 __all__ = [
@@ -85,8 +85,8 @@ __getattr__ = lazy_exports(
         "Noise": "circuits.backends",
         "Backend": "circuits.backends",
         "NOISE_CHANNELS": "circuits.backends",
-        "packed": "circuits.backends.estimator.packed",
-        "packing_report": "circuits.backends.estimator.packed",
+        "packed": "circuits.backends.estimator",
+        "packing_report": "circuits.costs",
         "Circuit": "circuits.definition",
         "CircuitError": "circuits.errors",
         "FourierSeries": "circuits.series",
@@ -98,8 +98,8 @@ __getattr__ = lazy_exports(
         "EDGES": "circuits.edges",
         "edge": "circuits.edges",
         "circuit": "circuits.definition",
-        "Cost": "circuits.resources",
-        "cost": "circuits.resources",
+        "Cost": "circuits.costs",
+        "cost": "circuits.costs",
         "extrapolate": "circuits.folding",
         "folded": "circuits.folding",
         "zero_noise": "circuits.folding",

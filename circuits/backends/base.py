@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +20,35 @@ if TYPE_CHECKING:
 
     from circuits.definition import Circuit
 
-__all__ = ["Backend", "BackendInfo"]
+__all__ = ["KINDS", "Backend", "BackendInfo", "check_integer", "kind_of", "run_chunk"]
+
+_PENNYLANE = "circuits.backends.pennylane:PennyLaneBackend"
+
+KINDS: dict[str, str] = {
+    "default.qubit": _PENNYLANE,
+    "lightning.qubit": _PENNYLANE,
+    "lightning.kokkos": _PENNYLANE,
+    "lightning.gpu": _PENNYLANE,
+    "default.mixed": _PENNYLANE,
+    "aer": "circuits.backends.aer:AerBackend",
+    "aer:DEVICE": "circuits.backends.aer:FakeDeviceBackend",
+    "ibm:DEVICE": "circuits.backends.ibm:IBMBackend",
+}
+"""The kind of each listed name, ``module:class``; DEVICE stands for a name. All others are PennyLane devices."""
+
+
+def kind_of(name: str) -> type[Backend]:
+    """Return the class of the backend of this name.
+
+    Example:
+        >>> kind_of("aer:fake_manila").__name__
+        'FakeDeviceBackend'
+    """
+    head, colon, _ = name.partition(":")
+    module, _, kind = KINDS.get(f"{head}:DEVICE" if colon else head, _PENNYLANE).partition(":")
+    found: type[Backend] = getattr(import_module(module), kind)
+    return found
+
 
 _CHUNK_BYTES = 2**23
 """What a chunk's states and samples may take. Simulating needs about five times as much, and on
@@ -238,3 +267,24 @@ def check_integer(what: str, value: Any, *, least: int) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise UsageError(f"{what} must be an integer of at least {least}, got {value!r}.")
+
+
+def run_chunk(
+    backend: Backend,
+    circuit: Circuit,
+    weights: Mapping[str, npt.ArrayLike] | None,
+    stream: int,
+    rows: npt.NDArray[np.float64],
+    index: int,
+) -> npt.NDArray[np.float64]:
+    """Run the circuit on the rows of one chunk; with shots, each chunk has samples of its own.
+
+    Args:
+        backend: Where it runs.
+        circuit: What runs.
+        weights: The weights by name; those left out take the circuit's defaults.
+        stream: Tells apart several runs under one seed, such as the filters of a layer.
+        rows: The inputs, as for :meth:`Backend.run`.
+        index: The chunk's place in the run: the samples follow from it, whatever was run before, and wherever.
+    """
+    return backend.run(circuit, rows, weights, stream=(stream << 32) + index)

@@ -6,9 +6,8 @@ import numpy as np
 import pennylane as qml
 
 from circuits import backend, quanvolutional_filter
-from circuits.backends.estimator.aer import AerBackend
-from circuits.backends.estimator.base import transpiled
-from circuits.backends.estimator.template import pubs_of
+from circuits.backends.aer import AerBackend
+from circuits.backends.estimator import pubs_of, transpiled
 from circuits.qiskit import take_apart
 from qkan.benchmarks import packed_step
 from qkan.benchmarks.harness import Case, Report, measure

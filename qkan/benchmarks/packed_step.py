@@ -10,8 +10,8 @@ import torch
 
 from circuits import packed
 from circuits.backends import Backend
+from circuits.backends.aer import AerBackend
 from circuits.backends.estimator import Pub
-from circuits.backends.estimator.aer import AerBackend
 from qkan.benchmarks.harness import Case
 from qkan.models.qkan import QKAN
 

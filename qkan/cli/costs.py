@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from circuits.backends import Backend
-    from circuits.resources import Cost
+    from circuits.costs import Cost
     from qkan.studies.run import Places
 
 __all__ = ["confirm", "costs_of", "print_costs"]
@@ -20,7 +20,7 @@ def confirm(module: Any, config: Any, places: Places) -> None:
     Raises:
         typer.Abort: If the answer is no.
     """
-    from circuits.backends.kinds import kind_of
+    from circuits.backends.base import kind_of
 
     name = getattr(config, "backend", "")
     if not hasattr(module, "workload") or not kind_of(name).paid:
@@ -31,7 +31,7 @@ def confirm(module: Any, config: Any, places: Places) -> None:
 
 def costs_of(module: Any, config: Any, places: Places) -> list[tuple[Backend, Cost]]:
     """Return what each circuit of a run takes; equal ones together."""
-    from circuits.resources import cost
+    from circuits.costs import cost
 
     together: dict[str, tuple[Any, Backend, int]] = {}
     for circuit, backend, count in module.workload(config, places):

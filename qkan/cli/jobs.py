@@ -14,7 +14,7 @@ app = typer.Typer(name="jobs", help="Look at the record of jobs on hardware.", n
 @app.command("ls")
 def list_jobs() -> None:
     """List the jobs, the newest first."""
-    from circuits.jobs import JobStore
+    from circuits.backends.jobs import JobStore
     from qkan.cli.tables import print_table
 
     store = JobStore()
@@ -44,8 +44,8 @@ def list_jobs() -> None:
 @app.command()
 def forget(key: Annotated[str, typer.Argument(help="The first digits of a key.")]) -> None:
     """Remove a job and its result from the record; on the service it stays."""
+    from circuits.backends.jobs import JobStore
     from circuits.errors import UsageError
-    from circuits.jobs import JobStore
 
     store = JobStore()
     found = [job for job in store.jobs() if job.key.startswith(key)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits import series_from_values
-from circuits.backends.chunks import run_chunk
+from circuits.backends.base import run_chunk
 from qkan.cache import Store, cached_chunks
 from qkan.cache.chunks import Spread
 from qkan.layers.quantum import QuantumLayer

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from circuits import Circuit, FourierSeries, quanvolutional_filter, series_from_values
 from circuits.backends import Backend, backend
-from circuits.backends.chunks import run_chunk
+from circuits.backends.base import run_chunk
 from circuits.errors import UsageError
 from circuits.filters.demo import demo
 from qkan.cache import Store, cached_chunks

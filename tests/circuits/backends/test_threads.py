@@ -5,7 +5,7 @@ import os
 import pytest
 
 from circuits.backends import backend
-from circuits.backends.threads import short_waits
+from circuits.backends.pennylane import short_waits
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from circuits.backends.estimator.fake import FakeDeviceBackend
+from circuits.backends.aer import FakeDeviceBackend
 from qkan.cli import main
 from qkan.experiments import quanvolution
 

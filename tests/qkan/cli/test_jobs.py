@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits.jobs import JobStore
+from circuits.backends.jobs import JobStore
 from qkan.cli import main
 
 

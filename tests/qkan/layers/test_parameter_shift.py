@@ -14,7 +14,7 @@ from torch.autograd import grad, gradcheck
 from torch.func import functional_call
 
 from circuits import UsageError, backend, circuit, edge, quanvolutional_filter
-from circuits.backends.devices import PennyLaneBackend
+from circuits.backends.pennylane import PennyLaneBackend
 from qkan import QKAN, QuantumKANLayer, QuantumLayer, Quanvolution2d
 from qkan.layers.parameter_shift import ShiftedCircuit, circuit_module
 from qkan.layers.torch_layer import CircuitTorchLayer

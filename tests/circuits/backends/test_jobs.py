@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from circuits import UsageError
-from circuits.jobs import JobStore, Patience, Request, TransientError, run_jobs
+from circuits.backends.jobs import JobStore, Patience, Request, TransientError, run_jobs
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pennylane as qml
 import pytest
 
 from circuits import backend, circuit, cost, quanvolutional_filter
-from circuits.backends.estimator.fake import FakeDeviceBackend
+from circuits.backends.aer import FakeDeviceBackend
 from circuits.errors import UsageError
 
 OBSERVABLES = (qml.Z(0) @ qml.Z(1), qml.X(0), 0.5 * qml.X(0) @ qml.X(1), qml.Y(1))
@@ -37,7 +37,7 @@ def test_exact_values_need_no_bases_and_no_shots():
 
 
 def test_pubs_follow_the_limit(monkeypatch):
-    monkeypatch.setattr("circuits.backends.estimator.aer._ROWS", 4)
+    monkeypatch.setattr("circuits.backends.aer._ROWS", 4)
     assert cost(ring, backend("aer"), 9).pubs == 3
 
 

@@ -9,9 +9,8 @@ import torch
 
 from circuits import circuit, quanvolutional_filter
 from circuits.backends import NOISE_CHANNELS, backend
-from circuits.backends.estimator.aer import AerBackend
-from circuits.backends.estimator.base import transpiled
-from circuits.backends.estimator.template import pubs_of
+from circuits.backends.aer import AerBackend
+from circuits.backends.estimator import pubs_of, transpiled
 from circuits.errors import MissingExtraError, UsageError
 
 
@@ -91,7 +90,7 @@ def test_parameter_shift_is_one_pub(submitted, turned, point):
 
 def test_pubs_are_split_to_the_limit(monkeypatch, submitted, turned, point):
     whole = backend("aer").run(turned, np.tile(point[0], (3, 1)), point[1])
-    monkeypatch.setattr("circuits.backends.estimator.aer._ROWS", 4)
+    monkeypatch.setattr("circuits.backends.aer._ROWS", 4)
     submitted.clear()
     pubs, _ = pubs_of([_tape(turned, np.tile(point[0], (3, 1)), point[1])], 2)
     (parts,) = backend("aer").run_pubs(pubs)
@@ -142,7 +141,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
     with pytest.raises(MissingExtraError, match=r'pip install "hybrid-qkan\[hardware\]"'):
         backend("aer")
     for kind in ("aer", "aer:DEVICE"):
-        from circuits.backends.kinds import kind_of
+        from circuits.backends.base import kind_of
 
         assert "hybrid-qkan[hardware]" in kind_of(kind).info(kind).why_not
 

@@ -8,7 +8,7 @@ from qiskit.circuit.library import CXGate, SXGate
 from qiskit.transpiler import InstructionProperties, Target
 
 from circuits import UsageError
-from circuits.backends.estimator.packing import Packing, placements
+from circuits.backends.packing import Packing, placements
 
 READOUT = (0.03, 0.01, 0.2, 0.02, 0.01, 0.05)
 LINE = {(0, 1): 0.01, (1, 2): 0.02, (2, 3): 0.01, (3, 4): 0.03, (4, 5): 0.01}

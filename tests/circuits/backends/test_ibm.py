@@ -18,10 +18,10 @@ from qiskit_ibm_runtime.api.exceptions import RequestsApiError
 from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, IBMRuntimeError
 
 from circuits import UsageError, backend, edge, packed, quanvolutional_filter
-from circuits.backends.estimator import base
-from circuits.backends.estimator import ibm as module
-from circuits.jobs import JobError, JobStore, Patience
-from circuits.resources import cost
+from circuits.backends import estimator as base
+from circuits.backends import ibm as module
+from circuits.backends.jobs import JobError, JobStore, Patience
+from circuits.costs import cost
 from qkan import QKAN
 
 PZ = edge("pz(depth=1)")
@@ -199,15 +199,15 @@ import importlib.util, os, signal, sys
 from dataclasses import replace
 import numpy as np
 from circuits import backend, edge
-from circuits.backends.estimator import ibm, ibm_runtime
-from circuits.jobs import JobStore
+from circuits.backends import ibm
+from circuits.backends.jobs import JobStore
 
 spec = importlib.util.spec_from_file_location("fake_runtime", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 fake = module.FakeRuntime(sys.argv[2])
 fake.on_submit = lambda: len(fake.sent()) == 2 and os.kill(os.getpid(), signal.SIGKILL)
-ibm_runtime.sdk = lambda: fake
+ibm.sdk = lambda: fake
 ibm._MOST_EXECUTIONS = 400
 device = replace(backend("ibm:fake_one", shots=100), store=JobStore(sys.argv[3]))
 device.run(edge("pz(depth=1)"), np.linspace(-3, 3, 7)[:, None], {"theta": np.arange(4.0).reshape(2, 2)})

@@ -12,10 +12,10 @@ from torch.autograd import grad
 
 from circuits import UsageError, backend, circuit, edge
 from circuits.angles import angle_form
-from circuits.backends.estimator.aer import AerBackend
-from circuits.backends.estimator.base import placed, transpiled
-from circuits.backends.estimator.packed import packed, packing_report
-from circuits.backends.estimator.template import Pub, Template, pubs_of
+from circuits.backends.aer import AerBackend
+from circuits.backends.estimator import packed, placed, pubs_of, transpiled
+from circuits.backends.packing import Pub, Template
+from circuits.costs import packing_report
 from qkan import QKAN
 
 AER = backend("aer")

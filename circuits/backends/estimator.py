@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pennylane as qml
-from qiskit.circuit import QuantumCircuit
+from pennylane.devices.preprocess import validate_device_wires, validate_measurements
+from pennylane.operation import Operator
+from pennylane.transforms.core import CompilePipeline
+from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
 from circuits.backends.base import Backend
-from circuits.backends.estimator.device import EstimatorDevice
-from circuits.backends.estimator.packing import Packing, placements
-from circuits.backends.estimator.side_by_side import groups_of, pack, unpack
-from circuits.backends.estimator.template import Pub, Template
-from circuits.backends.transforms import expand_trainable_batch
+from circuits.backends.packing import Packing, Pub, Template, groups_of, pack, placements, unpack
+from circuits.backends.pennylane import expand_trainable_batch
 from circuits.errors import UsageError
+from circuits.qiskit import (
+    ANGLE_GATES,
+    FIXED_GATES,
+    append,
+    has_twin,
+    pauli_sum,
+    take_apart,
+    takes_angles,
+)
+from circuits.spelling import spell
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
@@ -31,7 +41,18 @@ if TYPE_CHECKING:
 
     from circuits.definition import Circuit
 
-__all__ = ["EstimatorBackend", "estimates", "placed", "transpiled"]
+__all__ = [
+    "EstimatorBackend",
+    "EstimatorDevice",
+    "Pub",
+    "Template",
+    "angles_of",
+    "estimates",
+    "packed",
+    "placed",
+    "pubs_of",
+    "transpiled",
+]
 
 _SEED = 0
 """The transpiler draws; with one seed the same circuit is the same on the device every time."""
@@ -267,3 +288,213 @@ def transpiled(backend: EstimatorBackend, template: Template) -> QuantumCircuit:
             f"a circuit of {circuit.num_qubits} wires cannot be laid out on {backend.name!r}: {error}; "
             "choose another device"
         ) from error
+
+
+def packed(
+    backend: Backend, *, qubits: int | Sequence[int] | None = None, most_error: float = 0.1
+) -> Backend:
+    """Return the backend that runs copies of a circuit side by side, on the device's good qubits, best first.
+
+    Rows of inputs, nodes, shifts and edges then share circuits: values and their statistics stay what they are.
+
+    Args:
+        backend: One that runs PUBs: ``aer``, ``aer:fake_manila``, ``ibm:BACKEND``.
+        qubits: How many qubits, or which; None for all good ones of a device.
+        most_error: A qubit with a larger readout or gate error is left out, and so is a coupling with a larger error.
+
+    Raises:
+        UsageError: If the backend runs one circuit at a time, or the qubits are not there.
+
+    Example:
+        >>> from circuits import backend
+        >>> packed(backend("aer", shots=1000), qubits=27).packing
+        Packing(qubits=27, most_error=0.1)
+    """
+    if not isinstance(backend, EstimatorBackend):
+        raise UsageError(
+            f"{backend.name!r} is no device with qubits to share; circuits are packed on 'aer', 'aer:fake_manila' "
+            "and its like, and 'ibm:BACKEND'."
+        )
+    chosen = qubits if qubits is None or isinstance(qubits, int) else tuple(qubits)
+    packing = Packing(chosen, most_error)
+    if backend.calibration is None and packing.qubits is None:
+        raise UsageError(
+            f"{backend.name!r} has no qubits of its own: say how many are to run side by side, qubits=27."
+        )
+    return replace(backend, packing=packing)
+
+
+RunPubs = Callable[[Sequence[Pub], int | None, int], list[npt.NDArray[np.float64]]]
+
+
+class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
+    """Runs all tapes of one execution as few PUBs: a tape is a row of bindings, a batch many.
+
+    Args:
+        wires: The number of wires.
+        name: What the device is called.
+        run_pubs: Estimates PUBs with (pubs, shots, seed).
+        seeds: Draws the seed of each execution, so that successive samples are independent.
+    """
+
+    def __init__(self, wires: int, name: str, run_pubs: RunPubs, seeds: np.random.SeedSequence):
+        super().__init__(wires=wires)
+        self._name = name
+        self._run_pubs = run_pubs
+        self._seeds = np.random.default_rng(seeds)
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self._name
+
+    def preprocess_transforms(
+        self, execution_config: qml.devices.ExecutionConfig | None = None
+    ) -> CompilePipeline:
+        """Return the transforms that leave only what an Estimator takes."""
+        pipeline = CompilePipeline()
+        pipeline.add_transform(validate_device_wires, self.wires, name=self.name)
+        pipeline.add_transform(
+            validate_measurements,
+            analytic_measurements=_is_expectation,
+            sample_measurements=_is_expectation,
+            name=self.name,
+        )
+        pipeline.add_transform(only_with_twins)
+        pipeline.add_transform(expand_batched_matrices)
+        return pipeline
+
+    def execute(
+        self,
+        circuits: Any,
+        execution_config: qml.devices.ExecutionConfig | None = None,
+    ) -> Any:
+        """Run tapes; the result of each is an array or, for several measurements, a tuple of them."""
+        tapes = [circuits] if isinstance(circuits, qml.tape.QuantumScript) else list(circuits)
+        results: list[Any] = [None] * len(tapes)
+        for shots in {tape.shots for tape in tapes}:
+            chosen = [index for index, tape in enumerate(tapes) if tape.shots == shots]
+            values = self._estimate([tapes[index] for index in chosen], shots)
+            for index, value in zip(chosen, values, strict=True):
+                results[index] = value
+        return results[0] if isinstance(circuits, qml.tape.QuantumScript) else tuple(results)
+
+    def _estimate(self, tapes: list[Any], shots: qml.measurements.Shots) -> list[Any]:
+        if shots.has_partitioned_shots:
+            raise UsageError(f"{self.name!r} takes one number of shots, not {shots}")
+        pubs, places = pubs_of(tapes, len(self.wires))
+        seed = int(self._seeds.integers(2**31))
+        values = self._run_pubs(pubs, shots.total_shots, seed)
+        results = []
+        for tape, (pub, rows) in zip(tapes, places, strict=True):
+            part = values[pub][rows]
+            columns = tuple(part.T if tape.batch_size else part[0])
+            results.append(columns if len(columns) > 1 else columns[0])
+        return results
+
+
+def _is_expectation(measurement: Any) -> bool:
+    return isinstance(measurement, qml.measurements.ExpectationMP)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def only_with_twins(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Decompose what Qiskit has no twin of."""
+    if all(map(has_twin, tape.operations)):
+        return (tape,), _only
+    return (tape.copy(operations=take_apart(tape.operations)),), _only
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def expand_batched_matrices(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Make one tape a sample where matrices have a batch: only angles are parameters of a PUB."""
+    if any(op.batch_size and not takes_angles(op) for op in tape.operations):
+        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
+    return (tape,), _only
+
+
+_KEPT = 256
+
+
+def pubs_of(
+    tapes: Sequence[qml.tape.QuantumScript], num_wires: int
+) -> tuple[list[Pub], list[tuple[int, slice]]]:
+    """Join tapes of the same gates and observables to PUBs, rows one after the other.
+
+    Args:
+        tapes: Of gates that have a twin (:func:`circuits.qiskit.has_twin`), on wires 0, 1, ...; a tape may have a
+            batch of angles, not of matrices.
+        num_wires: The circuits' width.
+
+    Returns:
+        The PUBs, and for each tape the index of its PUB and its rows.
+    """
+    groups: dict[Any, list[int]] = {}
+    rows = [angles_of(tape) for tape in tapes]
+    for index, tape in enumerate(tapes):
+        gates = tuple(_gate_key(op) for op in tape.operations)
+        groups.setdefault((gates, tuple(_key(m.obs) for m in tape.measurements)), []).append(index)
+    pubs: list[Pub] = []
+    places: list[tuple[int, slice]] = [(0, slice(0))] * len(tapes)
+    for number, ((gates, _), members) in enumerate(groups.items()):
+        start = 0
+        for index in members:
+            stop = start + len(rows[index])
+            places[index] = (number, slice(start, stop))
+            start = stop
+        first = tapes[members[0]]
+        observables = tuple(pauli_sum(m.obs, num_wires) for m in first.measurements)
+        values = np.concatenate([rows[index] for index in members])
+        pubs.append(Pub(_template(_Gates(gates, num_wires, first.operations)), observables, values))
+    return pubs, places
+
+
+def angles_of(tape: qml.tape.QuantumScript) -> npt.NDArray[np.float64]:
+    """Return the angles of a tape's gates in their order, shape ``(batch or 1, angles)``."""
+    angles = [np.asarray(a, float) for op in tape.operations for a in _angles(op)]
+    size = tape.batch_size or 1
+    if not angles:
+        return np.zeros((size, 0))
+    return np.stack([np.broadcast_to(angle, size) for angle in angles], axis=1)
+
+
+def _angles(operation: Operator) -> list[Any]:
+    return list(operation.data) if takes_angles(operation) else []
+
+
+def _gate_key(operation: Operator) -> Any:
+    if operation.name in ANGLE_GATES or operation.name in FIXED_GATES:
+        return operation.name, *operation.wires
+    return spell(operation, angles=False) if takes_angles(operation) else _key(operation)
+
+
+def _key(operator: Operator) -> Any:
+    """Return all that an operator is, to the last bit of its numbers."""
+    if operator.pauli_rep is not None:
+        return tuple((tuple(w.items()), complex(c)) for w, c in operator.pauli_rep.items())
+    return spell(operator, angles=False), *(np.asarray(d).tobytes() for d in operator.data)
+
+
+@dataclass(frozen=True)
+class _Gates:
+    """A circuit's gates; the operations take no part in comparisons, their keys do."""
+
+    keys: tuple[Any, ...]
+    num_wires: int
+    operations: Sequence[Operator] = field(compare=False)
+
+
+@lru_cache(maxsize=_KEPT)
+def _template(gates: _Gates) -> Template:
+    counts = [len(_angles(op)) for op in gates.operations]
+    angles = ParameterVector("angle", sum(counts))
+    circuit = QuantumCircuit(gates.num_wires)
+    start = 0
+    for operation, count in zip(gates.operations, counts, strict=True):
+        append(circuit, operation, angles[start : start + count])
+        start += count
+    return Template(circuit)
+
+
+def _only(results: tuple[Any, ...]) -> Any:
+    return results[0]

@@ -10,11 +10,8 @@ from qiskit.quantum_info import SparsePauliOp
 
 from circuits import circuit
 from circuits.backends import backend, backend_names
-from circuits.backends.estimator import Template
-from circuits.backends.estimator.aer import AerBackend
-from circuits.backends.estimator.base import transpiled
-from circuits.backends.estimator.fake import fake_devices
-from circuits.backends.estimator.readout import misread
+from circuits.backends.aer import AerBackend, fake_devices, misread
+from circuits.backends.estimator import Template, transpiled
 from circuits.errors import UsageError
 from circuits.qiskit import to_qiskit
 

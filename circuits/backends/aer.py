@@ -1,0 +1,325 @@
+"""``aer``: Qiskit's simulator, exact, with shots, or with a noise channel after each gate.
+
+``aer:fake_manila`` and its like have the noise, the gates and the coupling map of a real IBM device.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.quantum_info import SparsePauliOp
+
+from circuits.backends.base import BackendInfo
+from circuits.backends.estimator import EstimatorBackend, estimates
+from circuits.errors import MissingExtraError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from qiskit.circuit import QuantumCircuit
+    from qiskit.primitives import BaseEstimatorV2
+    from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
+    from qiskit_aer import AerSimulator
+
+__all__ = [
+    "AerBackend",
+    "FakeDeviceBackend",
+    "aer_estimator",
+    "fake_devices",
+    "misread",
+    "readout_errors",
+    "require_hardware",
+    "versions",
+]
+
+_ROWS = 1024
+
+_THREADED = 14
+"""Aer itself spreads one state over threads from so many qubits on."""
+
+_ONE_WIRE = ("id", "h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx", "ry", "rz", "p")
+_BASIS = (*_ONE_WIRE, "u", "cx", "cy", "cz", "swap", "ecr", "ccx", "rxx", "ryy", "rzz", "unitary")
+"""No controlled rotation: Aer 0.18 leaves their angles unbound, without a word, when it binds an array of parameters
+(its issues 2323, 2391 and 2403). They are transpiled to rotations and CNOTs."""
+
+_WIRES = 8
+"""Copies side by side on so many wires are simulated as one circuit: fewer circuits, and small states."""
+
+
+@dataclass(frozen=True)
+class AerBackend(EstimatorBackend):
+    """Qiskit Aer: state vectors, or density matrices where there is noise.
+
+    Circuits are not optimised, so that a channel follows every gate just as on ``default.mixed``.
+
+    Raises:
+        MissingExtraError: If qiskit-aer is not installed.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_hardware("qiskit_aer", self.name)
+
+    @classmethod
+    def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
+        try:
+            require_hardware("qiskit_aer", name)
+        except MissingExtraError as error:
+            return BackendInfo(name, installed=False, usable=False, why_not=str(error))
+        return BackendInfo(
+            name,
+            installed=True,
+            usable=True,
+            gradient="parameter-shift",
+            native_batching=True,
+            shots=True,
+            seed=True,
+            noise=True,
+        )
+
+    @property
+    def device_name(self) -> str:  # noqa: D102
+        return "aer_simulator"
+
+    @property
+    def key(self) -> dict[str, str | int | None]:
+        """The facts that change the numbers; samples also follow the versions of Aer and Qiskit."""
+        return {**super().key, **({} if self.analytic else versions("qiskit", "qiskit-aer"))}
+
+    @property
+    def target(self) -> BackendV2:  # noqa: D102
+        return self.simulator(threads=0)
+
+    @property
+    def optimization_level(self) -> int:  # noqa: D102
+        return 0
+
+    @property
+    def most_rows(self) -> int:  # noqa: D102
+        return _ROWS
+
+    @property
+    def calibration(self) -> Target | None:  # noqa: D102
+        return None
+
+    @property
+    def simulated_wires(self) -> int:
+        """As many as a state vector or a density matrix of moderate size has."""
+        return _WIRES // 2 if self.density_matrix else _WIRES
+
+    def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:  # noqa: D102
+        return aer_estimator(self.simulator(threads=0), shots, seed)
+
+    def estimate(
+        self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
+    ) -> list[npt.NDArray[np.float64]]:
+        """Run transpiled PUBs; narrow ones on one thread, which is 2 to 6 times less CPU time than on two."""
+        narrow = all(_width(circuit) < _THREADED for circuit, *_ in pubs)
+        estimator = aer_estimator(self.simulator(threads=1 if narrow else 0), shots, seed)
+        return estimates(estimator, pubs, shots)
+
+    def simulator(self, threads: int) -> AerSimulator:
+        """Return the simulator with so many threads; 0 is one for each core."""
+        return _simulator("density_matrix" if self.density_matrix else "statevector", threads)
+
+
+def aer_estimator(simulator: Any, shots: int | None, seed: int) -> BaseEstimatorV2:
+    """Return an Estimator on an Aer simulator: exact, or one that measures.
+
+    Aer's own Estimator adds normal noise of one width to exact values, whatever their variance is; Qiskit's for any
+    backend measures in the observables' bases and counts.
+    """
+    from qiskit.primitives import BackendEstimatorV2
+    from qiskit_aer.primitives import EstimatorV2
+
+    if shots is None:
+        return EstimatorV2.from_backend(simulator)
+    return BackendEstimatorV2(backend=simulator, options={"seed_simulator": seed})
+
+
+def require_hardware(module: str, name: str) -> None:
+    """Raise an error that names the extra if a module is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtraError(
+            f'backend {name!r} needs {module.replace("_", "-")}; pip install "hybrid-qkan[hardware]"'
+        )
+
+
+def versions(*distributions: str) -> dict[str, str | int | None]:
+    """Return the installed versions, for a cache key."""
+    return {name: importlib.metadata.version(name) for name in distributions}
+
+
+@cache
+def _simulator(method: str, threads: int) -> AerSimulator:
+    from qiskit_aer import AerSimulator
+
+    return AerSimulator(method=method, basis_gates=list(_BASIS), max_parallel_threads=threads)
+
+
+def _width(circuit: QuantumCircuit) -> int:
+    """Return how many qubits have a gate: a device's others are not simulated."""
+    return len({qubit for gate in circuit.data for qubit in gate.qubits})
+
+
+_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class FakeDeviceBackend(AerBackend):
+    """A snapshot of an IBM device by name: transpiled to its gates and qubits, with its calibrated noise.
+
+    Without shots the values are the limit of many shots, but for the errors of the gates that turn X and Y into Z
+    before a measurement.
+
+    Raises:
+        MissingExtraError: If qiskit-aer or qiskit-ibm-runtime is not installed.
+        UsageError: If there is no such device, or it is asked for more shots than it takes, or for other noise.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_hardware("qiskit_ibm_runtime", self.name)
+        known = fake_devices()
+        if self._device not in known:
+            raise unknown_name("fake device", self._device, known)
+        if self.noise is not None:
+            raise UsageError(
+                f"{self.name!r} has the noise of its device, got noise={str(self.noise)!r} beside it; use 'aer' "
+                "for a noise channel of your own."
+            )
+        limit = _most_shots(self._device)
+        if limit is not None and (self.shots or 0) > limit:
+            raise UsageError(
+                f"{self.name!r} takes at most {limit} shots, got shots={self.shots}; take the mean of several runs "
+                "with other seeds."
+            )
+
+    @classmethod
+    def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
+        try:
+            require_hardware("qiskit_ibm_runtime", name)
+        except MissingExtraError as error:
+            return BackendInfo(name, installed=False, usable=False, why_not=str(error))
+        return replace(super().info(name), noise=False)
+
+    @property
+    def _device(self) -> str:
+        return self.name.partition(":")[2]
+
+    @property
+    def device_name(self) -> str:  # noqa: D102
+        return self._device
+
+    @property
+    def density_matrix(self) -> bool:  # noqa: D102
+        return True
+
+    @property
+    def key(self) -> dict[str, str | int | None]:
+        """The facts that change the numbers: the snapshot and the transpiler change with their packages."""
+        software = versions("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
+        return {**super().key, **software}
+
+    @property
+    def target(self) -> BackendV2:  # noqa: D102
+        return _snapshot(self._device)
+
+    def simulator(self, threads: int) -> AerSimulator:  # noqa: D102
+        return _device_simulator(self._device, threads)
+
+    def estimate(
+        self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
+    ) -> list[npt.NDArray[np.float64]]:
+        """Run transpiled PUBs; exact values have the device's readout errors, too, which Aer leaves out of them."""
+        if shots is None:
+            errors = _readout_errors(self._device)
+            pubs = [
+                (circuit, [[misread(observable, errors)] for (observable,) in rows], values)
+                for circuit, rows, values in pubs
+            ]
+        return super().estimate(pubs, shots, seed)
+
+    @property
+    def calibration(self) -> Target:  # noqa: D102
+        return self.target.target
+
+    @property
+    def optimization_level(self) -> int:  # noqa: D102
+        return _LEVEL
+
+
+@cache
+def fake_devices() -> tuple[str, ...]:
+    """Return the names of all snapshots."""
+    return tuple(sorted(_classes()))
+
+
+@cache
+def _classes() -> dict[str, Any]:
+    from qiskit_ibm_runtime.fake_provider import backends
+
+    kinds = (getattr(backends, name) for name in dir(backends) if name.startswith("Fake"))
+    return {kind.backend_name: kind for kind in kinds}
+
+
+@cache
+def _snapshot(device: str) -> BackendV2:
+    return _classes()[device]()
+
+
+@cache
+def _device_simulator(device: str, threads: int) -> AerSimulator:
+    from qiskit_aer import AerSimulator
+
+    return AerSimulator.from_backend(_snapshot(device), max_parallel_threads=threads)
+
+
+@cache
+def _readout_errors(device: str) -> dict[int, tuple[float, float]]:
+    return readout_errors(_device_simulator(device, 1).options.noise_model)
+
+
+@cache
+def _most_shots(device: str) -> int | None:
+    return getattr(_snapshot(device).configuration(), "max_shots", None)
+
+
+def misread(observable: SparsePauliOp, errors: Mapping[int, tuple[float, float]]) -> SparsePauliOp:
+    """Return what is measured in place of an observable.
+
+    Args:
+        observable: A sum of Pauli words on the device's qubits.
+        errors: For each qubit that is misread, the probabilities of reading 1 in |0> and 0 in |1>.
+
+    Example:
+        >>> misread(SparsePauliOp("Z"), {0: (0.1, 0.2)})
+        SparsePauliOp(['Z', 'I'], coeffs=[0.7+0.j, 0.1+0.j])
+    """
+    terms: list[tuple[str, list[int], complex]] = []
+    for word, qubits, factor in observable.to_sparse_list():
+        parts: list[tuple[str, list[int], complex]] = [("", [], factor)]
+        for pauli, qubit in zip(word, qubits, strict=True):
+            zero, one = errors.get(qubit, (0.0, 0.0))
+            read = [(w + pauli, [*q, qubit], f * (1 - zero - one)) for w, q, f in parts]
+            lost = [(w, q, f * (one - zero)) for w, q, f in parts if one != zero]
+            parts = read + lost
+        terms += parts
+    return SparsePauliOp.from_sparse_list(terms, num_qubits=observable.num_qubits).simplify()
+
+
+def readout_errors(noise_model: Any) -> dict[int, tuple[float, float]]:
+    """Return the errors of each qubit in an Aer noise model, for :func:`misread`."""
+    found = {}
+    for error in noise_model.to_dict()["errors"]:
+        if error["type"] == "roerror":
+            (qubit,) = error["gate_qubits"][0]
+            (_, one_in_zero), (zero_in_one, _) = error["probabilities"]
+            found[int(qubit)] = (float(one_in_zero), float(zero_in_one))
+    return found

@@ -1,0 +1,364 @@
+"""PennyLane devices as backends, any of them by its own name, all through one QNode path."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pennylane as qml
+
+from circuits.backends.base import KINDS, Backend, BackendInfo
+from circuits.errors import MissingExtraError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from circuits.definition import Circuit
+
+__all__ = [
+    "EXTRAS",
+    "PennyLaneBackend",
+    "at_full_precision",
+    "expand_trainable_batch",
+    "installed_devices",
+    "probe",
+    "require_usable",
+    "short_waits",
+]
+
+EXTRAS = {"lightning.gpu": "gpu", "lightning.kokkos": "kokkos"}
+"""Devices that an extra of this distribution brings."""
+
+_UNFIT = {"null.qubit": "it computes nothing and returns zeros"}
+"""Devices that would run our circuits and return wrong values."""
+
+
+def installed_devices() -> tuple[str, ...]:
+    """Return the names of all PennyLane devices whose package is installed, sorted."""
+    return tuple(sorted(qml.plugin_devices))
+
+
+def probe(name: str) -> BackendInfo:
+    """Find out what a PennyLane device can do here, by making one of one wire.
+
+    Nothing is executed, so that asking costs nothing on devices that are paid for. That a plugin is
+    installed says little: ``lightning.gpu`` needs a driver and a suitable GPU, and only making the
+    device tells (``is_gpu_supported()`` is true without a driver). So nothing is remembered.
+
+    Args:
+        name: A PennyLane device name.
+
+    Example:
+        >>> probe("default.qubit").gradient
+        'backprop'
+    """
+    if name not in qml.plugin_devices:
+        return BackendInfo(name, installed=False, usable=False, why_not=_how_to_install(name))
+    try:
+        with warnings.catch_warnings(), short_waits():
+            # Unfit devices warn that they know no qubit gates.
+            warnings.simplefilter("ignore")
+            device = qml.device(name, wires=1)
+            _require_qubits(device)
+    # Plugins fail in their own ways (no driver, no library, missing arguments): all are reasons.
+    except Exception as error:
+        return BackendInfo(name, installed=True, usable=False, why_not=_one_line(error))
+    if name in _UNFIT:
+        return BackendInfo(name, installed=True, usable=False, why_not=_UNFIT[name])
+    return BackendInfo(
+        name,
+        installed=True,
+        usable=True,
+        gradient=_gradient(device),
+        native_batching=_count_tapes(device, np.zeros(2)) == 1,
+        shots=_takes_shots(device),
+        seed="seed" in inspect.signature(qml.plugin_devices[name].load()).parameters,
+        noise=name == "default.mixed",
+    )
+
+
+def require_usable(name: str) -> BackendInfo:
+    """Return what the device can do, or raise what keeps it from working.
+
+    Raises:
+        MissingExtraError: If it comes with an extra of ours that is not installed.
+        UsageError: If it is unknown, cannot be made, or runs no qubit circuits.
+    """
+    info = probe(name)
+    if info.usable:
+        return info
+    if info.installed:
+        raise UsageError(f"backend {name!r} is installed but not usable: {info.why_not}.")
+    if name in EXTRAS:
+        raise MissingExtraError(f"backend {name!r} is {info.why_not}")
+    raise unknown_name("backend", name, {"auto", *KINDS, *installed_devices()})
+
+
+def _how_to_install(name: str) -> str:
+    if name in EXTRAS:
+        return f'not installed; pip install "hybrid-qkan[{EXTRAS[name]}]"'
+    return "no installed PennyLane plugin has a device of this name"
+
+
+def _tape(angle: object, shots: int | None = None) -> qml.tape.QuantumScript:
+    return qml.tape.QuantumScript([qml.RX(angle, wires=0)], [qml.expval(qml.Z(0))], shots=shots)
+
+
+def _require_qubits(device: qml.devices.Device) -> None:
+    if isinstance(device, qml.devices.LegacyDeviceFacade):
+        if "RX" not in device.target_device.operations:
+            raise UsageError("it has no qubit gates (RX)")
+    else:
+        _count_tapes(device, 0.0)
+
+
+def _count_tapes(device: qml.devices.Device, angle: object, shots: int | None = None) -> int:
+    """Return how many tapes the device makes of one, after its own checks."""
+    tape = _tape(angle, shots)
+    config = device.setup_execution_config(circuit=tape)
+    tapes, _ = device.preprocess_transforms(config)((tape,))
+    return len(tapes)
+
+
+def _takes_shots(device: qml.devices.Device) -> bool:
+    try:
+        _count_tapes(device, 0.0, shots=1)
+    except Exception:  # each device refuses in its own way
+        return False
+    return True
+
+
+def _gradient(device: qml.devices.Device) -> str:
+    for method in ("backprop", "adjoint", "device"):
+        config = qml.devices.ExecutionConfig(gradient_method=method)
+        if device.supports_derivatives(config, _tape(0.0)):
+            return method
+    return "parameter-shift"
+
+
+def _one_line(error: Exception) -> str:
+    """Return the message's first paragraph, without the traceback's line breaks."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.rstrip(".")
+
+
+@dataclass(frozen=True)
+class PennyLaneBackend(Backend):
+    """An installed PennyLane device.
+
+    Analytic values are differentiated by backpropagation where the device allows it, else by the
+    adjoint method or the device's own, else by parameter shift; sampled ones by parameter shift.
+
+    Threads: ``lightning.*`` starts one for each core, which narrow circuits only pay for. Their
+    number is the process's, so it is left to you: see ``short_waits``.
+
+    Raises:
+        MissingExtraError: If the device comes with an extra that is not installed.
+        UsageError: If it is unknown or cannot be made, or cannot do what is asked of it.
+    """
+
+    _info: BackendInfo = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        info = require_usable(self.name)
+        object.__setattr__(self, "_info", info)
+        if self.noise is not None and not info.noise:
+            raise UsageError(
+                f"{self.name!r} simulates pure states and has no noise channels, got "
+                f"noise={str(self.noise)!r}; use 'default.mixed' or 'auto'."
+            )
+        if self.shots is not None and not info.shots:
+            raise UsageError(
+                f"{self.name!r} does not sample, got shots={self.shots}; leave shots out."
+            )
+        if self.shots is not None and self.seed is not None and not info.seed:
+            raise UsageError(
+                f"the samples of {self.name!r} cannot be seeded, got seed={self.seed}; leave the "
+                "seed out, or use 'default.qubit' or 'lightning.qubit'."
+            )
+
+    @classmethod
+    def info(cls, name: str) -> BackendInfo:  # noqa: D102
+        return probe(name)
+
+    @property
+    def device_name(self) -> str:  # noqa: D102  (as in Backend)
+        return self.name
+
+    @property
+    def gradient(self) -> str:  # noqa: D102
+        # PennyLane differentiates a density matrix through the root of each probability: NaN where one is 0.
+        backprop = self._info.gradient if not self.density_matrix else "parameter-shift"
+        return backprop if self.analytic else "parameter-shift"
+
+    @property
+    def native_batching(self) -> bool:  # noqa: D102
+        return self._info.native_batching
+
+    @property
+    def density_matrix(self) -> bool:  # noqa: D102
+        return self._info.noise
+
+    def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
+        """Return a QNode of the circuit on a new device, differentiable in inputs and weights.
+
+        The samples of successive calls are independent; a new QNode of the same ``stream`` starts
+        them again. Everything else is as in ``Backend.qnode``.
+
+        Raises:
+            UsageError: If the device is known to measure one of the observables wrongly.
+        """
+        self._refuse_wrong_observables(circuit)
+
+        # A list, not a tuple: of a tuple TorchLayer makes (num_observables, N, 1).
+        @wraps(circuit.qfunc)
+        def qfunc(*args: Any, **kwargs: Any) -> list[Any]:
+            return list(circuit.qfunc(*args, **kwargs))
+
+        gradient = self.gradient
+        device = self._device(circuit.num_wires, stream)
+        if gradient != "backprop" or self.density_matrix:
+            device = at_full_precision(device)
+        qnode = qml.QNode(qfunc, device, diff_method=gradient)
+        if self.shots is not None:
+            qnode = qml.set_shots(qnode, shots=self.shots)
+        if self.noise is not None:
+            qnode = self.noise.apply(qnode)
+        return expand_trainable_batch(qnode) if gradient == "parameter-shift" else qnode
+
+    def _device(self, num_wires: int, stream: int | tuple[int, ...]) -> qml.devices.Device:
+        options: dict[str, Any] = {}
+        if self._info.seed:
+            # None must be said: PennyLane's default is to seed from NumPy's global generator.
+            options["seed"] = None
+            if self.seed is not None:
+                key = stream if isinstance(stream, tuple) else (stream,)
+                options["seed"] = np.random.SeedSequence(self.seed, spawn_key=key)
+        return qml.device(self.name, wires=num_wires, **options)
+
+    def _execute(
+        self,
+        circuit: Circuit,
+        inputs: npt.NDArray[np.float64],
+        weights: Mapping[str, npt.NDArray[np.float64]],
+        stream: tuple[int, ...],
+    ) -> npt.NDArray[np.float64]:
+        values = self.qnode(circuit, stream=stream)(inputs, **weights)
+        # An observable that no input reaches may come back without the batch's axis.
+        columns = [np.broadcast_to(np.real(v), len(inputs)) for v in values]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def _refuse_wrong_observables(self, circuit: Circuit) -> None:
+        # PennyLane 0.45 measures PauliZ in place of the eigenvalues of a Hermitian matrix there.
+        if self.name == "reference.qubit":
+            for observable in circuit.observables:
+                if observable.pauli_rep is None:
+                    raise UsageError(
+                        f"'reference.qubit' measures {observable} wrongly; use 'default.qubit', or "
+                        "write it as a sum of Pauli words (qml.pauli_decompose)."
+                    )
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def expand_trainable_batch(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Run a batch as one tape a sample, if a batched parameter is to be differentiated.
+
+    PennyLane's parameter shift cannot differentiate a batched parameter, but may keep the batch
+    when only others are trained. ``qml.transforms.broadcast_expand`` alone would give up native
+    batching in evaluation too.
+    """
+    batched_and_trained = any(
+        tape.par_info[index]["op"].batch_size is not None for index in tape.trainable_params
+    )
+    if batched_and_trained:
+        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
+    return (tape,), _only
+
+
+def _only(results: tuple[Any, ...]) -> Any:
+    return results[0]
+
+
+def at_full_precision(device: qml.devices.Device) -> qml.devices.Device:
+    """Make a device compute and return what float64 can hold, and return it.
+
+    ``lightning.*`` returns Python's ``float``, which PennyLane's torch interface reads in torch's
+    default dtype: with float32 the values would keep 7 digits of their 16. ``default.mixed`` takes
+    diagonal gates by their eigenvalues, which PennyLane computes from a torch scalar in torch's
+    default dtype: a RZ would be off by 1e-7. Their matrices are complex128.
+    """
+    plain: Any = type(device)
+    device.__class__ = _derived(plain, device.name == "default.mixed")
+    return device
+
+
+@cache  # PennyLane reads a device's configuration file whenever its class is derived from
+def _derived(plain: Any, by_matrices: bool) -> type:
+    def execute(self: Any, tapes: Any, *args: Any, **kwargs: Any) -> Any:
+        if by_matrices:
+            single = isinstance(tapes, qml.tape.QuantumScript)
+            tapes = _with_matrices(tapes) if single else [_with_matrices(tape) for tape in tapes]
+        return _float64(plain.execute(self, tapes, *args, **kwargs))
+
+    def differentiate(self: Any, *args: Any, **kwargs: Any) -> Any:
+        values, jacobians = plain.execute_and_compute_derivatives(self, *args, **kwargs)
+        return _float64(values), jacobians
+
+    derived: Any = type(plain.__name__, (plain,), {})
+    # Set afterwards: methods that a derived class brings along count their executions, once more.
+    derived.execute = execute
+    derived.execute_and_compute_derivatives = differentiate
+    return derived  # type: ignore[no-any-return]
+
+
+def _float64(results: Any) -> Any:
+    if isinstance(results, tuple | list):
+        return type(results)(_float64(r) for r in results)
+    return np.float64(results) if isinstance(results, float) else results
+
+
+def _with_matrices(tape: qml.tape.QuantumScript) -> qml.tape.QuantumScript:
+    operations = [
+        qml.QubitUnitary(op.matrix(), wires=op.wires, unitary_check=False)
+        if op.num_params and op in qml.ops.qubit.attributes.diagonal_in_z_basis
+        else op
+        for op in tape.operations
+    ]
+    return tape.copy(operations=operations)
+
+
+_VARIABLE = "GOMP_SPINCOUNT"
+_TURNS = "1000"
+"""Turns of the waiting loop before a thread goes to sleep."""
+
+
+@contextmanager
+def short_waits() -> Iterator[None]:
+    """Let OpenMP threads that are started in here wait by sleeping, not by spinning.
+
+    ``lightning.*`` starts a thread for each core, and GNU's OpenMP lets them spin at every gate. On
+    a machine that is busy with anything else, each gate then costs a time slice: a step of a
+    4-wire circuit took 156 ms instead of 2.1 (two processes on two cores, PennyLane 0.45), with
+    short waits 4.4 to 6.1 ms; alone 4.3 instead of 2.1 ms. Wide circuits keep their threads.
+
+    OpenMP reads the environment once, when the first plugin loads it, so the variable is set for
+    that moment only. Who has set any ``OMP_`` or ``GOMP_`` variable besides
+    ``OMP_NUM_THREADS`` has chosen, and nothing is touched. For many narrow circuits
+    ``OMP_NUM_THREADS=1``, set before Python starts, is better still.
+    """
+    chosen = {name for name in os.environ if name.startswith(("OMP_", "GOMP_"))}
+    if chosen - {"OMP_NUM_THREADS"}:
+        yield
+        return
+    os.environ[_VARIABLE] = _TURNS
+    try:
+        yield
+    finally:
+        os.environ.pop(_VARIABLE, None)
