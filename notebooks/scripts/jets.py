@@ -27,7 +27,7 @@ import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from qkan.analysis.lookup_table import LookUpTables
+from qkan.analysis import LookUpTables
 from qkan.data.jets import OBSERVABLES, quark_gluon
 from qkan.experiments.jets import Config
 from qkan.experiments.jets.arms import arms
@@ -37,8 +37,7 @@ from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios
 from qkan.experiments.jets.metrics import roc
 from qkan.experiments.jets.training import train_on_jets
-from qkan.plotting.likelihood import plot_against_ratio
-from qkan.plotting.roc import plot_rocs
+from qkan.plotting import plot_against_ratio, plot_rocs
 from qkan.studies.study import trained
 
 # %matplotlib inline

@@ -5,20 +5,32 @@ Everything here but :func:`plot` returns arrays; ``qkan.plotting`` draws them.
 
 from __future__ import annotations
 
-from qkan.analysis.attribution import attribution
-from qkan.analysis.connections import connection_strengths, learned_curves
-from qkan.analysis.curves import edge_curves, edge_strengths
-from qkan.analysis.expressivity import coefficient_cloud, random_cloud, reachable_dimension
-from qkan.analysis.gradients import GradientVariance, gradient_variance, gradient_variances
-from qkan.analysis.picture import plot
+from qkan.analysis.edges import (
+    attribution,
+    connection_strengths,
+    edge_curves,
+    edge_strengths,
+    learned_curves,
+    plot,
+)
+from qkan.analysis.expressivity import (
+    GradientVariance,
+    coefficient_cloud,
+    gradient_variance,
+    gradient_variances,
+    random_cloud,
+    reachable_dimension,
+)
+from qkan.analysis.formulas import FORMS, Form, SymbolicFit, fit_formula, fit_formulas
+from qkan.analysis.lookup_table import LookUpTables
 from qkan.analysis.spectrum import EdgeSpectrum, edge_spectrum
-from qkan.analysis.symbolic import FORMS, Form, SymbolicFit, fit_formula, fit_formulas
 
 __all__ = [
     "FORMS",
     "EdgeSpectrum",
     "Form",
     "GradientVariance",
+    "LookUpTables",
     "SymbolicFit",
     "attribution",
     "coefficient_cloud",

@@ -1,20 +1,87 @@
-r"""Which Fourier coefficients an ansatz can reach, beside random series of the same degree.
-
-.. math:: f(x) = \sum_{|k| \leq d} c_k e^{i k s x}, \qquad c_{-k} = c_k^*, \qquad |f| \leq 1
-
-Source: M. Schuld, R. Sweke, J. J. Meyer, arXiv:2008.08605, section III B and figure 5.
-"""
+"""Circuits at random weights: reachable Fourier coefficients, and variances of gradients."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from circuits import Circuit, UsageError, fourier
-from qkan.analysis.batched import draw_weights, parts, run_batched
+from circuits.backends import backend
+from circuits.batching import WEIGHT_BATCHING, weight_batching
+from qkan.layers.torch_layer import CircuitTorchLayer
 
-__all__ = ["coefficient_cloud", "random_cloud", "reachable_dimension"]
+__all__ = [
+    "GradientVariance",
+    "coefficient_cloud",
+    "draw_weights",
+    "gradient_variance",
+    "gradient_variances",
+    "parts",
+    "random_cloud",
+    "reachable_dimension",
+    "run_batched",
+]
+
+_NUMBERS = 2**22
+"""So many amplitudes are kept for the gradient at a time."""
+
+
+def draw_weights(
+    circuit: Circuit, samples: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Draw every weight uniformly from [0, 2 pi), ``(samples, *shape)`` each.
+
+    Raises:
+        UsageError: If there are fewer than two samples.
+    """
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
+        raise UsageError(f"samples must be an integer of at least 2, got {samples!r}")
+    shapes = circuit.weight_shapes.items()
+    return {name: rng.uniform(0, 2 * np.pi, (samples, *shape)) for name, shape in shapes}
+
+
+def parts(circuit: Circuit, rows: int) -> Iterator[slice]:
+    """Yield slices of the rows that fit into memory, with the states behind every gate."""
+    zeros = {name: np.zeros(shape) for name, shape in circuit.weight_shapes.items()}
+    gates = len(circuit.gates(np.zeros(circuit.num_inputs), **zeros))
+    step = max(1, _NUMBERS // (2**circuit.num_wires * max(gates, 1)))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+
+
+def run_batched(circuit: Circuit, inputs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """Return exact expectation values, with gradients, for as many inputs as settings of weights.
+
+    Shape:
+        - inputs: ``(N, num_inputs)``
+        - weights: ``(N, *shape)`` each
+        - result: ``(N, num_observables)``
+    """
+    way = weight_batching(circuit)
+    if way is None:
+        rows = [
+            _run(circuit, row.unsqueeze(0), {name: value[k] for name, value in weights.items()})
+            for k, row in enumerate(inputs)
+        ]
+        return torch.cat(rows)
+    view = WEIGHT_BATCHING[way]
+    last = {name: view(torch.movedim(value, 0, -1)) for name, value in weights.items()}
+    return _run(circuit, inputs, last)
+
+
+def _run(circuit: Circuit, inputs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    exact = backend("default.qubit")
+    blank = {name: torch.zeros_like(value) for name, value in weights.items()}
+    module = CircuitTorchLayer(circuit, exact, blank)
+    values: Tensor = torch.func.functional_call(module, dict(weights), (inputs,))
+    return values
+
 
 _FINE = 16
 """Points a harmonic where the largest value of a random series is looked for."""
@@ -150,3 +217,116 @@ def _coefficients(
         values.reshape(samples, len(nodes)).T, [circuit.degrees[input]]
     )
     return table
+
+
+@dataclass(frozen=True, eq=False)
+class GradientVariance:
+    """What random weights tell of the gradient.
+
+    Attributes:
+        by_weight: The variance for each entry of each weight, by name.
+        samples: How many settings of the weights it was measured at.
+    """
+
+    by_weight: dict[str, NDArray[np.float64]]
+    samples: int
+
+    @property
+    def mean(self) -> float:
+        """The mean over all weights."""
+        return float(np.concatenate([v.ravel() for v in self.by_weight.values()]).mean())
+
+    @property
+    def largest(self) -> float:
+        """That of the weight whose gradient varies most."""
+        return float(max(v.max() for v in self.by_weight.values()))
+
+
+def gradient_variance(
+    circuit: Circuit,
+    *,
+    samples: int = 200,
+    inputs: Any = None,
+    observable: int = 0,
+    rng: np.random.Generator | None = None,
+) -> GradientVariance:
+    """Measure the variance of one expectation value's gradient over random weights.
+
+    All settings run as one broadcast on an exact simulator, with one backward pass for all gradients.
+
+    Args:
+        circuit: Any circuit with weights.
+        samples: How many settings of its weights.
+        inputs: The inputs, ``(num_inputs,)``; by default drawn uniformly from one period with each setting.
+        observable: Which expectation value.
+        rng: Draws weights and inputs.
+
+    Raises:
+        UsageError: If the circuit has no weights, or an argument is out of range.
+
+    Example:
+        >>> from circuits.edges import edge
+        >>> result = gradient_variance(edge("pz(depth=2)"), rng=np.random.default_rng(0))
+        >>> result.by_weight["theta"].shape
+        (3, 2)
+    """
+    if not circuit.weight_shapes:
+        raise UsageError(f"circuit {circuit.name!r} has no weights, so that there is no gradient")
+    if observable not in range(circuit.num_observables):
+        raise UsageError(
+            f"circuit {circuit.name!r} has observables 0 to {circuit.num_observables - 1}, "
+            f"got observable={observable!r}"
+        )
+    rng = rng or np.random.default_rng()
+    weights = draw_weights(circuit, samples, rng)
+    if inputs is None:
+        rows = rng.uniform(0, 2 * np.pi, (samples, circuit.num_inputs)) / np.array(circuit.scales)
+    else:
+        one = circuit.check_inputs(inputs)
+        if one.ndim != 1:
+            raise UsageError(f"expected one row of inputs, shape {one.shape} arrived")
+        rows = np.broadcast_to(one, (samples, len(one))).copy()
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in weights}
+    for part in parts(circuit, samples):
+        given = {
+            name: torch.from_numpy(value[part]).requires_grad_() for name, value in weights.items()
+        }
+        values = run_batched(circuit, torch.from_numpy(rows[part]), given)[:, observable]
+        slopes = torch.autograd.grad(
+            values.sum(), list(given.values()), allow_unused=True, materialize_grads=True
+        )
+        for name, slope in zip(given, slopes, strict=True):
+            found[name].append(slope.numpy())
+    variances = {name: np.concatenate(rows).var(axis=0, ddof=1) for name, rows in found.items()}
+    return GradientVariance(variances, samples)
+
+
+def gradient_variances(
+    make: Callable[[int, int], Circuit],
+    wires: Sequence[int],
+    depths: Sequence[int],
+    *,
+    samples: int = 200,
+    rng: np.random.Generator | None = None,
+) -> NDArray[np.float64]:
+    """Return the mean variance of a family of circuits against width and depth, ``(wires, depths)``.
+
+    Args:
+        make: Returns the circuit of so many wires and so deep.
+        wires: The widths.
+        depths: The depths.
+        samples: How many settings of the weights of each.
+        rng: Draws weights and inputs.
+
+    Example:
+        >>> from circuits.edges import edge
+        >>> make = lambda wires, depth: edge("entangled", wires=wires, depth=depth)
+        >>> gradient_variances(make, [2, 3], [1, 2], samples=20).shape
+        (2, 2)
+    """
+    rng = rng or np.random.default_rng()
+    rows = [
+        [gradient_variance(make(n, depth), samples=samples, rng=rng).mean for depth in depths]
+        for n in wires
+    ]
+    return np.array(rows)

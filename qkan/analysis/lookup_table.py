@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from circuits.errors import UsageError
-from qkan.analysis.layers import edge_values, evaluating, kan_layers, layer_inputs
+from qkan.analysis.edges import edge_values, evaluating, kan_layers, layer_inputs
 
 __all__ = ["LookUpTables", "Table"]
 

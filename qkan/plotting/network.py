@@ -1,8 +1,9 @@
-"""The graph of a network: nodes in columns, its strongest edges between them."""
+"""Networks: nodes in columns, and on each edge its strength or its curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,12 +12,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from circuits.errors import UsageError
 from qkan.plotting.style import subplots
 
-__all__ = ["plot_network"]
+__all__ = ["EdgeCurves", "plot_edge_network", "plot_network"]
 
 _MOST = 150
 _GAP = 0.85
@@ -115,3 +117,144 @@ def _draw_image(axes: Axes, strength: Points) -> Points:
     corners = [(extent[i], extent[j]) for i, j in ((0, 2), (1, 2), (1, 3), (0, 3), (0, 2))]
     axes.plot(*zip(*corners, strict=True), color="#BFBFBF", linewidth=0.8)
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+_COLOR = "#0072B2"
+_LINE = "#8C8C8C"
+_BOX = 0.47
+"""Half the distance between two columns that a line bridges; the rest is the box of the curve."""
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeCurves:
+    """The curves of one layer's edges, or of some of them.
+
+    Attributes:
+        name: Of the layer.
+        size: Its numbers of inputs and outputs.
+        edges: Those that are shown: (input, output).
+        x: Where they are evaluated, ``(edges, points)``.
+        y: Their values there.
+        share: How much of the outputs every edge of the layer accounts for, ``(in, out)``.
+    """
+
+    name: str
+    size: tuple[int, int]
+    edges: Sequence[tuple[int, int]]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+    def left_out(self) -> str:
+        """Tell how much of the layer is shown."""
+        every = self.size[0] * self.size[1]
+        if len(self.edges) == every:
+            return f"all {every:,} edges"
+        shown = sum(self.share[edge] for edge in self.edges) / max(self.share.sum(), 1e-300)
+        return f"{len(self.edges)} of {every:,} edges\n({100 * shown:.0f} % of the attribution)"
+
+
+def plot_edge_network(layers: Sequence[EdgeCurves]) -> Figure:
+    """Draw the nodes in columns from the inputs (left) to the outputs, and on each edge its curve.
+
+    Lines are the darker, the more of the outputs an edge accounts for. Curves are scaled each to its own box:
+    the lines, not the boxes, tell how much an edge does.
+
+    Args:
+        layers: In order; the outputs of one are the inputs of the next.
+
+    Raises:
+        UsageError: If there is no layer, or they are no chain.
+
+    Example:
+        >>> x = np.linspace(-1, 1, 9)
+        >>> curves = EdgeCurves("0", (2, 1), [(0, 0), (1, 0)], np.stack([x, x]), np.stack([x, x**2]), np.ones((2, 1)))
+        >>> len(plot_edge_network([curves]).axes[0].child_axes)
+        2
+    """
+    if not layers:
+        raise UsageError("expected the curves of one layer or more, got none")
+    for before, after in pairwise(layers):
+        if before.size[1] != after.size[0]:
+            raise UsageError(
+                f"layer {before.name!r} has {before.size[1]} outputs, layer {after.name!r} "
+                f"{after.size[0]} inputs: they are no chain"
+            )
+    columns = _columns(layers)
+    tallest = max(*(len(layer.edges) for layer in layers), *(len(c) for c in columns))
+    size = (3.4 * len(layers) + 1.2, min(max(0.62 * tallest, 2.2), 12.0) + 0.6)
+    figure, (axes,) = subplots(1, 1, size)
+    axes.set(xlim=(-0.35, 2 * len(layers) + 0.35), ylim=(-0.1, 1.04))
+    axes.axis("off")
+    for index, layer in enumerate(layers):
+        _draw_layer(axes, 2 * index, layer, columns[index], columns[index + 1])
+    last = len(columns) - 1
+    for index, column in enumerate(columns):
+        _draw_nodes(axes, 2 * index, column, {0: "x", last: "y"}.get(index, "h"))
+    return figure
+
+
+def _columns(layers: Sequence[EdgeCurves]) -> list[dict[int, float]]:
+    """Return the height of each node that is shown, column by column."""
+    nodes: list[set[int]] = [set() for _ in range(len(layers) + 1)]
+    for index, layer in enumerate(layers):
+        nodes[index].update(i for i, _ in layer.edges)
+        nodes[index + 1].update(o for _, o in layer.edges)
+    return [_spread(sorted(column)) for column in nodes]
+
+
+def _spread(nodes: Sequence[int]) -> dict[int, float]:
+    return {node: 1 - (rank + 0.5) / len(nodes) for rank, node in enumerate(nodes)}
+
+
+def _draw_layer(
+    axes: Axes,
+    left: int,
+    layer: EdgeCurves,
+    sources: Mapping[int, float],
+    targets: Mapping[int, float],
+) -> None:
+    # In the order of their ends, so that few lines cross.
+    order = sorted(
+        range(len(layer.edges)),
+        key=lambda k: (-sources[layer.edges[k][0]] - targets[layer.edges[k][1]], layer.edges[k]),
+    )
+    heights = _spread(range(len(order)))
+    height = min(0.8 / len(order), 0.22)
+    strongest = max(layer.share.max(), 1e-300)
+    for rank, k in enumerate(order):
+        (source, target), y = layer.edges[k], heights[rank]
+        strength = float(layer.share[source, target] / strongest)
+        style: dict[str, Any] = {
+            "color": _LINE,
+            "linewidth": 0.6 + 1.6 * strength,
+            "alpha": 0.3 + 0.7 * strength,
+        }
+        axes.plot([left, left + 1 - _BOX / 2], [sources[source], y], zorder=1, **style)
+        axes.plot([left + 1 + _BOX / 2, left + 2], [y, targets[target]], zorder=1, **style)
+        box = axes.inset_axes(
+            (left + 1 - _BOX / 2, y - height / 2, _BOX, height), transform=axes.transData
+        )
+        box.plot(layer.x[k], layer.y[k], color=_COLOR, linewidth=1.5)
+        box.margins(x=0, y=0.12)
+        box.set(xticks=[], yticks=[])
+        box.grid(False)
+        box.spines[:].set(visible=True, color="#BFBFBF", linewidth=0.7)
+    axes.text(left + 1, -0.02, layer.left_out(), ha="center", va="top", fontsize=8, color="#595959")
+
+
+def _draw_nodes(axes: Axes, x: int, column: Mapping[int, float], letter: str) -> None:
+    sides = {"x": (-0.09, "right", "center"), "y": (0.09, "left", "center")}
+    offset, horizontal, vertical = sides.get(letter, (0.0, "center", "bottom"))
+    for node, y in column.items():
+        axes.plot([x], [y], "o", color="white", markeredgecolor="#404040", markersize=6, zorder=3)
+        axes.annotate(
+            f"${letter}_{{{node}}}$",
+            (x + offset, y),
+            xytext=(0, 0 if offset else 5),
+            textcoords="offset points",
+            ha=horizontal,
+            va=vertical,
+            fontsize=8,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )

@@ -1,16 +1,17 @@
-"""The spectra of a layer's edges: how high each harmonic is, from edge to edge."""
+"""What circuits and edges can be: spectra, clouds of coefficients, variances of gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from qkan.plotting.style import subplots
 
-__all__ = ["plot_spectra"]
+__all__ = ["plot_clouds", "plot_gradient_variances", "plot_spectra"]
 
 _QUANTILES = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.35))
 
@@ -42,4 +43,78 @@ def plot_spectra(amplitudes: Mapping[str, NDArray[np.floating]]) -> Figure:
         axes.set_ylim(bottom=0)
         if len(values) <= 12:
             axes.set_xticks(range(len(values)))
+    return figure
+
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+_PANELS = 5
+
+
+def plot_clouds(clouds: Mapping[str, NDArray[np.complexfloating]]) -> Figure:
+    """Draw one row a cloud and one panel a harmonic: a dot for each setting of the weights.
+
+    Constants are real; they lie on the horizontal axis. Of many harmonics the first ones and the last are drawn.
+
+    Args:
+        clouds: ``{name: coefficients}``, with equally many harmonics.
+
+    Shape:
+        ``(samples, degree + 1)`` each.
+
+    Example:
+        >>> cloud = np.exp(2j * np.pi * np.random.default_rng(0).random((50, 3)))
+        >>> [axes.get_title() for axes in plot_clouds({"circuit": cloud}).axes]
+        ['$c_{0}$', '$c_{1}$', '$c_{2}$']
+    """
+    degree = next(iter(clouds.values())).shape[1] - 1
+    shown = list(range(degree + 1))
+    if len(shown) > _PANELS:
+        shown = [*shown[: _PANELS - 1], degree]
+    size = (2.0 * len(shown) + 0.9, 2.05 * len(clouds) + 0.5)
+    figure, axes_of = subplots(len(clouds), len(shown), size, sharex="col", sharey="col")
+    panels = np.array(list(axes_of), dtype=object).reshape(len(clouds), len(shown))
+    for row, (name, cloud), color in zip(panels, clouds.items(), _COLORS * 9, strict=False):
+        for axes, k in zip(row, shown, strict=True):
+            axes.plot(cloud[:, k].real, cloud[:, k].imag, ".", color=color, ms=3, alpha=0.35, mew=0)
+            axes.set_box_aspect(1)
+            axes.locator_params(nbins=4)
+        row[0].set_ylabel(name)
+    for column, k in enumerate(shown):
+        panels[0, column].set_title(f"$c_{{{k}}}$")
+        reach = max(np.abs(cloud[:, k]).max() for cloud in clouds.values()) * 1.08 or 1.0
+        panels[0, column].set(xlim=(-reach, reach), ylim=(-reach, reach))
+    return figure
+
+
+def plot_gradient_variances(
+    variances: NDArray[np.floating], wires: Sequence[int], depths: Sequence[int]
+) -> Figure:
+    """Draw the variances on a logarithmic axis: parallel lines, ever lower, are a barren plateau.
+
+    Args:
+        variances: One row a width, one column a depth.
+        wires: The widths.
+        depths: The depths.
+
+    Shape:
+        variances: ``(wires, depths)``
+
+    Example:
+        >>> plot_gradient_variances(np.full((2, 3), 0.1), [2, 4], [1, 2, 3]).axes[0].get_xlabel()
+        'depth'
+    """
+    figure, (axes,) = subplots(1, 1, (4.8, 3.3))
+    shades = np.linspace(0.35, 1, len(wires))
+    for row, width, shade in zip(variances, wires, shades, strict=True):
+        label = f"{width} wire{'' if width == 1 else 's'}"
+        axes.plot(depths, row, "o-", color="#0072B2", alpha=shade, ms=4, linewidth=1.6, label=label)
+    axes.set(xlabel="depth", ylabel="variance of the gradient", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    # A single decade at least, so that noise does not look like a plateau.
+    low, high = axes.get_ylim()
+    if high < 10 * low:
+        middle = np.sqrt(low * high)
+        axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False)
     return figure

@@ -1,19 +1,92 @@
-"""A sweep at a glance: how good every trial was, and what it depends on."""
+"""Results against what was varied: heat maps, trials, costs, channels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
-from qkan.plotting.style import METRIC_LABELS, arm_color, subplots
+from qkan.plotting.style import (
+    METRIC_LABELS,
+    arm_color,
+    arm_colors,
+    arm_label,
+    legend_below,
+    subplots,
+)
 
-__all__ = ["Axis", "plot_sweep"]
+__all__ = ["Axis", "Measured", "plot_heat_maps", "plot_scaling", "plot_sweep", "plot_tradeoff"]
+
+
+def plot_heat_maps(
+    panels: Mapping[str, NDArray[np.floating]],
+    rows: tuple[str, Sequence[object]],
+    columns: tuple[str, Sequence[object]],
+    label: str,
+    digits: int = 1,
+) -> Figure:
+    """Draw grids of values on one scale: the larger, the darker; the largest is framed.
+
+    Args:
+        panels: ``{title: values}``; NaN is left blank.
+        rows: What the rows are, and the setting of each.
+        columns: What the columns are, and the setting of each.
+        label: What the values are.
+        digits: Decimal places in the cells.
+
+    Shape:
+        Each array is ``(len(rows), len(columns))``.
+
+    Example:
+        >>> grid = np.array([[91.0, 92.0], [93.0, 94.0]])
+        >>> figure = plot_heat_maps(
+        ...     {"width 64": grid}, ("rate", [1e-4, 1e-3]), ("gamma", [0.8, 0.9]), "accuracy / %"
+        ... )
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['91.0', '92.0', '93.0', '94.0']
+    """
+    height, width = len(rows[1]), len(columns[1])
+    size = ((0.62 * width + 0.9) * len(panels) + 1.2, 0.5 * height + 1.3)
+    figure, axes_of = subplots(1, len(panels), size, sharey=True)
+    low, high = (f([f(grid) for grid in panels.values()]) for f in (np.nanmin, np.nanmax))
+    for (title, grid), axes in zip(panels.items(), axes_of, strict=True):
+        image = axes.imshow(grid, cmap="YlGnBu", vmin=low, vmax=high, aspect="auto")
+        for (row, column), value in np.ndenumerate(grid):
+            if np.isfinite(value):
+                dark = value > low + 0.6 * (high - low)
+                style: dict[str, Any] = {"color": "white" if dark else "#262626", "fontsize": 8}
+                text = f"{value:.{digits}f}"
+                axes.text(column, row, text, ha="center", va="center", **style)
+            if value == high:
+                frame: dict[str, Any] = {
+                    "facecolor": "none",
+                    "edgecolor": "#D55E00",
+                    "linewidth": 1.8,
+                }
+                axes.bar(column, 0.96, 0.96, row - 0.48, **frame)
+        axes.set_title(title)
+        axes.set_xticks(range(width), [_text(value) for value in columns[1]])
+        axes.set_yticks(range(height), [_text(value) for value in rows[1]])
+        axes.set_xlabel(columns[0])
+        axes.grid(False)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+    figure.axes[0].set_ylabel(rows[0])
+    bar = figure.colorbar(image, ax=figure.axes, shrink=0.9, aspect=18, pad=0.02)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 _COLUMNS = 3
 
@@ -105,3 +178,120 @@ def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, best: int) -> None:
         edgecolors=arm_color("no_entanglement"),
         linewidths=1.6,
     )
+
+
+_MARKERS = "osD^vP*X<>"
+_TICKS = 6
+"""Up to so many different costs each has its tick."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A mean with its interval, at some cost ``x``."""
+
+    x: float
+    mean: float
+    low: float
+    high: float
+
+
+def plot_tradeoff(
+    panels: Mapping[str, Mapping[str, Sequence[Measured]]], label: str, *, log: bool = True
+) -> Figure:
+    """Draw one panel a cost: the mean of every arm, its interval, and a line through its points.
+
+    Args:
+        panels: ``{what x is: {arm: points}}``.
+        label: What is measured.
+        log: Whether the costs are drawn on logarithmic axes.
+
+    Example:
+        >>> points = [Measured(16, 95.1, 95.0, 95.2), Measured(32, 96.1, 96.0, 96.2)]
+        >>> plot_tradeoff({"width": {"kan": points}}, "test accuracy / %").axes[0].get_xlabel()
+        'width'
+    """
+    figure, axes_of = subplots(1, len(panels), (4.6 * len(panels), 3.9), sharey=True)
+    arms = list(dict.fromkeys(arm for series in panels.values() for arm in series))
+    colors = arm_colors(arms)
+    for (cost, series), axes in zip(panels.items(), axes_of, strict=True):
+        for arm, points in series.items():
+            ordered = sorted(points, key=lambda point: point.x)
+            errors = [[p.mean - p.low for p in ordered], [p.high - p.mean for p in ordered]]
+            axes.errorbar(
+                [p.x for p in ordered],
+                [p.mean for p in ordered],
+                errors,
+                color=colors[arm],
+                label=arm_label(arm),
+                marker=_MARKERS[arms.index(arm) % len(_MARKERS)],
+                markersize=5.5,
+                markeredgecolor="white",
+                markeredgewidth=0.6,
+                linewidth=1.3,
+                elinewidth=1.2,
+                capsize=2.5,
+            )
+        if log:
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        values = sorted({point.x for points in series.values() for point in points})
+        if len(values) <= _TICKS:
+            axes.set_xticks(values, [f"{value:g}" for value in values])
+            axes.minorticks_off()
+        axes.set_xlabel(cost)
+    figure.axes[0].set_ylabel(label)
+    legend_below(figure, 3 * len(panels))
+    return figure
+
+
+def plot_scaling(
+    panels: Mapping[str, Mapping[str, Mapping[int, NDArray[np.floating]]]],
+) -> Figure:
+    """Draw one panel a head: mean and standard deviation of the accuracy against the channels.
+
+    A kind of feature that comes in one number of channels is a dashed line across.
+
+    Args:
+        panels: ``{head: {kind of feature: {channels: one accuracy a seed}}}``, 0 to 1.
+
+    Example:
+        >>> values = {1: np.array([0.91, 0.92]), 4: np.array([0.94, 0.95])}
+        >>> plot_scaling({"linear head": {"quantum": values}}).axes[0].get_title()
+        'linear head'
+    """
+    figure, axes_of = subplots(1, len(panels), (4.3 * len(panels), 3.6))
+    for (head, kinds), axes in zip(panels.items(), axes_of, strict=True):
+        ticks: set[int] = set()
+        for kind, by_channels in kinds.items():
+            channels = sorted(by_channels)
+            values = [100 * np.asarray(by_channels[c]) for c in channels]
+            if len(channels) == 1:
+                # One point is a level to compare with: a line across, not a dot under the others.
+                style: dict[str, Any] = {
+                    "color": arm_color(kind),
+                    "linestyle": "--",
+                    "linewidth": 1.4,
+                }
+                axes.axhline(values[0].mean(), label=arm_label(kind), zorder=1, **style)
+                continue
+            axes.errorbar(
+                channels,
+                [v.mean() for v in values],
+                [v.std(ddof=min(1, len(v) - 1)) for v in values],
+                color=arm_color(kind),
+                label=arm_label(kind),
+                marker="o",
+                markersize=5,
+                linewidth=1.6,
+                elinewidth=1.2,
+                capsize=2.5,
+            )
+            ticks.update(channels)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
+        axes.xaxis.set_major_formatter(FixedFormatter([str(tick) for tick in sorted(ticks)]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set(xlabel="channels", ylabel="test accuracy / %", title=head)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    return figure

@@ -9,8 +9,13 @@ import numpy as np
 from circuits import Circuit, draw
 from circuits.edges import EDGES, edge
 from circuits.naming import parse_call
-from qkan.analysis.expressivity import coefficient_cloud, random_cloud, reachable_dimension
-from qkan.analysis.gradients import gradient_variance, gradient_variances
+from qkan.analysis.expressivity import (
+    coefficient_cloud,
+    gradient_variance,
+    gradient_variances,
+    random_cloud,
+    reachable_dimension,
+)
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting import plot_clouds, plot_gradient_variances
 from qkan.studies.report import Picture, Section

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from circuits.errors import CircuitError, UsageError
-from qkan.analysis.layers import Layer
+from qkan.analysis.edges import Layer
+from qkan.analysis.formulas import SymbolicFit, fit_formula
 from qkan.analysis.spectrum import EdgeSpectrum, edge_spectrum
-from qkan.analysis.symbolic import SymbolicFit, fit_formula
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting import EdgeCurves, Harmonics, plot_harmonics, plot_spectra
 from qkan.studies.report import Picture, Section, Table

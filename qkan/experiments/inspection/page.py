@@ -12,8 +12,7 @@ from torch import nn
 
 from circuits.errors import UsageError
 from qkan import models
-from qkan.analysis.curves import edge_curves
-from qkan.analysis.layers import kan_layers
+from qkan.analysis.edges import edge_curves, kan_layers
 from qkan.experiments.inspection.ansatz import ansatz_section, circuits_of
 from qkan.experiments.inspection.edges import edge_sections
 from qkan.plotting import plot_edge_network

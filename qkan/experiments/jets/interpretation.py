@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from qkan.analysis import fit_formula
-from qkan.analysis.layers import edge_values, evaluating, kan_layers
+from qkan.analysis.edges import edge_values, evaluating, kan_layers
 from qkan.analysis.lookup_table import LookUpTables
 from qkan.experiments.jets.features import Split
 from qkan.experiments.jets.inputs import INPUTS

@@ -12,9 +12,8 @@ from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.interpretation import edges_against_ratios, formulas, table_errors
 from qkan.experiments.jets.metrics import reliability, roc
-from qkan.plotting.likelihood import plot_against_ratio
-from qkan.plotting.roc import plot_reliability, plot_rocs
-from qkan.plotting.tradeoff import Measured, plot_tradeoff
+from qkan.plotting.physics import plot_against_ratio, plot_reliability, plot_rocs
+from qkan.plotting.sweep import Measured, plot_tradeoff
 from qkan.studies.report import Picture, Section, Table
 from qkan.studies.run import RunFolder
 from qkan.studies.statistics import mean_interval

@@ -12,7 +12,7 @@ from torch import Tensor
 from circuits import sampled_variance, series_from_values
 from circuits.backends import Backend, backend
 from qkan.experiments.quanvolution.setup import Setup
-from qkan.plotting.noise import plot_feature_errors
+from qkan.plotting.physics import plot_feature_errors
 from qkan.studies.report import Picture, Section
 from qkan.studies.run import RunFolder
 

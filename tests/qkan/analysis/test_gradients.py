@@ -7,7 +7,7 @@ import circuits
 from circuits.edges import edge
 from circuits.errors import UsageError
 from qkan.analysis import gradient_variance, gradient_variances
-from qkan.analysis.batched import run_batched
+from qkan.analysis.expressivity import run_batched
 
 SAMPLES = 4000
 

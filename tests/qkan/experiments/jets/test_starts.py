@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.analysis.layers import kan_layers
+from qkan.analysis.edges import kan_layers
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.starts import begin
 from qkan.models import HybridKAN

@@ -6,7 +6,7 @@ from torch import nn
 import qkan
 from circuits.errors import UsageError
 from qkan.analysis import attribution, edge_curves, edge_strengths
-from qkan.analysis.layers import edge_values, kan_layers, layer_inputs
+from qkan.analysis.edges import edge_values, kan_layers, layer_inputs
 
 GENERATOR = torch.Generator
 

@@ -1,0 +1,459 @@
+"""Edges of KAN layers as arrays: strengths, attribution, curves, and qkan.plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from circuits.errors import UsageError
+from qkan.layers.base import KANLayer
+from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.scipy_activation import SciPyActivation
+from qkan.layers.table_spline import TableSplineLayer
+from qkan.plotting.functions import EdgeFunction
+from qkan.plotting.network import EdgeCurves, plot_edge_network
+
+__all__ = [
+    "Layer",
+    "attribution",
+    "connection_strengths",
+    "edge_curves",
+    "edge_strengths",
+    "edge_values",
+    "evaluating",
+    "kan_layers",
+    "layer_inputs",
+    "learned_curves",
+    "plot",
+    "usual_range",
+]
+
+Layer = KANLayer | QuantumKANLayer
+
+_VALUES = 2**22
+"""So many edge values are held at a time."""
+
+
+def kan_layers(model: nn.Module) -> dict[str, Layer]:
+    """Return the layers with functions on their edges, by name; a layer alone is called ``layer``.
+
+    Raises:
+        UsageError: If there is none.
+
+    Example:
+        >>> import qkan
+        >>> list(kan_layers(qkan.QKAN([2, 3, 1])))
+        ['0', '1']
+    """
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"expected a torch module, {type(model).__name__} arrived")
+    found = {
+        name or "layer": module
+        for name, module in model.named_modules()
+        if isinstance(module, KANLayer | QuantumKANLayer)
+    }
+    if not found:
+        raise UsageError(
+            f"{type(model).__name__} has no layer with functions on its edges, such as "
+            "BSplineKANLayer or QuantumKANLayer"
+        )
+    return found
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Look without leaving a trace: no gradients, no dropout, no running statistics that move."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
+    """Return what each KAN layer sees behind its normalisation when the model sees ``inputs``.
+
+    Args:
+        model: The model.
+        inputs: A batch for it, an array or a tensor.
+
+    Shape:
+        Result: ``(N, in_features)`` each.
+
+    Raises:
+        UsageError: If the batch is empty, or a layer takes no part in the model's forward pass.
+    """
+    layers = kan_layers(model)
+    first = next(iter(model.parameters()), None)
+    batch = torch.as_tensor(inputs)
+    if first is not None:
+        batch = batch.to(first.device, first.dtype)
+    if batch.numel() == 0:
+        raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def keep(name: str) -> Any:
+        return lambda _, arguments: seen[name].append(_points(layers[name], arguments[0]))
+
+    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
+    try:
+        with evaluating(model):
+            model(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for name, parts in seen.items():
+        if not parts:
+            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
+    return {name: torch.cat(parts) for name, parts in seen.items()}
+
+
+def edge_values(layer: Layer, points: Tensor) -> Iterator[Tensor]:
+    """Yield the edge functions at normalised points, a part of the points at a time.
+
+    Shape:
+        - points: ``(N, in_features)``
+        - results: ``(n, in_features, out_features)``
+    """
+    step = max(1, _VALUES // (layer.in_features * layer.out_features))
+    for part in torch.split(points, step):
+        yield layer.edge_functions(part)
+
+
+def usual_range(layer: Layer) -> tuple[Tensor, Tensor]:
+    """Return the points between which edges are drawn where no data tell, ``(in_features,)`` each.
+
+    That is the domain of a classical layer, one period of a circuit, and what an input range takes.
+    """
+    like = next(layer.parameters(), torch.zeros(()))
+    if isinstance(layer, KANLayer):
+        low, high = layer.domain
+    elif isinstance(layer.input_range, nn.BatchNorm1d):
+        running = dict(layer.input_range.named_buffers())
+        mean, spread = running["running_mean"], 2 * running["running_var"].sqrt()
+        return mean - spread, mean + spread
+    else:
+        kind = type(layer.input_range).__name__
+        half_period = torch.pi / layer.circuit.scales[0]
+        high = {"ArcCos": 1.0, "Tanh": 2.0}.get(kind, half_period)
+        low = -high
+    ends = torch.tensor([low, high], dtype=like.dtype, device=like.device)
+    both = ends.unsqueeze(1).expand(2, layer.in_features)
+    return both[0], both[1]
+
+
+def _points(layer: Layer, x: Tensor) -> Tensor:
+    rows = x.detach().reshape(-1, layer.in_features)
+    if isinstance(layer, KANLayer) and layer.normalization is not None:
+        rows = layer.normalization(rows)
+    return rows
+
+
+def attribution(strengths: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Return the shares of the edges; they sum to 1 in every layer unless a node is not moved at all.
+
+    Args:
+        strengths: Of the edges of one layer after the other.
+
+    Shape:
+        ``(in, out)`` each, the out of a layer being the in of the next.
+
+    Raises:
+        UsageError: If the layers are no chain.
+
+    Example:
+        >>> attribution([np.array([[3.0, 0.0], [1.0, 2.0]]), np.array([[1.0], [1.0]])])[0]
+        array([[0.375, 0.   ],
+               [0.125, 0.5  ]])
+    """
+    shares: list[NDArray[np.float64]] = []
+    importance = np.full(strengths[-1].shape[1], 1 / strengths[-1].shape[1])
+    for strength in reversed(strengths):
+        if strength.shape[1] != len(importance):
+            raise UsageError(
+                f"a layer with {strength.shape[1]} outputs is followed by one with {len(importance)} inputs: "
+                "the layers are no chain; look at one of them at a time"
+            )
+        total = strength.sum(0)
+        share = np.divide(strength, total, out=np.zeros_like(strength), where=total > 0)
+        shares.append(share * importance)
+        importance = shares[-1].sum(1)
+    return shares[::-1]
+
+
+_GRID = 65
+
+
+def edge_strengths(model: nn.Module, inputs: Any = None) -> dict[str, NDArray[np.float64]]:
+    r"""Return the standard deviation of every edge function over the inputs, layer by layer.
+
+    .. math:: s_{io} = \sqrt{\operatorname{Var}_x \phi_{io}(x_i)}
+
+    A constant edge, however large, has no strength: it is a bias.
+
+    Args:
+        model: Any module with KAN layers, classical or quantum.
+        inputs: A batch for it; without one, edges are looked at over :func:`usual_range`.
+
+    Shape:
+        Result: ``(in_features, out_features)`` for each layer.
+
+    Raises:
+        UsageError: If the model has no KAN layer.
+
+    Example:
+        >>> import qkan
+        >>> edge_strengths(qkan.QKAN([2, 3, 1]))["0"].shape
+        (2, 3)
+    """
+    return {name: _strengths(layer, p) for name, (layer, p) in _layer_points(model, inputs).items()}
+
+
+def edge_curves(
+    model: nn.Module, inputs: Any = None, *, most: int = 14, points: int = 101
+) -> list[EdgeCurves]:
+    """Return the curves of the edges that matter most for the outputs, layer by layer.
+
+    From the last layer to the first, edges are taken that lead to a node already shown: the strongest of each node,
+    then those of the highest :func:`qkan.analysis.edges`.
+
+    Args:
+        model: Any module with KAN layers, classical or quantum.
+        inputs: A batch for it; curves then run over what each layer sees of it.
+        most: The largest number of edges a layer.
+        points: The number of points a curve.
+
+    Raises:
+        UsageError: If the model has no KAN layer.
+
+    Example:
+        >>> import qkan
+        >>> [len(layer.edges) for layer in edge_curves(qkan.QKAN([784, 32, 10]))]
+        [14, 14]
+    """
+    layers = _layer_points(model, inputs)
+    strengths = {name: _strengths(layer, seen) for name, (layer, seen) in layers.items()}
+    shares = attribution(list(strengths.values()))
+    found: list[EdgeCurves] = []
+    shown: set[int] | None = None
+    for (name, (layer, seen)), share in reversed(list(zip(layers.items(), shares, strict=True))):
+        chosen = _strongest(share, shown, most)
+        with evaluating(layer):
+            x, y = _curves(layer, seen, chosen, points)
+        found.append(EdgeCurves(name, strengths[name].shape, chosen, x, y, share))
+        shown = {int(i) for i, _ in chosen}
+    return found[::-1]
+
+
+def _layer_points(model: nn.Module, inputs: Any) -> Mapping[str, tuple[Layer, Tensor]]:
+    layers = kan_layers(model)
+    if inputs is not None:
+        return {name: (layers[name], x) for name, x in layer_inputs(model, inputs).items()}
+    return {name: (layer, _between(*usual_range(layer), _GRID)) for name, layer in layers.items()}
+
+
+def _between(low: Tensor, high: Tensor, points: int) -> Tensor:
+    steps = torch.linspace(0, 1, points, dtype=low.dtype, device=low.device).unsqueeze(1)
+    return torch.lerp(low.unsqueeze(0), high.unsqueeze(0), steps)
+
+
+def _strengths(layer: Layer, points: Tensor) -> NDArray[np.float64]:
+    """Return standard deviations over the points from sums over parts of them, about the first value."""
+    total = squares = torch.zeros((), dtype=torch.float64)
+    origin: Tensor | None = None
+    with evaluating(layer):
+        for part in edge_values(layer, points):
+            values = part.double()
+            origin = values[0] if origin is None else origin
+            values = values - origin
+            total = total + values.sum(0)
+            squares = squares + values.square().sum(0)
+    variance = squares / len(points) - (total / len(points)).square()
+    return np.asarray(variance.clamp_min(0).sqrt().cpu())
+
+
+def _strongest(
+    share: NDArray[np.float64], shown: set[int] | None, most: int
+) -> list[tuple[int, int]]:
+    """Return the strongest edge of each shown node, so that none hangs in the air, then the strongest of all."""
+    targets = range(share.shape[1]) if shown is None else sorted(shown)
+    each = [(int(share[:, o].argmax()), o) for o in targets]
+    ranked = np.argsort(-share, axis=None, kind="stable").tolist()
+    every = [divmod(k, share.shape[1]) for k in ranked]
+    strongest = [edge for edge in every if edge[1] in set(targets)]
+    first = each if len(each) <= most else []
+    return list(dict.fromkeys(first + strongest))[:most]
+
+
+def _curves(
+    layer: Layer, seen: Tensor, edges: Sequence[tuple[int, int]], points: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, high = seen.min(0).values, seen.max(0).values
+    # An input that never changes has no range; a little of its surroundings shows the curve.
+    flat = high <= low
+    low, high = torch.where(flat, low - 0.5, low), torch.where(flat, high + 0.5, high)
+    grid = _between(low, high, points)
+    i, o = (torch.tensor(column, device=grid.device) for column in zip(*edges, strict=True))
+    values = torch.cat([part[:, i, o] for part in edge_values(layer, grid)])
+    return np.asarray(grid[:, i].T.double().cpu()), np.asarray(values.T.double().cpu())
+
+
+_POINTS = 301
+
+
+def connection_strengths(model: nn.Module, inputs: Tensor) -> list[NDArray[np.float64]]:
+    r"""Return how far each connection moves its output over the inputs, layer by layer.
+
+    .. math:: s_{io} = \mathrm{sd}_x \, \phi_{io}(x_i) \quad\text{or}\quad |w_{oi}| \, \mathrm{sd}_x(x_i)
+
+    for KAN layers and for affine maps (dense layers, and those in front of a table).
+
+    Args:
+        model: A chain of layers.
+        inputs: A batch for it.
+
+    Shape:
+        Result: ``(in, out)`` for each layer; none for a model without such layers.
+
+    Example:
+        >>> from qkan.models.mlp import MLP
+        >>> [s.shape for s in connection_strengths(MLP([4, 3, 2]), torch.rand(9, 4))]
+        [(4, 3), (3, 2)]
+    """
+    if any(isinstance(module, KANLayer) for module in model.modules()):
+        return list(edge_strengths(model, inputs).values())
+    affine = [m for m in model.modules() if isinstance(m, nn.Linear | TableSplineLayer)]
+    return [
+        _array((x.std(dim=0) * layer.weight.abs()).T)
+        for layer, x in zip(affine, _inputs_of(model, affine, inputs), strict=True)
+    ]
+
+
+def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[EdgeFunction]:
+    """Return functions of one variable that a model applies, with the values that reach them.
+
+    Of a KAN the strongest edges; of the published notebook's networks the shared spline, or the splines of the last
+    table's first units.
+
+    Args:
+        model: A model.
+        inputs: A batch for it.
+        most: The largest number of curves.
+
+    Example:
+        >>> from qkan.models.kan import KAN
+        >>> sorted(curve.name for curve in learned_curves(KAN([2, 1]), torch.rand(9, 2)))
+        ['layer 1: 0 to 0', 'layer 1: 1 to 0']
+    """
+    if any(isinstance(module, KANLayer) for module in model.modules()):
+        return _edges(model, inputs, most)
+    splines = [m for m in model.modules() if isinstance(m, SciPyActivation)]
+    tables = [m for m in model.modules() if isinstance(m, TableSplineLayer)]
+    if splines:
+        (values,) = _inputs_of(model, splines[:1], inputs)
+        return [_shared_spline(splines[0], values)]
+    if tables:
+        (values,) = _inputs_of(model, tables[-1:], inputs)
+        return _units(tables[-1], values, most)
+    return []
+
+
+def _edges(model: nn.Module, inputs: Tensor, most: int) -> list[EdgeFunction]:
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, KANLayer)}
+    seen, strengths = layer_inputs(model, inputs), edge_strengths(model, inputs)
+    share = -(-most // len(layers))
+    curves = []
+    for number, (name, layer) in enumerate(layers.items(), start=1):
+        strongest = np.argsort(-strengths[name], axis=None)[:share]
+        for i, o in zip(*np.unravel_index(strongest, strengths[name].shape), strict=True):
+            data = seen[name][:, i]
+            low, high = float(data.min()), float(data.max())
+            low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+            x = torch.linspace(low, high, _POINTS).to(data)
+            grid = data.mean().expand(_POINTS, layer.in_features).clone()
+            grid[:, i] = x
+            with evaluating(layer):
+                y = torch.cat([part[:, i, o] for part in edge_values(layer, grid)])
+            # A spline's grid is worth seeing; sines have none.
+            domain = layer.domain if hasattr(layer, "breakpoints") else None
+            title = f"layer {number}: {i} to {o}"
+            curves.append(EdgeFunction(title, _array(x), _array(y), _array(data), domain))
+    return curves[:most]
+
+
+def _shared_spline(spline: SciPyActivation, values: Tensor) -> EdgeFunction:
+    knots = spline.knots.double()
+    ends = float(knots[spline.degree]), float(knots[-spline.degree - 1])
+    low, high = np.quantile(_array(values), [0.01, 0.99])
+    x = torch.linspace(min(low, -1.0), max(high, 1.0), _POINTS).to(values)
+    with evaluating(spline):
+        y = spline(x)
+    return EdgeFunction("the shared spline", _array(x), _array(y), _array(values.flatten()), ends)
+
+
+def _units(layer: TableSplineLayer, x: Tensor, most: int) -> list[EdgeFunction]:
+    rows = np.linspace(-1, 1, len(layer.table))
+    with torch.no_grad():
+        seen = nn.functional.linear(x, layer.weight, layer.bias)[:, :most]
+        curves = layer.table @ layer.coefficients.T
+    return [
+        EdgeFunction(f"unit {o}", rows, _array(curves[:, o]), _array(seen[:, o]))
+        for o in range(seen.shape[1])
+    ]
+
+
+def _inputs_of(model: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:
+    """Return what each layer sees, its leading dimensions flattened."""
+    seen: dict[nn.Module, Tensor] = {}
+
+    def keep(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        seen.setdefault(layer, arguments[0].detach())
+
+    hooks = [layer.register_forward_pre_hook(keep) for layer in layers]
+    try:
+        with evaluating(model):
+            model(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [seen[layer].reshape(-1, seen[layer].shape[-1]) for layer in layers]
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.detach().double().cpu())
+
+
+def plot(model: nn.Module, inputs: Any = None, *, most: int = 14) -> Figure:
+    """Draw a network with the curve of each edge on it, classical or quantum.
+
+    Of a large layer the edges are shown that account for most of the outputs; below it stands how many were left out.
+
+    Args:
+        model: Any module whose KAN layers are a chain; a single layer will do.
+        inputs: A batch of data: curves then run over what each layer sees of it, and strengths are measured on it.
+            Without one, both are taken over the layers' domains.
+        most: The largest number of edges drawn of a layer.
+
+    Returns:
+        A matplotlib figure that belongs to no window: save it with ``savefig``.
+
+    Raises:
+        UsageError: If the model has no KAN layer, or its layers are no chain.
+
+    Example:
+        >>> import qkan
+        >>> figure = plot(qkan.QKAN([2, 5, 1], "pz(depth=3)"))
+        >>> figure.axes[0].texts[0].get_text()
+        'all 10 edges'
+    """
+    return plot_edge_network(edge_curves(model, inputs, most=most))

@@ -1,0 +1,172 @@
+"""Results of training, arm by arm, with their spread over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from qkan.plotting.style import METRIC_LABELS, arm_colors, arm_label, legend_below, subplots
+
+__all__ = ["plot_curves", "plot_errors", "plot_scores", "plot_seeds"]
+
+
+def plot_curves(
+    histories: Mapping[str, Mapping[str, NDArray[np.floating]]],
+) -> Figure:
+    """Draw one panel a metric: mean (line) and standard deviation (band) of every arm.
+
+    Args:
+        histories: ``{arm: {metric: values}}``; losses are drawn on a logarithmic axis.
+
+    Shape:
+        Each array is ``(seeds, epochs)``.
+
+    Example:
+        >>> arm = {"train_loss": np.ones((3, 5)), "val_accuracy": np.ones((3, 5))}
+        >>> [axes.get_title() for axes in plot_curves({"quantum": arm}).axes]
+        ['training loss', 'validation accuracy']
+    """
+    metrics, colors = list(next(iter(histories.values()))), arm_colors(histories)
+    figure, axes_of = subplots(1, len(metrics), (3.7 * len(metrics), 3.5))
+    for metric, axes in zip(metrics, axes_of, strict=True):
+        for arm, history in histories.items():
+            values = history[metric]
+            epochs = np.arange(1, values.shape[1] + 1)
+            mean, sd = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1))
+            color = colors[arm]
+            marker = "o" if len(epochs) == 1 else None  # a line of one point is not seen
+            label = arm_label(arm)
+            axes.plot(epochs, mean, marker=marker, color=color, linewidth=1.8, label=label)
+            lowest = values.min(axis=0) if metric.endswith("loss") else -np.inf
+            axes.fill_between(
+                epochs, np.maximum(mean - sd, lowest), mean + sd, color=color, alpha=0.13, lw=0
+            )
+        axes.set_title(METRIC_LABELS.get(metric, metric))
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if metric.endswith("loss"):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(NullLocator())
+    legend_below(figure, max(3, 2 * len(metrics)))
+    return figure
+
+
+def plot_seeds(
+    results: Mapping[str, Mapping[str, NDArray[np.floating]]],
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]],
+    published: Mapping[str, Mapping[str, float]],
+) -> Figure:
+    """Draw one panel a metric and one row an arm: a dot a seed, the mean, the published run.
+
+    Args:
+        results: ``{arm: {metric: values}}``, one value a seed.
+        intervals: ``{arm: {metric: (low, high)}}``, drawn as a bar: where one more run would fall.
+        published: ``{arm: {metric: value}}``, drawn as a diamond.
+
+    Example:
+        >>> results = {"quantum": {"val_loss": np.array([1.0, 1.1])}}
+        >>> figure = plot_seeds(results, {}, {"quantum": {"val_loss": 1.05}})
+        >>> figure.axes[0].get_title()
+        'validation loss'
+    """
+    arms, metrics = list(results), list(next(iter(results.values())))
+    colors = arm_colors(arms)
+    size = (3.6 * len(metrics) + 1, 0.62 * len(arms) + 1.3)
+    figure, axes_of = subplots(1, len(metrics), size, sharey=True)
+    for metric, axes in zip(metrics, axes_of, strict=True):
+        for row, arm in enumerate(arms):
+            values, color = np.asarray(results[arm][metric]), colors[arm]
+            # Equal values (accuracies are multiples of 1/30) would hide each other: spread them.
+            height = row + np.random.default_rng(0).uniform(-0.2, 0.2, len(values))
+            axes.scatter(values, height, s=13, color=color, alpha=0.45, linewidths=0)
+            axes.vlines(values.mean(), row - 0.32, row + 0.32, color=color, linewidth=2.2)
+            if metric in intervals.get(arm, {}):
+                low, high = intervals[arm][metric]
+                axes.barh(row, high - low, 0.64, low, color=color, alpha=0.10, zorder=0)
+            if metric in published.get(arm, {}):
+                style: dict[str, Any] = {"color": color, "markeredgecolor": "white", "zorder": 5}
+                axes.plot(published[arm][metric], row, marker="D", markersize=8, **style)
+        if metric.endswith("loss"):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_title(METRIC_LABELS.get(metric, metric))
+        axes.set_yticks(range(len(arms)), [arm_label(arm) for arm in arms])
+        axes.tick_params(axis="y", length=0)
+        axes.grid(False, axis="y")
+        axes.spines["left"].set_visible(False)
+    figure.axes[0].invert_yaxis()
+    return figure
+
+
+def plot_scores(scores: Mapping[str, NDArray[np.floating]], label: str) -> Figure:
+    """Draw one row an arm: a dot a seed, a tick at the mean, which is written beside it.
+
+    Args:
+        scores: ``{arm: one value a seed}``.
+        label: What they are.
+
+    Example:
+        >>> plot_scores({"QKAN": np.array([90.0, 92.0])}, "accuracy").axes[0].texts[0].get_text()
+        '91.00'
+    """
+    figure, (axes,) = subplots(1, 1, (6.6, 0.36 * len(scores) + 0.8))
+    for row, values in enumerate(scores.values()):
+        color = "#0072B2" if row == 0 else "#4D4D4D"
+        axes.plot(values, [row] * len(values), "o", color=color, ms=4.5, alpha=0.45, mew=0)
+        axes.plot([values.mean()], [row], "|", color=color, ms=14, mew=2)
+        axes.annotate(
+            f"{values.mean():.2f}",
+            (1.01, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8.5,
+        )
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.set_ylim(len(scores) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    return figure
+
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D", "#E69F00", "#56B4E9")
+
+
+def plot_errors(errors: Mapping[str, Mapping[str, NDArray[np.floating]]], label: str) -> Figure:
+    """Draw one row a task and one colour a model: a dot a seed, a tick at the median.
+
+    Args:
+        errors: ``{model: {task: one value a seed}}``.
+        label: What they are.
+
+    Example:
+        >>> figure = plot_errors({"a": {"task": np.array([0.1, 0.2])}}, "error")
+        >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        ['task']
+    """
+    tasks = list(next(iter(errors.values())))
+    figure, (axes,) = subplots(1, 1, (6.8, 0.52 * len(tasks) + 1.1))
+    offsets = np.linspace(-0.3, 0.3, len(errors))
+    for (model, by_task), offset, color in zip(errors.items(), offsets, _COLORS * 9, strict=False):
+        for row, task in enumerate(tasks):
+            values = by_task[task]
+            name = model if row == 0 else None
+            y = np.full(len(values), row + offset)
+            axes.plot(values, y, "o", color=color, ms=3.5, alpha=0.55, mew=0, label=name)
+            axes.plot([np.median(values)], [row + offset], "|", color=color, ms=9, mew=2)
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.set_yticks(range(len(tasks)), tasks)
+    axes.set_ylim(len(tasks) - 0.45, -0.55)
+    axes.grid(axis="y", visible=False)
+    for row in range(1, len(tasks)):
+        axes.axhline(row - 0.5, color="#E6E6E6", linewidth=0.8)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
