@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from qkan.data.jets.constituents import Constituents
-from qkan.data.jets.images import images
-from qkan.data.jets.observables import OBSERVABLES, observables
-from qkan.data.jets.processes import PROCESSES, JetClass, Process
+from qkan.data.jets.generate import PROCESSES, JetClass, Process
+from qkan.data.jets.observables import OBSERVABLES, images, observables
 from qkan.data.jets.sample import JetSample, quark_gluon, read_sample, sample_bytes
 
 __all__ = [

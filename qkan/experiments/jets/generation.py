@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from circuits.errors import UsageError
 from qkan.config import setting
 from qkan.data.jets import OBSERVABLES, JetSample, Process, sample_bytes
-from qkan.data.jets.chunks import CHUNK, PIXELS, make_chunk
-from qkan.data.jets.generator import generator_versions
-from qkan.data.jets.processes import process
+from qkan.data.jets.generate import CHUNK, PIXELS, generator_versions, make_chunk, process
 from qkan.studies.executors import TaskError
 from qkan.studies.run import Places, RunFolder, run_tasks
 

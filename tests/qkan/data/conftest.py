@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,6 @@ NAMES = (
 )
 
 
-def _idx_bytes(array: np.ndarray) -> bytes:
-    sizes = b"".join(n.to_bytes(4, "big") for n in array.shape)
-    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
-
-
 class FakeMNIST:
     """Four tiny IDX files, with the table of their MD5s."""
 
@@ -28,7 +23,13 @@ class FakeMNIST:
         rng = np.random.default_rng(seed)
         shapes = [(7, 28, 28), (7,), (4, 28, 28), (4,)]
         self.arrays = [rng.integers(0, 10, shape, dtype=np.uint8) for shape in shapes]
-        self.contents = {n: _idx_bytes(a) for n, a in zip(NAMES, self.arrays, strict=True)}
+        self.contents = {n: self.idx_bytes(a) for n, a in zip(NAMES, self.arrays, strict=True)}
+
+    @staticmethod
+    def idx_bytes(array: np.ndarray) -> bytes:
+        """The content of an IDX file, the inverse of ``parse_idx``."""
+        sizes = b"".join(n.to_bytes(4, "big") for n in array.shape)
+        return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
 
     @property
     def md5(self) -> Mapping[str, str]:
@@ -42,10 +43,9 @@ class FakeMNIST:
         return folder
 
 
-@pytest.fixture(scope="session")
-def idx_bytes() -> Callable[[np.ndarray], bytes]:
-    """The writer of IDX files, the inverse of ``parse_idx``."""
-    return _idx_bytes
+@pytest.fixture(scope="module")
+def idx_bytes():
+    return FakeMNIST.idx_bytes
 
 
 @pytest.fixture

@@ -42,23 +42,10 @@ def test_the_formula_is_the_function(name):
         words[f"{wave}2"] = lambda z, f=words[wave]: f(z) ** 2
         text = text.replace(f"{wave}^2(", f"{wave}2(")
     text = text.replace("^", "**")
-    products = [
-        " sqrt",
-        " sin2",
-        " cos2",
-        " sin",
-        " cos",
-        " (",
-        " x",
-        " s**",
-        " b",
-        " t",
-        " a",
-        " pi",
-    ]
-    for word in products:  # a space between two factors is a product
+    factors = ["sqrt", "sin2", "cos2", "sin", "cos", "(", "x", "s**", "b", "t", "a", "pi"]
+    for word in factors:  # a space between two factors is a product
         for before in ")0123456789abnkpi":
-            text = text.replace(f"{before}{word}", f"{before}*{word.strip()}")
+            text = text.replace(f"{before} {word}", f"{before}*{word}")
     np.testing.assert_allclose(eval(text, {"__builtins__": {}}, words), target(x), rtol=1e-12)
 
 

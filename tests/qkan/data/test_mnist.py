@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-import qkan.data
 from circuits.errors import UsageError
 from qkan.data import mnist
-from qkan.data.folder import load_folder
+from qkan.data.mnist import load_folder
 
 # ``qkan.data.mnist`` is the function, which hides the module of the same name.
 mnist_module = importlib.import_module("qkan.data.mnist")
 
-# Of the first 5,000/1,000 of the files whose MD5 is in qkan.data.folder.
+# Of the first 5,000/1,000 of the files whose MD5 is in the module.
 SHA256 = {
     "train_images": "a853ca5da5c224d531837eaa3fe56ac036778bb2fdfad445143b5b7d4ec1c739",
     "train_labels": "4263f048ea43702387ef1c8494b59e785853c0410e9770600d50f541a6fee264",
@@ -89,23 +88,25 @@ def test_the_full_set_from_a_folder(fake, tmp_path: Path, monkeypatch: pytest.Mo
         mnist(test=5, full=True)
 
 
-def test_more_than_is_embedded() -> None:
+def test_counts_that_cannot_be_served() -> None:
     with pytest.raises(UsageError, match=r"train=5,001.*first 5,000.*full=True.*--full"):
         mnist(train=5001)
     with pytest.raises(UsageError, match=r"test=1,001.*first 1,000.*full=True.*--full"):
         mnist(test=1001)
+    for count in (0, 2.5, True, "50"):
+        with pytest.raises(UsageError, match=rf"test={count!r}\): expected a positive number"):
+            mnist(test=count)
 
 
-@pytest.mark.parametrize("count", [0, -1, 2.5, True, "50"])
-@pytest.mark.parametrize("kind", ["train", "test"])
-def test_counts_that_make_no_sense(kind: str, count: object) -> None:
-    with pytest.raises(UsageError, match=rf"mnist\({kind}={count!r}\): expected a positive number"):
-        mnist(**{kind: count})
+def test_the_command_that_made_the_embedded_file(fake, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(mnist_module, "load_folder", partial(load_folder, md5=fake.md5))
+    mnist_module.embed(fake.write(tmp_path), tmp_path / "some.npz", train=5, test=2)
+    with np.load(tmp_path / "some.npz") as arrays:
+        assert [len(arrays[name]) for name in SHA256] == [5, 5, 2, 2]
+        np.testing.assert_array_equal(arrays["test_images"], fake.arrays[2][:2])
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:99] + b"?" + b[100:]]
-)
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:99] + b"?" + b[100:]])
 def test_a_damaged_embedded_file(damage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = resources.files("qkan.data") / "files" / mnist_module.EMBEDDED_FILE
     (tmp_path / "files").mkdir()
@@ -116,7 +117,3 @@ def test_a_damaged_embedded_file(damage, tmp_path: Path, monkeypatch: pytest.Mon
     copy.write_bytes(damage(file.read_bytes()))
     with pytest.raises(UsageError, match=r"damaged.*install hybrid-qkan again"):
         mnist()
-
-
-def test_public_names() -> None:
-    assert set(qkan.data.__all__) == {"MNIST", "mnist"}

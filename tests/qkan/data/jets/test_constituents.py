@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from circuits.errors import UsageError
-from qkan.data.jets.constituents import Constituents
-from qkan.data.jets.species import charges, masses
+from qkan.data.jets.constituents import Constituents, charges, masses
 
 
 def test_momenta_are_those_of_vector(jets: Constituents) -> None:

@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 
 from circuits.errors import MissingExtraError, UsageError
-from qkan.data.jets.chunks import chunk_seed, make_chunk
-from qkan.data.jets.generator import _hard_quarks, generate
-from qkan.data.jets.processes import PROCESSES, process
+from qkan.data.jets.generate import (
+    PROCESSES,
+    _hard_quarks,
+    chunk_seed,
+    generate,
+    make_chunk,
+    process,
+)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
