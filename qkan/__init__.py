@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from qkan.layers.quantum import QuantumLayer
     from qkan.layers.quanvolution import Quanvolution2d
     from qkan.layers.rbf import RBFKANLayer
-    from qkan.layers.scipy_activation import SciPyActivation
     from qkan.layers.sine import SineKANLayer
     from qkan.layers.spectral import SpectralPenalty
-    from qkan.layers.table_spline import TableSplineLayer
     from qkan.models import (
         CNN,
         KAN,
@@ -75,12 +73,10 @@ __all__ = [
     "QuanvolutionNetConfig",
     "RBFKANLayer",
     "ScaledFourierKANLayer",
-    "SciPyActivation",
     "SineKAN",
     "SineKANConfig",
     "SineKANLayer",
     "SpectralPenalty",
-    "TableSplineLayer",
     "TrainingConfig",
     "UsageError",
     "__version__",
@@ -106,8 +102,6 @@ __getattr__ = lazy_exports(
         "ChebyshevKANLayer": "qkan.layers.chebyshev",
         "FourierKANLayer": "qkan.layers.fourier_kan",
         "RBFKANLayer": "qkan.layers.rbf",
-        "SciPyActivation": "qkan.layers.scipy_activation",
-        "TableSplineLayer": "qkan.layers.table_spline",
         "QuantumKANLayer": "qkan.layers.qkan",
         "ScaledFourierKANLayer": "qkan.layers.qkan.scaled_fourier",
         "SpectralPenalty": "qkan.layers.spectral",

@@ -30,7 +30,8 @@ from IPython.display import display
 
 import qkan
 from qkan.analysis import connection_strengths, learned_curves
-from qkan.models import KAN, MLP, SciPyKAN, SineKAN
+from qkan.experiments import notebook_networks
+from qkan.models import KAN, MLP, SineKAN
 from qkan.plotting import EdgeFunction, plot_curves, plot_edge_functions, plot_network
 from qkan.studies.statistics import crossed_interval
 from qkan.training import TrainingConfig, fit, predict
@@ -187,10 +188,10 @@ display(plot_edge_functions(learned_curves(networks["kan"], batch)))
 # the last pieces, which grow with the cube of the distance. About half of what reaches it lies outside.
 
 # %%
-published = SciPyKAN([784, 128, 10], generator=generator(0))
+published = notebook_networks.SciPyKAN([784, 128, 10], generator=generator(0))
 history = fit(published, train, validation, TrainingConfig(epochs=EPOCHS))
 print(f"validation accuracy after {EPOCHS} epochs: {history.val_accuracy[-1]:.3f}")
-(shared,) = learned_curves(published, batch)
+(shared,) = notebook_networks.learned_curves(published, batch)
 valid = (shared.data >= shared.domain[0]) & (shared.data <= shared.domain[1])
 print(f"{100 * valid.mean():.0f} % of its inputs lie in the valid range")
 close = np.abs(shared.x) <= 0.5

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from circuits.errors import UsageError
 from qkan.layers.base import KANLayer
 from qkan.layers.qkan import QuantumKANLayer
-from qkan.layers.scipy_activation import SciPyActivation
-from qkan.layers.table_spline import TableSplineLayer
 from qkan.plotting.functions import EdgeFunction
 from qkan.plotting.network import EdgeCurves, plot_edge_network
 
@@ -316,7 +314,7 @@ def connection_strengths(model: nn.Module, inputs: Tensor) -> list[NDArray[np.fl
 
     .. math:: s_{io} = \mathrm{sd}_x \, \phi_{io}(x_i) \quad\text{or}\quad |w_{oi}| \, \mathrm{sd}_x(x_i)
 
-    for KAN layers and for affine maps (dense layers, and those in front of a table).
+    for KAN layers and for dense layers.
 
     Args:
         model: A chain of layers.
@@ -332,7 +330,7 @@ def connection_strengths(model: nn.Module, inputs: Tensor) -> list[NDArray[np.fl
     """
     if any(isinstance(module, KANLayer) for module in model.modules()):
         return list(edge_strengths(model, inputs).values())
-    affine = [m for m in model.modules() if isinstance(m, nn.Linear | TableSplineLayer)]
+    affine = [m for m in model.modules() if isinstance(m, nn.Linear)]
     return [
         _array((x.std(dim=0) * layer.weight.abs()).T)
         for layer, x in zip(affine, _inputs_of(model, affine, inputs), strict=True)
@@ -340,10 +338,7 @@ def connection_strengths(model: nn.Module, inputs: Tensor) -> list[NDArray[np.fl
 
 
 def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[EdgeFunction]:
-    """Return functions of one variable that a model applies, with the values that reach them.
-
-    Of a KAN the strongest edges; of the published notebook's networks the shared spline, or the splines of the last
-    table's first units.
+    """Return the functions on a KAN's strongest edges, with the values that reach them; of other models nothing.
 
     Args:
         model: A model.
@@ -357,14 +352,6 @@ def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[Edge
     """
     if any(isinstance(module, KANLayer) for module in model.modules()):
         return _edges(model, inputs, most)
-    splines = [m for m in model.modules() if isinstance(m, SciPyActivation)]
-    tables = [m for m in model.modules() if isinstance(m, TableSplineLayer)]
-    if splines:
-        (values,) = _inputs_of(model, splines[:1], inputs)
-        return [_shared_spline(splines[0], values)]
-    if tables:
-        (values,) = _inputs_of(model, tables[-1:], inputs)
-        return _units(tables[-1], values, most)
     return []
 
 
@@ -389,27 +376,6 @@ def _edges(model: nn.Module, inputs: Tensor, most: int) -> list[EdgeFunction]:
             title = f"layer {number}: {i} to {o}"
             curves.append(EdgeFunction(title, _array(x), _array(y), _array(data), domain))
     return curves[:most]
-
-
-def _shared_spline(spline: SciPyActivation, values: Tensor) -> EdgeFunction:
-    knots = spline.knots.double()
-    ends = float(knots[spline.degree]), float(knots[-spline.degree - 1])
-    low, high = np.quantile(_array(values), [0.01, 0.99])
-    x = torch.linspace(min(low, -1.0), max(high, 1.0), _POINTS).to(values)
-    with evaluating(spline):
-        y = spline(x)
-    return EdgeFunction("the shared spline", _array(x), _array(y), _array(values.flatten()), ends)
-
-
-def _units(layer: TableSplineLayer, x: Tensor, most: int) -> list[EdgeFunction]:
-    rows = np.linspace(-1, 1, len(layer.table))
-    with torch.no_grad():
-        seen = nn.functional.linear(x, layer.weight, layer.bias)[:, :most]
-        curves = layer.table @ layer.coefficients.T
-    return [
-        EdgeFunction(f"unit {o}", rows, _array(curves[:, o]), _array(seen[:, o]))
-        for o in range(seen.shape[1])
-    ]
 
 
 def _inputs_of(model: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qkan.benchmarks.harness import Case, Report, measure
+from qkan.experiments.notebook_networks import TableSplineLayer
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
 from qkan.layers.fourier_kan import FourierKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
-from qkan.layers.table_spline import TableSplineLayer
 
 __all__ = ["layer_cases", "run", "table_cases"]
 
@@ -87,7 +87,7 @@ class _UnitLoopLayer(TableSplineLayer):
     """The table layer as the notebook computes it: unit by unit, each row by its distance."""
 
     def forward(self, x: Tensor) -> Tensor:
-        z = functional.linear(x, self.weight, self.bias)
+        z = self.affine(x)
         points = torch.linspace(-1, 1, len(self.table))
         units = []
         for z_o, weights in zip(z.unbind(1), self.coefficients, strict=True):

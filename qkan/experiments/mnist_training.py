@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from qkan.config import from_mapping
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
-from qkan.models import make
-from qkan.models.base import Model
+from qkan.experiments.notebook_networks import make
 from qkan.training import History, TrainingConfig, evaluate, fit, predict
 
 __all__ = ["arm", "train_on_mnist"]
@@ -136,7 +135,7 @@ def _configs(training: Mapping[str, Any], rates: Sequence[float]) -> list[dict[s
 
 def _train(
     seed: int, model: Mapping[str, Any], settings: Mapping[str, Any], train: Data, validation: Data
-) -> tuple[Model, History, float]:
+) -> tuple[nn.Module, History, float]:
     """Return the model with the weights of its best epoch, and the CPU seconds that it took."""
     protocol = {"seed": seed, "monitor": "val_accuracy", "restore_best": True}
     config = from_mapping(TrainingConfig, {**settings, **protocol})

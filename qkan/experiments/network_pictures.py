@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from qkan.analysis import connection_strengths, learned_curves
-from qkan.models.base import Model
+from qkan.experiments import notebook_networks
 from qkan.plotting import plot_edge_functions, plot_network
 from qkan.studies.report import Picture
 from qkan.studies.run import RunFolder
@@ -15,7 +15,7 @@ __all__ = ["network_pictures"]
 _IMAGE = (28, 28)
 
 
-def network_pictures(model: Model, images: Tensor, folder: RunFolder) -> list[Picture]:
+def network_pictures(model: nn.Module, images: Tensor, folder: RunFolder) -> list[Picture]:
     """Draw the graph of a chain of layers, and what is learned on its edges or in its units.
 
     Args:
@@ -36,7 +36,7 @@ def network_pictures(model: Model, images: Tensor, folder: RunFolder) -> list[Pi
         "Each pixel is as dark as its connections are strong in sum."
     )
     pictures = [Picture.save(folder, "network", caption, graph)]
-    curves = learned_curves(model, images)
+    curves = learned_curves(model, images) or notebook_networks.learned_curves(model, images)
     if curves:
         caption = (
             "Functions that the network applies (seed 0), over the density of the values that reach them on the test "

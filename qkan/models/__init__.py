@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from qkan.models.qkan import QKAN, QKANConfig
     from qkan.models.quanvolution_net import QuanvolutionNet, QuanvolutionNetConfig
     from qkan.models.registry import MODELS, load, make
-    from qkan.models.scipy_kan import SciPyKAN, SciPyKANConfig
     from qkan.models.sine_kan import SineKAN, SineKANConfig
-    from qkan.models.table_kan import TableKAN, TableKANConfig
 
 __all__ = [
     "CNN",
@@ -34,12 +32,8 @@ __all__ = [
     "QKANConfig",
     "QuanvolutionNet",
     "QuanvolutionNetConfig",
-    "SciPyKAN",
-    "SciPyKANConfig",
     "SineKAN",
     "SineKANConfig",
-    "TableKAN",
-    "TableKANConfig",
     "load",
     "make",
 ]
@@ -63,10 +57,6 @@ __getattr__ = lazy_exports(
         "QuanvolutionNetConfig": "qkan.models.quanvolution_net",
         "SineKAN": "qkan.models.sine_kan",
         "SineKANConfig": "qkan.models.sine_kan",
-        "SciPyKAN": "qkan.models.scipy_kan",
-        "SciPyKANConfig": "qkan.models.scipy_kan",
-        "TableKAN": "qkan.models.table_kan",
-        "TableKANConfig": "qkan.models.table_kan",
         "load": "qkan.models.registry",
         "make": "qkan.models.registry",
     },

@@ -27,7 +27,6 @@ from qkan.layers.qkan.refinement import WeightMap
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
-from qkan.layers.table_spline import TableSplineLayer
 from qkan.models.base import Chain, check_sizes, settled
 
 __all__ = ["LAYERS", "HybridKAN", "HybridKANConfig"]
@@ -39,7 +38,6 @@ LAYERS: dict[str, type[nn.Module]] = {
     "fourier": FourierKANLayer,
     "rbf": RBFKANLayer,
     "scaled-fourier": ScaledFourierKANLayer,
-    "table": TableSplineLayer,
 }
 """The classical layers. The name of an edge circuit is that of a quantum layer; ``own`` is the user's."""
 

@@ -16,9 +16,7 @@ from qkan.models.kan import KAN
 from qkan.models.mlp import MLP
 from qkan.models.qkan import QKAN
 from qkan.models.quanvolution_net import QuanvolutionNet
-from qkan.models.scipy_kan import SciPyKAN
 from qkan.models.sine_kan import SineKAN
-from qkan.models.table_kan import TableKAN
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,8 +31,6 @@ MODELS: dict[str, type[Model]] = {
     "mlp": MLP,
     "cnn": CNN,
     "quanvolution": QuanvolutionNet,
-    "scipykan": SciPyKAN,
-    "tablekan": TableKAN,
 }
 
 

@@ -43,7 +43,6 @@ import torch
 from numpy.typing import NDArray
 
 from qkan.models import MODELS, make
-from qkan.models.base import Model
 from qkan.studies.report import Record, metric_lines, write_record
 from qkan.studies.run import Places, RunFolder, opened, provenance, run_tasks
 
@@ -183,12 +182,19 @@ class Study:
         return folder
 
 
-def trained(model: Mapping[str, Any], arrays: Arrays, **options: Any) -> Model:
+def trained(
+    model: Mapping[str, Any],
+    arrays: Arrays,
+    *,
+    make: Callable[..., Any] = make,
+    **options: Any,
+) -> Any:
     """Return a model, ready to be evaluated, with the weights that a task returned as ``weights.NAME``.
 
     Args:
         model: Its configuration, with its kind.
         arrays: What the task returned.
+        make: Makes a model from its configuration.
         options: Of the constructor: ``backend``, ``evaluate``.
     """
     state = {

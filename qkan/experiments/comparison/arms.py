@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from qkan.models import make
+from qkan.experiments.notebook_networks import make
 
 __all__ = ["GROUPS", "Arm", "arms_of", "parameters_of", "width_for"]
 
@@ -95,7 +95,7 @@ def width_for(model_of: Callable[[int], Settings], budget: int) -> int:
 
 def parameters_of(model: Mapping[str, Any]) -> int:
     """Return how many parameters a model trains."""
-    return make(model, generator=torch.Generator()).num_parameters
+    return int(make(model, generator=torch.Generator()).num_parameters)
 
 
 def _kinds(qkan: bool) -> dict[str, Callable[[int], Settings]]:

@@ -9,6 +9,7 @@ from typing import Any
 from qkan.data import mnist
 from qkan.experiments.mnist_images import Images
 from qkan.experiments.network_pictures import network_pictures
+from qkan.experiments.notebook_networks import make
 from qkan.experiments.reproductions.config import Config
 from qkan.experiments.reproductions.definitions import Definition
 from qkan.experiments.reproductions.protocols import PROTOCOLS, arm_name
@@ -135,12 +136,11 @@ def _network_section(
     folder: RunFolder,
 ) -> list[Section]:
     name = arm_name(definition.arms[0], "validated")
-    model = trained(arms[name]["model"], results.runs[name][0])
-    model.save(folder.path / "model.safetensors")
+    model = trained(arms[name]["model"], results.runs[name][0], make=make)
     digits = mnist(full=images.full, data_dir=data_dir, download=False)
     test = images.scaled(digits.test_images[:_SHOWN])
     pictures = network_pictures(model, test, folder)
-    text = [f"{arm_label(name)}, seed 0; its weights are in model.safetensors (qkan.models.load)."]
+    text = [f"{arm_label(name)}, seed 0."]
     return [Section("The network", text, None, pictures)]
 
 

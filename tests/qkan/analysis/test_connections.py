@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from qkan.analysis import connection_strengths, edge_strengths, learned_curves
-from qkan.models import CNN, KAN, MLP, SciPyKAN, SineKAN, TableKAN
+from qkan.models import CNN, KAN, MLP, SineKAN
 
 
 @pytest.fixture
@@ -54,25 +54,8 @@ def test_sines_have_no_grid_to_show(x, generator):
     assert learned_curves(SineKAN([6, 2], generator=generator), x)[0].domain is None
 
 
-def test_the_shared_spline_and_what_reaches_it(x, generator):
-    model = SciPyKAN([6, 5, 3], generator=generator)
-    (curve,) = learned_curves(model, x)
-    np.testing.assert_allclose(curve.y, model[1].to_scipy()(curve.x), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(curve.data, model[0](x).detach().flatten(), rtol=1e-5, atol=1e-6)
-    assert curve.domain == pytest.approx((-1 / 3, 1 / 3))
-
-
-def test_the_units_of_the_last_table(x, generator):
-    model = TableKAN([6, 5, 4, 3], generator=generator).eval()
-    curves = learned_curves(model, x, most=3)
-    assert [curve.name for curve in curves] == ["unit 0", "unit 1", "unit 2"]
-    table = model[1].table @ model[1].coefficients.T
-    np.testing.assert_allclose(curves[2].y, table[:, 2].detach(), atol=1e-6)
-    assert connection_strengths(model, x)[1].shape == (5, 4)
-
-
 def test_looking_changes_nothing(x, generator):
-    model = TableKAN([6, 5, 3], generator=generator)
+    model = KAN([6, 5, 3], generator=generator)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     connection_strengths(model, x)
     learned_curves(model, x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from qkan.benchmarks import layers
-from qkan.layers.table_spline import TableSplineLayer
+from qkan.experiments.notebook_networks import TableSplineLayer
 
 
 def test_every_step_runs():

@@ -70,14 +70,6 @@ def test_chains_of_one_kind_are_the_models_of_that_kind():
     assert torch.equal(quantum(x), QKAN([3, 4, 2], edge="real(depth=2)", generator=seeded())(x))
 
 
-def test_the_notebooks_table_layers(tmp_path):
-    model = HybridKAN([24, 6, 3], layers="table(rows=50)", generator=seeded())
-    x = torch.rand(5, 1, 6, 4)
-    model(x)
-    model.save(tmp_path / "model")
-    assert torch.equal(load(tmp_path / "model").eval()(x), model.eval()(x))
-
-
 def test_a_circuit_of_ones_own(tmp_path):
     model = HybridKAN([3, 4, 2], edge=own, layers=("own(input_range='tanh')", "rbf"))
     model.save(tmp_path / "model")

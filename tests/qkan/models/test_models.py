@@ -31,8 +31,6 @@ SETTINGS = {
     "sinekan": {"sizes": [24, 5, 3], "grid": 3},
     "qkan": {"sizes": (24, 5, 3), "edge": "real(depth=2)", "input_range": "standardise"},
     "hybridkan": {"sizes": (24, 4, 3, 3), "layers": ("rbf(grid=4)", "pz(depth=2)", "chebyshev")},
-    "scipykan": {"sizes": (24, 5, 3), "num_knots": 12},
-    "tablekan": {"sizes": (24, 6, 5, 3), "rows": 50},
     "mlp": {"sizes": (24, 5, 3), "activation": "silu", "dropout": 0.2},
     "cnn": {"image": IMAGE, "channels": (2, 3), "hidden": 7, "classes": 3},
     "quanvolution": {"image": IMAGE, "trainable": True, "head": MLPConfig((24, 3))},
@@ -73,8 +71,6 @@ def test_weights_come_from_the_generator_alone(name):
     assert torch.equal(a, b)
     assert not torch.allclose(a, c)
     assert not torch.equal(*(make(name, **SETTINGS[name]).eval()(x) for _ in range(2)))
-    if name == "tablekan":  # which rounds its inputs
-        return
     double = make(name, generator=seeded(), dtype=torch.float64, **SETTINGS[name]).eval()
     torch.testing.assert_close(double(x.double()).float(), a, rtol=1e-3, atol=1e-4)
 
@@ -140,10 +136,7 @@ def test_configurations_are_toml_and_mappings(name):
 def test_gradients_reach_every_parameter(name):
     model = make(name, generator=seeded(), **SETTINGS[name]).eval()
     model(images()).square().sum().backward()
-    without = [n for n, p in model.named_parameters() if p.grad is None]
-    # The look-up of a table sends no gradient back, as the notebook has it.
-    before = ["0.weight", "0.bias", "0.coefficients", "0.batch_norm.weight", "0.batch_norm.bias"]
-    assert without == ([*before, "1.weight", "1.bias"] if name == "tablekan" else [])
+    assert not [n for n, p in model.named_parameters() if p.grad is None]
 
 
 def test_chains_are_sequences():

@@ -2,8 +2,8 @@ import pytest
 
 from circuits.errors import UsageError
 from qkan.config import from_mapping
+from qkan.experiments.notebook_networks import make
 from qkan.experiments.reproductions.definitions import DEFINITIONS
-from qkan.models import make
 from qkan.training import TrainingConfig
 
 ARMS = {arm.name: arm for definition in DEFINITIONS.values() for arm in definition.arms}

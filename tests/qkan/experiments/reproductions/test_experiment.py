@@ -38,7 +38,9 @@ def test_both_protocols_stand_side_by_side(tmp_path):
     assert results["verdict"]["reproduced"] is None
     names = {path.name for path in (folder.path / "figures").iterdir()}
     assert {"seeds.png", "curves.png", "network.png", "functions.pdf"} <= names
-    assert load(folder.path / "model.safetensors").config.sizes == (784, 64, 10)
+    assert (
+        load(folder.path / "models/width_64_gamma_0.8_validated.safetensors")[0].in_features == 784
+    )
     lines = (folder.path / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == 2 * 2
 
