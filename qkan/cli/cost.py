@@ -7,16 +7,9 @@ from typing import Any
 
 import typer
 
-from qkan.cli.reproduce import add_experiment
-from qkan.experiments import EXPERIMENTS
+from qkan.cli.reproduce import experiment_commands
 
 __all__ = ["app"]
-
-app = typer.Typer(
-    name="cost",
-    help="Tell the circuits, shots, gates and time that an experiment takes.",
-    no_args_is_help=True,
-)
 
 _PLACES: dict[str, tuple[Any, str]] = {
     "config": (Path, "Read settings from this TOML file; options win over it."),
@@ -47,5 +40,14 @@ def _cost(module: Any, given: dict[str, Any]) -> None:
         )
 
 
-for _experiment in EXPERIMENTS:
-    add_experiment(app, _experiment, _cost, _PLACES)
+app = typer.Typer(
+    name="cost",
+    cls=experiment_commands(_cost, _PLACES),
+    help="Tell the circuits, shots, gates and time that an experiment takes.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Tell the circuits, shots, gates and time that an experiment takes."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from qkan.cli.costs import confirm
 from qkan.cli.interrupts import interruptible
 from qkan.experiments import EXPERIMENTS
 
-__all__ = ["add_experiment", "app"]
-
-app = typer.Typer(
-    name="reproduce", help="Run an experiment and write its report.", no_args_is_help=True
-)
+__all__ = ["app", "experiment_commands"]
 
 _PLACES: dict[str, tuple[Any, str]] = {
     "out": (Path, "The folder of the run (runs/EXPERIMENT-DATE-TIME)."),
@@ -48,35 +47,59 @@ def _option(name: str, kind: Any, text: str) -> inspect.Parameter:
     )
 
 
-def add_experiment(
-    target: typer.Typer,
+class _Experiment(TyperCommand):
+    """A command that imports its experiment when it is called, not when commands are listed."""
+
+    def __init__(self, name: str, command: Callable[[], Any]) -> None:
+        super().__init__(name, help=EXPERIMENTS[name].about)
+        self.command = command
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        return self.command().make_context(*arguments, **options)
+
+
+def experiment_commands(
+    action: Callable[[Any, dict[str, Any]], None], places: Mapping[str, tuple[Any, str]]
+) -> type[TyperGroup]:
+    """Return a group with one command an experiment, each with one option a setting.
+
+    Args:
+        action: What to do with an experiment and the options that were given.
+        places: More options: their type and their help.
+    """
+
+    class Group(TyperGroup):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.commands = {
+                name: _Experiment(name, partial(_command, name, action, places))
+                for name in EXPERIMENTS
+            }
+
+    return Group
+
+
+def _command(
     experiment: str,
     action: Callable[[Any, dict[str, Any]], None],
     places: Mapping[str, tuple[Any, str]],
-) -> None:
-    """Register the command of one experiment, with one option a setting.
-
-    Args:
-        target: The group of commands.
-        experiment: A name in ``EXPERIMENTS``.
-        action: What to do with the experiment and the options that were given.
-        places: More options: their type and their help.
-    """
-    module_name, _, attribute = EXPERIMENTS[experiment].partition(":")
+) -> Any:
+    module_name, _, attribute = EXPERIMENTS[experiment].place.partition(":")
     module: Any = import_module(module_name)
     module = getattr(module, attribute) if attribute else module
     kinds = get_type_hints(module.Config)
     settings = {f.name: f for f in dataclasses.fields(module.Config)}
 
     def command(**given: Any) -> None:
-        chosen = {name: value for name, value in given.items() if value is not None}
-        action(module, chosen)
+        action(module, {name: value for name, value in given.items() if value is not None})
 
     options = [_option(n, kinds[n], _text(f)) for n, f in settings.items()]
     options += [_option(name, kind, text) for name, (kind, text) in places.items()]
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     command.__annotations__ = {option.name: option.annotation for option in options}
-    target.command(experiment, help=module.__doc__)(command)
+    alone = typer.Typer(add_completion=False)
+    alone.command(experiment, help=module.__doc__)(command)
+    return get_command(alone)
 
 
 def _text(setting: dataclasses.Field[Any]) -> str:
@@ -112,5 +135,14 @@ def _run(module: Any, given: dict[str, Any]) -> None:
     typer.echo(folder.summary())
 
 
-for _experiment in EXPERIMENTS:
-    add_experiment(app, _experiment, _run, _PLACES)
+app = typer.Typer(
+    name="reproduce",
+    cls=experiment_commands(_run, _PLACES),
+    help="Run an experiment and write its report.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Run an experiment and write its report."""

@@ -1,7 +1,7 @@
 """Experiments: a configuration in, a folder of results, figures and a report out.
 
 An experiment is a module with a frozen dataclass ``Config`` and a function
-``run(config, places)``. To add one, write the module and name it in ``EXPERIMENTS``: the
+``run(config, places)``. To add one, write the module and a line in ``EXPERIMENTS``: the
 command line makes its options from the dataclass. Most are a :class:`qkan.studies.study.Study`.
 One that runs circuits on a backend of choice says which, by ``workload(config, places)``:
 ``qkan cost`` tells what they take.
@@ -9,19 +9,67 @@ One that runs circuits on a backend of choice says which, by ``workload(config, 
 
 from __future__ import annotations
 
-__all__ = ["EXPERIMENTS"]
+from typing import NamedTuple
+
+__all__ = ["EXPERIMENTS", "Experiment"]
+
+
+class Experiment(NamedTuple):
+    """Where an experiment is, and what the command line says of it without importing it.
+
+    Attributes:
+        place: ``module``, or ``module:name``, of what has ``Config`` and ``run``.
+        about: One sentence.
+    """
+
+    place: str
+    about: str
+
 
 EXPERIMENTS = {
-    "jets": "qkan.experiments.jets",
-    "quanvolution": "qkan.experiments.quanvolution",
-    "scipy-kan": "qkan.experiments.reproductions:SCIPY_KAN",
-    "table-kan": "qkan.experiments.reproductions:TABLE_KAN",
-    "sinekan": "qkan.experiments.reproductions:SINEKAN",
-    "sinekan-sweep": "qkan.experiments.sinekan_sweep",
-    "cnn": "qkan.experiments.reproductions:CNN",
-    "mlp": "qkan.experiments.reproductions:MLP",
-    "mnist": "qkan.experiments.comparison",
-    "qkan-functions": "qkan.experiments.qkan_functions",
-    "qkan-mnist": "qkan.experiments.qkan_mnist",
+    "jets": Experiment(
+        "qkan.experiments.jets",
+        "Quark against gluon jets: classical and quantum taggers, their errors, and what they learned.",
+    ),
+    "quanvolution": Experiment(
+        "qkan.experiments.quanvolution",
+        "The quanvolution benchmark: a quantum filter on MNIST, its controls, the published run.",
+    ),
+    "scipy-kan": Experiment(
+        "qkan.experiments.reproductions:SCIPY_KAN",
+        "The notebook's first network, around one shared SciPy spline, on MNIST.",
+    ),
+    "table-kan": Experiment(
+        "qkan.experiments.reproductions:TABLE_KAN",
+        "The notebook's second network, splines read from a table, on MNIST.",
+    ),
+    "sinekan": Experiment(
+        "qkan.experiments.reproductions:SINEKAN",
+        "SineKAN at the notebook's widths and learning rates, on MNIST.",
+    ),
+    "sinekan-sweep": Experiment(
+        "qkan.experiments.sinekan_sweep",
+        "SineKAN's learning rate, its decay, weight decay, width and depth on MNIST, on grids.",
+    ),
+    "cnn": Experiment(
+        "qkan.experiments.reproductions:CNN",
+        "The notebook's convolutional network on MNIST.",
+    ),
+    "mlp": Experiment(
+        "qkan.experiments.reproductions:MLP",
+        "The SineKAN authors' multilayer perceptrons on MNIST.",
+    ),
+    "mnist": Experiment(
+        "qkan.experiments.comparison",
+        "All models on MNIST at equal widths and at equal parameter counts, over seeds, with intervals.",
+    ),
+    "qkan-functions": Experiment(
+        "qkan.experiments.qkan_functions",
+        "Functions fitted by quantum KANs, and by other models with as many parameters.",
+    ),
+    "qkan-mnist": Experiment(
+        "qkan.experiments.qkan_mnist",
+        "Handwritten digits by a quantum KAN, its classical twin, and other models of equal size.",
+    ),
 }
-"""The module of every experiment, or ``module:name`` of what has ``Config``, ``run`` and a docstring."""
+"""Every experiment by its name on the command line."""

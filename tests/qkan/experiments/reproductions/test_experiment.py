@@ -85,5 +85,5 @@ def test_mistakes_are_found_before_the_folder_is_made(settings, message, tmp_pat
 
 
 def test_every_reproduction_is_a_command():
-    named = {name for name, place in EXPERIMENTS.items() if "reproductions" in place}
+    named = {name for name, each in EXPERIMENTS.items() if "reproductions" in each.place}
     assert named == set(DEFINITIONS)
