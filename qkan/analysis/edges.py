@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.layers.base import KANLayer
+from qkan.layers.checks import evaluating
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting.functions import EdgeFunction
 from qkan.plotting.network import EdgeCurves, plot_edge_network
@@ -25,7 +25,6 @@ __all__ = [
     "edge_curves",
     "edge_strengths",
     "edge_values",
-    "evaluating",
     "kan_layers",
     "layer_inputs",
     "learned_curves",
@@ -63,19 +62,6 @@ def kan_layers(model: nn.Module) -> dict[str, Layer]:
             "BSplineKANLayer or QuantumKANLayer"
         )
     return found
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Look without leaving a trace: no gradients, no dropout, no running statistics that move."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:

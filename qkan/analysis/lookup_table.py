@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from circuits.errors import UsageError
-from qkan.analysis.edges import edge_values, evaluating, kan_layers, layer_inputs
+from qkan.analysis.edges import edge_values, kan_layers, layer_inputs
+from qkan.layers.checks import evaluating
 
 __all__ = ["LookUpTables", "Table"]
 

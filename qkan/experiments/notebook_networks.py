@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan import models
-from qkan.analysis.edges import evaluating
+from qkan.layers.checks import evaluating
 from qkan.models.initial import linear
 from qkan.plotting import EdgeFunction
 

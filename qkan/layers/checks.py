@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from numbers import Integral
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from circuits import Circuit, UsageError
 
 __all__ = [
+    "evaluating",
     "inside_transform",
+    "modes_kept",
     "pair",
     "require_circuit",
     "require_finite",
@@ -79,6 +83,25 @@ def require_finite(x: Tensor, who: str) -> None:
         raise UsageError(
             f"{who}: {count} of {x.numel()} inputs are NaN or infinite; clean the data before the layer"
         )
+
+
+@contextmanager
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Leave every part of a model in the mode, training or evaluation, that it was in."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Look without leaving a trace: no gradients, no dropout, no running statistics that move."""
+    with modes_kept(model), torch.no_grad():
+        model.eval()
+        yield
 
 
 def inside_transform() -> bool:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.base import KANLayer
-from qkan.layers.checks import require_finite, require_tensor
+from qkan.layers.checks import evaluating, require_finite, require_tensor
 from qkan.layers.fourier_kan import FourierKANLayer
 from qkan.layers.prunable import PrunableLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.spectral import parseval_norms
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["EdgeSizes", "Norm", "edge_sizes", "edge_values", "evaluation"]
+__all__ = ["EdgeSizes", "Norm", "edge_sizes", "edge_values"]
 
 Norm = Literal["data", "parseval"]
 
@@ -83,7 +79,7 @@ def layer_inputs(
         for name, layer in layers.items()
     ]
     try:
-        with evaluation(model):
+        with evaluating(model):
             model(x)
     finally:
         for hook in hooks:
@@ -96,24 +92,12 @@ def layer_inputs(
 
 def edge_values(layer: PrunableLayer, x: Tensor) -> Tensor:
     """Return the edges of a layer at its inputs, as in ``eval()``: (N, in) -> (N, in, out)."""
-    with evaluation(layer):
+    with evaluating(layer):
         if isinstance(layer, KANLayer):
             return layer.edges(x)
         if isinstance(layer, QuantumKANLayer):
             return layer.edge_functions(x)
     raise UsageError(f"the edges of {type(layer).__name__} cannot be told apart")
-
-
-@contextmanager
-def evaluation(model: nn.Module) -> Iterator[None]:
-    """Put all modules into ``eval()`` for a while."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _over(layer: PrunableLayer, x: Tensor) -> EdgeSizes:

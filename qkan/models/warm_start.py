@@ -22,14 +22,14 @@ from circuits.backends import Backend
 from circuits.errors import UsageError
 from qkan.layers.base import KANLayer, check_domain, check_size
 from qkan.layers.base_functions import BASE_FUNCTIONS
-from qkan.layers.checks import require_finite
+from qkan.layers.checks import evaluating, require_finite
 from qkan.layers.fourier_kan import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.edge_fit import Curves, EdgeParameters, fit_edges
 from qkan.layers.qkan.evaluation import Evaluation
 from qkan.layers.qkan.ranges import range_name
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
-from qkan.models.edge_sizes import edge_values, evaluation, layer_inputs
+from qkan.models.edge_sizes import edge_values, layer_inputs
 from qkan.models.qkan import QKAN, QKANConfig
 
 __all__ = ["EdgeFits", "from_kan"]
@@ -207,7 +207,7 @@ def _fit(
     generator: torch.Generator,
 ) -> EdgeFits:
     values = edge_values(layer, x.to(layer.weight)).double()
-    with evaluation(quantum):
+    with evaluating(quantum):
         s = x if quantum.input_range is None else quantum.input_range(x.to(layer.weight)).double()
     base = None if quantum.base is None else BASE_FUNCTIONS[quantum.base](s)
     count, inputs, outputs = values.shape

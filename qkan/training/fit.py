@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
 from qkan.config import from_mapping
+from qkan.layers.checks import modes_kept
 from qkan.progress import Progress
 from qkan.training import checkpoint as files
 from qkan.training.config import TrainingConfig, make_optimizer
@@ -28,7 +29,6 @@ from qkan.training.losses import (
     device_of,
     evaluate,
     metrics_for,
-    modes_kept,
     one_number,
 )
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from circuits.errors import UsageError, unknown_name
+from qkan.layers.checks import evaluating
 from qkan.training.data import as_data
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "device_of",
     "evaluate",
     "metrics_for",
-    "modes_kept",
     "one_number",
     "predict",
 ]
@@ -190,7 +189,7 @@ def evaluate(
     named = metrics_for(loss, metrics)
     totals = dict.fromkeys(["loss", *named], 0.0)
     weight = 0.0
-    with _evaluating(model):
+    with evaluating(model):
         place = device_of(model)
         for x, targets, weights in as_data("validation", data).batches(batch_size):
             outputs = model(x if place is None else x.to(place))
@@ -218,7 +217,7 @@ def predict(model: nn.Module, x: Tensor, *, batch_size: int = 1024) -> Tensor:
         >>> predict(nn.Linear(2, 3), torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
-    with _evaluating(model):
+    with evaluating(model):
         place = device_of(model)
         parts = x.split(batch_size)  # type: ignore[no-untyped-call]
         return torch.cat([model(part if place is None else part.to(place)) for part in parts])
@@ -227,21 +226,3 @@ def predict(model: nn.Module, x: Tensor, *, batch_size: int = 1024) -> Tensor:
 def device_of(model: nn.Module) -> torch.device | None:
     """Return the device that inputs are moved to: that of the first parameter."""
     return next((parameter.device for parameter in model.parameters()), None)
-
-
-@contextmanager
-def modes_kept(model: nn.Module) -> Iterator[None]:
-    """Leave every part of a model in the mode, training or evaluation, that it was in."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    with modes_kept(model), torch.no_grad():
-        model.eval()
-        yield

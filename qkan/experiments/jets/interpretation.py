@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from qkan.analysis import fit_formula
-from qkan.analysis.edges import edge_values, evaluating, kan_layers
+from qkan.analysis.edges import edge_values, kan_layers
 from qkan.analysis.lookup_table import LookUpTables
 from qkan.experiments.jets.features import Split
 from qkan.experiments.jets.inputs import INPUTS
 from qkan.experiments.jets.likelihood import EdgeAgainstRatio, compare
 from qkan.experiments.jets.metrics import roc
+from qkan.layers.checks import evaluating
 from qkan.training import predict
 
 __all__ = ["edges_against_ratios", "formulas", "table_errors"]

@@ -5,7 +5,7 @@ import torch
 import qkan
 from circuits.errors import UsageError
 from qkan.analysis import edge_spectrum
-from qkan.analysis.edges import evaluating
+from qkan.layers.checks import evaluating
 
 
 def layer(scale="per-input", edge="pz(depth=3)", **options):

@@ -7,9 +7,10 @@ from torch import nn
 
 import circuits
 from circuits import UsageError
+from qkan.layers.checks import evaluating
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.models import KAN, MLP, QKAN, HybridKAN, SineKAN, load
-from qkan.models.edge_sizes import edge_values, evaluation, layer_inputs
+from qkan.models.edge_sizes import edge_values, layer_inputs
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -169,7 +170,7 @@ def test_own_ranges_of_inputs():
     model = fitted(kan, "pz(depth=5)", x=x, input_range="standardise").eval()
     torch.testing.assert_close(model[0].input_range.running_mean, x.mean(0))
     torch.testing.assert_close(model(x), kan(x), rtol=0, atol=0.05)
-    with evaluation(model):
+    with evaluating(model):
         torch.testing.assert_close(fitted(kan, input_range="arccos")(x), kan(x), rtol=0, atol=0.2)
     with pytest.raises(UsageError, match="needs data here"):
         fitted(kan, input_range="standardise")
