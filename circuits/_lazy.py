@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 __all__ = ["lazy_exports"]
 
 
-def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a module-level ``__getattr__`` (PEP 562) for names that live in other modules.
+def lazy_exports(
+    package: str, file: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return the ``__getattr__`` and ``__dir__`` (PEP 562) and the ``__all__`` of a package's ``__init__.py``.
+
+    The imports under its ``if TYPE_CHECKING:`` are the one list of its public names: type checkers take them as they
+    are, and here each becomes an import at first use.
 
     Args:
-        package: The importing package's ``__name__``.
-        homes: For each public name the module that defines it, or that it is.
+        package: The package's ``__name__``.
+        file: Its ``__file__``.
     """
+    homes = {
+        alias.name: node.module or package
+        for block in ast.parse(Path(file).read_text(encoding="utf-8")).body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(homes[name])
-        return module if homes[name] == f"{package}.{name}" else getattr(module, name)
+        if homes[name] == package:
+            return importlib.import_module(f"{package}.{name}")
+        return getattr(importlib.import_module(homes[name]), name)
 
-    return get
+    return get, lambda: sorted(homes), sorted(homes)

@@ -10,24 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circuits._lazy import lazy_exports
-
 if TYPE_CHECKING:
-    from qkan.studies.report import Record, Section
-    from qkan.studies.run import Places, RunFolder, run_tasks
-    from qkan.studies.study import Results, Study
+    from qkan.studies.report import Record as Record, Section as Section
+    from qkan.studies.run import Places as Places, RunFolder as RunFolder, run_tasks as run_tasks
+    from qkan.studies.study import Results as Results, Study as Study
+else:
+    from circuits._lazy import lazy_exports
 
-__all__ = ["Places", "Record", "Results", "RunFolder", "Section", "Study", "run_tasks"]
-
-__getattr__ = lazy_exports(
-    __name__,
-    {
-        "Places": "qkan.studies.run",
-        "Record": "qkan.studies.report",
-        "Results": "qkan.studies.study",
-        "RunFolder": "qkan.studies.run",
-        "Section": "qkan.studies.report",
-        "Study": "qkan.studies.study",
-        "run_tasks": "qkan.studies.run",
-    },
-)
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

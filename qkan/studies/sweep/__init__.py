@@ -9,18 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circuits._lazy import lazy_exports
-
 if TYPE_CHECKING:
-    from qkan.studies.sweep.config import SweepConfig
-    from qkan.studies.sweep.experiment import run
+    from qkan.studies.sweep.config import SweepConfig as SweepConfig
+    from qkan.studies.sweep.experiment import run as run
+else:
+    from circuits._lazy import lazy_exports
 
-__all__ = ["SweepConfig", "run"]
-
-__getattr__ = lazy_exports(
-    __name__,
-    {
-        "SweepConfig": "qkan.studies.sweep.config",
-        "run": "qkan.studies.sweep.experiment",
-    },
-)
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
