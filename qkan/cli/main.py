@@ -17,13 +17,12 @@ from qkan.cli import (
     bench,
     cache,
     circuits,
-    cost,
     draw,
+    experiments,
     export,
     inspect,
     jets,
     jobs,
-    reproduce,
     sweep,
 )
 
@@ -36,8 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (reproduce, cost, cache, jets, jobs):
-    app.add_typer(module.app)
+for group in (experiments.reproduce, experiments.cost, cache.app, jets.app, jobs.app):
+    app.add_typer(group)
 for command in (
     bench.bench,
     circuits.circuits,

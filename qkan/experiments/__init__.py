@@ -9,7 +9,8 @@ One that runs circuits on a backend of choice says which, by ``workload(config, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 __all__ = ["EXPERIMENTS", "Experiment"]
 
@@ -24,6 +25,17 @@ class Experiment(NamedTuple):
 
     place: str
     about: str
+
+    def load(self) -> Any:
+        """Import it.
+
+        Example:
+            >>> EXPERIMENTS["quanvolution"].load().Config().circuit
+            'demo'
+        """
+        module, _, name = self.place.partition(":")
+        found = import_module(module)
+        return getattr(found, name) if name else found
 
 
 EXPERIMENTS = {

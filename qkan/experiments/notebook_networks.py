@@ -204,8 +204,10 @@ class _Network(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the outputs of rows ``(N, in_features)``, or of images with as many pixels."""
-        output: Tensor = super().forward(input.flatten(1))
-        return output
+        x = input.flatten(1)
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class SciPyKAN(_Network):

@@ -1,7 +1,10 @@
 import dataclasses
+import io
+import sys
 
 import pytest
 
+from circuits.backends.aer import FakeDeviceBackend
 from qkan.cli import main
 from qkan.experiments import EXPERIMENTS, quanvolution
 from qkan.experiments.quanvolution import Config
@@ -108,3 +111,45 @@ def test_mistakes_are_messages(asked, capsys, monkeypatch, tmp_path, options, me
     assert main(["reproduce", "quanvolution", *options]) == 2
     assert message in capsys.readouterr().err
     assert asked == []
+
+
+def lines(capsys):
+    return [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+
+
+def test_cost_counts_nodes_or_patches(capsys):
+    settings = ["--train", "3", "--validation", "2", "--shots", "100"]
+    assert main(["cost", "quanvolution", "--backend", "default.qubit", *settings]) == 0
+    *_, total, _ = lines(capsys)
+    assert total[:3] == ["all", "12", "1,200"]
+    assert main(["cost", "quanvolution", "--evaluate", "direct", *settings]) == 0
+    *_, total, note = lines(capsys)
+    assert total[:3] == ["all", "1,960", "196,000"]
+    assert "extrapolated" in note
+
+
+def test_cost_reads_a_configuration(capsys, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text('circuit = "basic-entangler"\n')
+    assert main(["cost", "quanvolution", "--config", str(file)]) == 0
+    assert "basic-entangler" in capsys.readouterr().out
+    assert main(["cost", "quanvolution", "--backend", "nowhere"]) == 2
+
+
+COMMAND = ["reproduce", "quanvolution", "--shots", "10", "--backend"]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 130), ("y\n", 0)])
+def test_what_is_paid_for_is_asked_about(monkeypatch, capsys, asked, answer, code):
+    monkeypatch.setattr(FakeDeviceBackend, "paid", True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    assert main([*COMMAND, "aer:fake_manila"]) == code
+    assert bool(asked) == (code == 0)
+    assert "demo/no-entanglement" in capsys.readouterr().out
+
+
+def test_what_is_free_or_agreed_to_is_not(monkeypatch, capsys, asked):
+    assert main([*COMMAND, "aer:fake_manila"]) == 0
+    monkeypatch.setattr(FakeDeviceBackend, "paid", True)
+    assert main([*COMMAND, "aer:fake_manila", "--yes"]) == 0
+    assert len(asked) == 2
