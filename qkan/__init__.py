@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from qkan.data import mnist as mnist
     from qkan.layers.bspline import BSplineKANLayer as BSplineKANLayer
     from qkan.layers.chebyshev import ChebyshevKANLayer as ChebyshevKANLayer
-    from qkan.layers.fourier_kan import FourierKANLayer as FourierKANLayer
+    from qkan.layers.fourier import FourierKANLayer as FourierKANLayer
     from qkan.layers.preprocess import preprocess as preprocess
     from qkan.layers.qkan import QuantumKANLayer as QuantumKANLayer
     from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer as ScaledFourierKANLayer

@@ -4,7 +4,7 @@ r"""The X edge: uploads by RX between rotations about Z.
 
 Source: J.-C. Jiang et al., arXiv:2509.14026, and its software. There the angle is :math:`t = \arccos x`, as in quantum
 signal processing, and makes polynomials of x; here the circuit's input is the angle, and the arccosine belongs to the
-layer (``input_range="arccos"`` of ``qkan.QuantumKANLayer``). The last RZ there commutes with Z and is left out.
+layer (``input_map="arccos"`` of ``qkan.QuantumKANLayer``). The last RZ there commutes with Z and is left out.
 """
 
 from __future__ import annotations

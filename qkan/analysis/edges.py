@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
-from qkan.layers.base import KANLayer
 from qkan.layers.checks import evaluating
+from qkan.layers.input_map import usual_inputs
+from qkan.layers.kan_layer import KANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting.functions import EdgeFunction
 from qkan.plotting.network import EdgeCurves, plot_edge_network
@@ -65,7 +66,9 @@ def kan_layers(model: nn.Module) -> dict[str, Layer]:
 
 
 def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
-    """Return what each KAN layer sees behind its normalisation when the model sees ``inputs``.
+    """Return the inputs of each KAN layer when the model sees ``inputs``.
+
+    A ``LayerNorm`` mixes inputs, so that edges are functions of what comes behind it: then it is that.
 
     Args:
         model: The model.
@@ -103,7 +106,7 @@ def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
 
 
 def edge_values(layer: Layer, points: Tensor) -> Iterator[Tensor]:
-    """Yield the edge functions at normalised points, a part of the points at a time.
+    """Yield the edge functions at the points of :func:`layer_inputs`, a part of the points at a time.
 
     Shape:
         - points: ``(N, in_features)``
@@ -111,36 +114,26 @@ def edge_values(layer: Layer, points: Tensor) -> Iterator[Tensor]:
     """
     step = max(1, _VALUES // (layer.in_features * layer.out_features))
     for part in torch.split(points, step):
-        yield layer.edge_functions(part)
+        yield layer.edge_values(part) if _mixes(layer) else layer.edge_functions(part)
 
 
 def usual_range(layer: Layer) -> tuple[Tensor, Tensor]:
     """Return the points between which edges are drawn where no data tell, ``(in_features,)`` each.
 
-    That is the domain of a classical layer, one period of a circuit, and what an input range takes.
+    That is the domain of its edges, or what its input map takes.
     """
+    low, high = usual_inputs(layer.input_map, layer.domain, layer.in_features)
     like = next(layer.parameters(), torch.zeros(()))
-    if isinstance(layer, KANLayer):
-        low, high = layer.domain
-    elif isinstance(layer.input_range, nn.BatchNorm1d):
-        running = dict(layer.input_range.named_buffers())
-        mean, spread = running["running_mean"], 2 * running["running_var"].sqrt()
-        return mean - spread, mean + spread
-    else:
-        kind = type(layer.input_range).__name__
-        half_period = torch.pi / layer.circuit.scales[0]
-        high = {"ArcCos": 1.0, "Tanh": 2.0}.get(kind, half_period)
-        low = -high
-    ends = torch.tensor([low, high], dtype=like.dtype, device=like.device)
-    both = ends.unsqueeze(1).expand(2, layer.in_features)
-    return both[0], both[1]
+    return low.to(like), high.to(like)
 
 
 def _points(layer: Layer, x: Tensor) -> Tensor:
     rows = x.detach().reshape(-1, layer.in_features)
-    if isinstance(layer, KANLayer) and layer.normalization is not None:
-        rows = layer.normalization(rows)
-    return rows
+    return layer.input_map(rows) if layer.input_map is not None and _mixes(layer) else rows
+
+
+def _mixes(layer: Layer) -> bool:
+    return isinstance(layer.input_map, nn.LayerNorm)
 
 
 def attribution(strengths: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:

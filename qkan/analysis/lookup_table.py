@@ -172,7 +172,7 @@ def _require_chain(model: nn.Module, seen: dict[str, torch.Tensor]) -> None:
     """Refuse a model that does something between its layers, such as to normalise."""
     layers = list(kan_layers(model).items())
     for name, layer in layers:
-        if getattr(layer, "normalization", None) is not None:
+        if getattr(layer, "input_map", None) is not None:
             raise UsageError(f"layer {name!r} normalises its inputs, which tables cannot do")
     for (name, layer), (following, _) in pairwise(layers):
         passed = layer(seen[name])

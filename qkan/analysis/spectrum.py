@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits.errors import UsageError
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
 
 __all__ = ["EdgeSpectrum", "edge_spectrum"]
@@ -69,7 +69,7 @@ class EdgeSpectrum:
 def edge_spectrum(layer: QuantumKANLayer | FourierKANLayer) -> EdgeSpectrum:
     """Return the exact spectrum of every edge of a quantum layer or its classical twin, without the base function.
 
-    It is a function of the input behind ``input_range`` or ``normalization``.
+    It is a function of the input behind ``input_map`` or ``input_map``.
 
     Raises:
         UsageError: If the edges of the layer are no Fourier series.
@@ -95,11 +95,7 @@ def edge_spectrum(layer: QuantumKANLayer | FourierKANLayer) -> EdgeSpectrum:
 
 
 def _quantum(layer: QuantumKANLayer) -> EdgeSpectrum:
-    coefficients = layer.coefficients()
-    if layer.bias is not None:
-        coefficients = torch.cat([coefficients[:1] + layer.bias, coefficients[1:]])
-    if layer.weight is not None:
-        coefficients = coefficients * layer.weight
+    coefficients = layer.coefficients().movedim(1, 0)
     rate = layer.circuit.scales[0]
     frequency, shift = _per_edge(layer, layer.scale, 1.0), _per_edge(layer, layer.shift, 0.0)
     return EdgeSpectrum(_array(layer.masked(coefficients)), rate * frequency, rate * shift)
@@ -107,7 +103,7 @@ def _quantum(layer: QuantumKANLayer) -> EdgeSpectrum:
 
 def _classical(layer: FourierKANLayer) -> EdgeSpectrum:
     edges = (layer.in_features, layer.out_features)
-    waves = _array(layer.coefficients).reshape(edges[0], 2, layer.degree, edges[1])
+    waves = _array(layer.coefficients()).reshape(edges[0], 2, layer.degree, edges[1])
     rows = np.zeros((2 * layer.degree + 1, *edges))
     rows[1::2], rows[2::2] = waves.transpose(1, 2, 0, 3)
     rows *= _array(layer.kept_edges)

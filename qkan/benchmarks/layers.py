@@ -20,7 +20,7 @@ from qkan.benchmarks.harness import Case, Report, measure
 from qkan.experiments.notebook_networks import TableSplineLayer
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
 

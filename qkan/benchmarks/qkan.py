@@ -81,7 +81,11 @@ def _steps(
         Case(against, _step(linear, x)),
         Case(floor, _floor(quantum, widths, batch), against=against),
         case(f"QKAN {label} ({megabytes:.1f} MiB saved)", _step(quantum, x), target=per_input),
-        case(f"QKAN {label}, scale per edge", _step(chain(scale="per-edge"), x), target=per_edge),
+        case(
+            f"QKAN {label}, scale per edge",
+            _step(chain(frequencies="per-edge"), x),
+            target=per_edge,
+        ),
     ]
     if compiled:
         cases.append(case(f"QKAN {label}, compiled", _step(torch.compile(chain()), x)))
@@ -126,7 +130,7 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
     x = torch.rand(batch, widths[0])
     label = f"{list(widths)} batch {batch}"
     against = f"one layer's step {label}"
-    coefficients = layer.coefficients().detach().requires_grad_()
+    coefficients = layer.circuit_coefficients().detach().requires_grad_()
     upstream = torch.ones_like(coefficients)
     parameters = [nn.Parameter(p.detach().clone()) for p in layer.parameters()]
     for parameter in parameters:
@@ -134,7 +138,7 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
     optimizer = torch.optim.Adam(parameters)
 
     def make_coefficients() -> None:
-        torch.autograd.backward(layer.coefficients(), upstream)
+        torch.autograd.backward(layer.circuit_coefficients(), upstream)
 
     def product() -> None:
         torch.autograd.backward(layer.sum_of_series(x, coefficients).sum())

@@ -21,9 +21,9 @@ class _QKAN(Estimator):
         hidden: Sequence[int] = (4,),
         *,
         edge: str | Circuit = "pz(depth=3)",
-        scale: str = "per-input",
+        frequencies: str = "per-input",
         base: str | None = "silu",
-        input_range: str = "none",
+        input_map: str = "none",
         backend: str | Backend = "auto",
         evaluate: str = "auto",
         standardize: bool = True,
@@ -40,9 +40,9 @@ class _QKAN(Estimator):
     ) -> None:
         self.hidden = hidden
         self.edge = edge
-        self.scale = scale
+        self.frequencies = frequencies
         self.base = base
-        self.input_range = input_range
+        self.input_map = input_map
         self.backend = backend
         self.evaluate = evaluate
         self.standardize = standardize
@@ -58,7 +58,7 @@ class _QKAN(Estimator):
         self.verbose = verbose
 
     def _make(self, sizes: list[int], generator: torch.Generator) -> QKAN:
-        names = ("edge", "scale", "base", "input_range", "backend", "evaluate")
+        names = ("edge", "frequencies", "base", "input_map", "backend", "evaluate")
         settings = {name: getattr(self, name) for name in names}
         return QKAN(sizes, generator=generator, dtype=torch.float64, **settings)
 
@@ -69,9 +69,9 @@ class QKANClassifier(Classifier, _QKAN):
     Args:
         hidden: The widths between features and classes.
         edge: The circuit on the edges: a name, or a circuit of your own.
-        scale: Which edges share a scale: ``"per-input"``, ``"per-edge"`` or ``"fixed"``.
+        frequencies: Which edges share a scale: ``"per-input"``, ``"per-edge"`` or ``"fixed"``.
         base: The classical function on the edges, or None.
-        input_range: What every layer does to its inputs; see :class:`qkan.QuantumKANLayer`.
+        input_map: What every layer does to its inputs; see :class:`qkan.QuantumKANLayer`.
         backend: Where circuits run.
         evaluate: How: see :class:`qkan.QuantumKANLayer`.
         standardize: Whether features are brought to mean 0 and standard deviation 1 first.
@@ -101,9 +101,9 @@ class QKANRegressor(Regressor, _QKAN):
     Args:
         hidden: The widths between features and targets.
         edge: The circuit on the edges: a name, or a circuit of your own.
-        scale: Which edges share a scale: ``"per-input"``, ``"per-edge"`` or ``"fixed"``.
+        frequencies: Which edges share a scale: ``"per-input"``, ``"per-edge"`` or ``"fixed"``.
         base: The classical function on the edges, or None.
-        input_range: What every layer does to its inputs; see :class:`qkan.QuantumKANLayer`.
+        input_map: What every layer does to its inputs; see :class:`qkan.QuantumKANLayer`.
         backend: Where circuits run.
         evaluate: How: see :class:`qkan.QuantumKANLayer`.
         standardize: Whether features and targets are brought to mean 0 and standard deviation 1.

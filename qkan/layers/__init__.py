@@ -1,1 +1,21 @@
-"""Layers for torch models, one a file."""
+"""Layers for torch models, one a file; ``LAYERS`` is the list of the KAN layers, which share one base class."""
+
+from __future__ import annotations
+
+from qkan.layers.bspline import BSplineKANLayer
+from qkan.layers.chebyshev import ChebyshevKANLayer
+from qkan.layers.fourier import FourierKANLayer
+from qkan.layers.kan_layer import KANLayer
+from qkan.layers.rbf import RBFKANLayer
+from qkan.layers.sine import SineKANLayer
+
+__all__ = ["LAYERS", "KANLayer"]
+
+LAYERS: dict[str, type[KANLayer]] = {
+    "bspline": BSplineKANLayer,
+    "sine": SineKANLayer,
+    "chebyshev": ChebyshevKANLayer,
+    "fourier": FourierKANLayer,
+    "rbf": RBFKANLayer,
+}
+"""The KAN layers by the names that specs of models give them."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from circuits.errors import UsageError, unknown_name
 from qkan.layers import spline_basis, spline_fit, spline_scipy
-from qkan.layers.base import KANLayer, check_domain, check_size
+from qkan.layers.kan_layer import KANLayer, check_domain, check_size
 from qkan.layers.prunable import axes_with
 
 __all__ = ["BSplineKANLayer"]
@@ -48,7 +48,7 @@ class BSplineKANLayer(KANLayer):
             with ``grid`` coefficients), ``"error"`` refuses (it looks at the values, so it works
             neither in ``vmap`` nor in ``torch.compile``).
         bias: Whether a constant is added to each output; constants are in the span of the splines.
-        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        input_map: What is done to the inputs first: see :func:`make_input_map`.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
         dtype: The type of the parameters.
@@ -85,7 +85,7 @@ class BSplineKANLayer(KANLayer):
         extrapolation: str = "linear",
         *,
         bias: bool = False,
-        normalization: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -111,7 +111,7 @@ class BSplineKANLayer(KANLayer):
             domain=(ends[:, 0].min().item(), ends[:, -1].max().item()),
             base=base,
             bias=bias,
-            normalization=normalization,
+            input_map=input_map,
             device=device,
             dtype=dtype,
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import unknown_name
-from qkan.layers.base import KANLayer, check_size, inclusive_clamp
+from qkan.layers.kan_layer import KANLayer, check_size, inclusive_clamp
 
 __all__ = ["ChebyshevKANLayer"]
 
@@ -38,7 +38,7 @@ class ChebyshevKANLayer(KANLayer):
         squash: What s is: ``"tanh"``, smooth, but never quite at the ends; or ``"clamp"``, exact
             inside the domain and constant outside.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        input_map: What is done to the inputs first: see :func:`make_input_map`.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
         dtype: The type of the parameters.
@@ -64,7 +64,7 @@ class ChebyshevKANLayer(KANLayer):
         *,
         squash: str = "tanh",
         bias: bool = True,
-        normalization: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -78,7 +78,7 @@ class ChebyshevKANLayer(KANLayer):
             domain=domain,
             base=base,
             bias=bias,
-            normalization=normalization,
+            input_map=input_map,
             device=device,
             dtype=dtype,
         )

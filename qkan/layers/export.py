@@ -20,7 +20,7 @@ def quantum_circuits(
 ) -> dict[str, QuantumCircuit]:
     """Return the circuits of a module's quantum layers, by their place in it.
 
-    An edge's angle is a x + b, where x is the layer's input after ``input_range``: the parameter ``inputs_i`` for input
+    An edge's angle is a x + b, where x is the layer's input after ``input_map``: the parameter ``inputs_i`` for input
     i. What is classical (factors w, the base function, sums over edges) is not part of a circuit.
 
     Args:

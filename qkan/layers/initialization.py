@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from qkan.layers.base import KANLayer
+    from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["variance_preserving_"]
 
@@ -56,7 +56,7 @@ def variance_preserving_(layer: KANLayer, generator: torch.Generator | None = No
     draw = draw.cpu()
     draw -= direction.unsqueeze(-1) * torch.einsum("ig,igo->io", direction, draw).unsqueeze(1)
     weights = gain[:, None, None] * scale.unsqueeze(-1) * draw
-    layer.coefficients.copy_(weights[:, : layer.num_basis])
+    layer.coefficients().copy_(weights[:, : layer.num_basis])
     if layer.base_weight is not None:
         layer.base_weight.copy_(weights[:, -1])
     if layer.bias is not None:
@@ -65,7 +65,7 @@ def variance_preserving_(layer: KANLayer, generator: torch.Generator | None = No
 
 def _features(layer: KANLayer, points: Tensor) -> Tensor:
     """Return basis and base at ``points`` in every input, (P, in, g), as float64 on the CPU."""
-    like = layer.coefficients
+    like = layer.coefficients()
     x = points.to(like).unsqueeze(1).expand(-1, layer.in_features)
     columns = [layer.basis(x)]
     if layer.base is not None:

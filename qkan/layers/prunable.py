@@ -79,7 +79,7 @@ class PrunableLayer(nn.Module):
             >>> from qkan.layers.rbf import RBFKANLayer
             >>> layer = RBFKANLayer(2, 2)
             >>> layer.prune_edges(torch.tensor([[True, False], [True, True]]))
-            >>> layer.edges(torch.ones(1, 2))[0, 0, 1]
+            >>> layer.edge_functions(torch.ones(1, 2))[0, 0, 1]
             tensor(0., grad_fn=...)
         """
         shape = (self.in_features, self.out_features)
@@ -121,17 +121,16 @@ class PrunableLayer(nn.Module):
         if not len(inputs) or not len(outputs):
             raise UsageError("a layer needs at least one input and one output that stay")
         whole = torch.equal(inputs.cpu(), torch.arange(self.in_features))
-        for name in ("normalization", "input_range"):
-            module = getattr(self, name, None)
-            if isinstance(module, nn.LayerNorm) and not whole:
-                raise UsageError(
-                    "normalization='layer' takes the mean over all inputs, so none can be taken away without a change; "
-                    "use normalization='batch' or 'none'"
-                )
-            if isinstance(module, nn.BatchNorm1d):
-                for key in ("weight", "bias", "running_mean", "running_var"):
-                    _select(module, key, 0, inputs)
-                module.num_features = len(inputs)
+        module = getattr(self, "input_map", None)
+        if isinstance(module, nn.LayerNorm) and not whole:
+            raise UsageError(
+                "input_map='layer' takes the mean over all inputs, so none can be taken away without a change; "
+                "use input_map='batch' or 'none'"
+            )
+        if isinstance(module, nn.BatchNorm1d):
+            for key in ("weight", "bias", "running_mean", "running_var"):
+                _select(module, key, 0, inputs)
+            module.num_features = len(inputs)
         for name, axes in self.feature_axes.items():
             for axis, chosen in zip(axes, (inputs, outputs), strict=True):
                 _select(self, name, axis, chosen)
@@ -156,6 +155,11 @@ class PrunableLayer(nn.Module):
         return next(p for p in [*self.parameters(), *self.buffers()] if p.is_floating_point())
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for old in ("normalization", "input_range"):  # the names of the first house
+            for key in [key for key in state_dict if key.startswith(f"{prefix}{old}.")]:
+                state_dict[key.replace(f"{prefix}{old}.", f"{prefix}input_map.")] = state_dict.pop(
+                    key
+                )
         like = self._reference()
         mask, offset = (state_dict.get(prefix + name) for name in ("mask", "offset"))
         edges = (self.in_features, self.out_features)

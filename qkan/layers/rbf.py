@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from qkan.layers.base import KANLayer, check_size
+from qkan.layers.kan_layer import KANLayer, check_size
 
 __all__ = ["RBFKANLayer"]
 
@@ -33,7 +33,7 @@ class RBFKANLayer(KANLayer):
         base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
             ``"tanh"``, ``"identity"`` or None.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        input_map: What is done to the inputs first: see :func:`make_input_map`.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
         dtype: The type of the parameters.
@@ -46,7 +46,7 @@ class RBFKANLayer(KANLayer):
         torch.Size([5, 3])
 
     Source: Li, Kolmogorov-Arnold Networks are Radial Basis Function Networks, arXiv:2405.06721;
-    its layer normalisation is our ``normalization="layer"``.
+    its layer normalisation is our ``input_map="layer"``.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RBFKANLayer(KANLayer):
         base: str | None = "silu",
         *,
         bias: bool = True,
-        normalization: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -70,7 +70,7 @@ class RBFKANLayer(KANLayer):
             domain=domain,
             base=base,
             bias=bias,
-            normalization=normalization,
+            input_map=input_map,
             device=device,
             dtype=dtype,
         )

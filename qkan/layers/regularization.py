@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import UsageError
-from qkan.layers.base import KANLayer
+from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["edge_norms", "entropy_penalty", "l1_penalty", "smoothness_penalty"]
 
@@ -31,7 +31,7 @@ def edge_norms(layer: KANLayer, x: Tensor) -> Tensor:
 
     Source: Liu et al., arXiv:2404.19756, eq. 2.17.
     """
-    return layer.edges(x).abs().flatten(0, -3).mean(0)
+    return layer.edge_functions(x).abs().flatten(0, -3).mean(0)
 
 
 def l1_penalty(norms: Tensor) -> Tensor:
@@ -71,9 +71,9 @@ def smoothness_penalty(layer: KANLayer, points: int = 65) -> Tensor:
     if points < 3:
         raise UsageError(f"second differences need at least 3 points, got {points}")
     lower, upper = layer.domain
-    like = layer.coefficients
+    like = layer.coefficients()
     x = torch.linspace(lower, upper, points, device=like.device, dtype=like.dtype)
-    # The basis itself, not ``edges``: the domain is meant after the normalisation of inputs.
-    values = layer.edge_functions(x.unsqueeze(-1).expand(-1, layer.in_features))
+    # The domain is meant behind the input map.
+    values = layer.edge_values(x.unsqueeze(-1).expand(-1, layer.in_features))
     step = (upper - lower) / (points - 1)
     return (values.diff(n=2, dim=0) / step**2).square().mean()

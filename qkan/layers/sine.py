@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits.errors import unknown_name
-from qkan.layers.base import KANLayer, check_size
+from qkan.layers.kan_layer import KANLayer, check_size
 from qkan.layers.prunable import axes_with
 
 __all__ = ["SineKANLayer"]
@@ -46,7 +46,7 @@ class SineKANLayer(KANLayer):
             from N(0, 0.4²) in the first layer and uniform on (-1, 1) elsewhere, biases
             1 / out_features; or ``"variance"``: :func:`variance_preserving_`.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        input_map: What is done to the inputs first: see :func:`make_input_map`.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
         dtype: The type of the parameters.
@@ -81,7 +81,7 @@ class SineKANLayer(KANLayer):
         first: bool = False,
         init: str = "paper",
         bias: bool = True,
-        normalization: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -95,12 +95,12 @@ class SineKANLayer(KANLayer):
             domain=domain,
             base=base,
             bias=bias,
-            normalization=normalization,
+            input_map=input_map,
             device=device,
             dtype=dtype,
         )
         self.first, self.init = first, init
-        like = self.coefficients
+        like = self.coefficients()
         self.frequencies = nn.Parameter(torch.empty(grid, device=like.device, dtype=like.dtype))
         self.register_buffer("phases", _phases(in_features, grid).to(like))
         self.reset_parameters(generator)
@@ -126,8 +126,8 @@ class SineKANLayer(KANLayer):
             edge.normal_(0, 0.4, generator=generator)
         else:
             edge.uniform_(-1, 1, generator=generator)
-        edge = edge.to(self.coefficients) / self.out_features
-        self.coefficients.copy_(edge / order.unsqueeze(-1))
+        edge = edge.to(self.coefficients()) / self.out_features
+        self.coefficients().copy_(edge / order.unsqueeze(-1))
         if self.base_weight is not None:
             self.base_weight.zero_()
         if self.bias is not None:

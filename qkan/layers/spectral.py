@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.qkan.layer import QuantumKANLayer
 from qkan.layers.regularization import entropy_penalty
 
@@ -28,8 +28,8 @@ def amplitudes(layer: SpectralLayer) -> Tensor:
     """Return what multiplies the cosines and the sines on each edge, ``(2, degree, in, out)``; 0 where pruned."""
     if isinstance(layer, FourierKANLayer):
         shape = (layer.in_features, 2, layer.degree, layer.out_features)
-        return layer.masked(layer.coefficients.view(shape).movedim(0, 2))
-    flat = layer.coefficients()[1:]
+        return layer.masked(layer.coefficients().view(shape).movedim(0, 2))
+    flat = layer.circuit_coefficients()[1:]
     waves = flat.reshape(-1, 2, *flat.shape[1:]).movedim(1, 0)
     factor = layer.factor
     return waves if factor is None else waves * factor
@@ -43,7 +43,7 @@ def harmonic_power(layer: SpectralLayer) -> Tensor:
 
     Example:
         >>> layer = FourierKANLayer(1, 1, degree=2)
-        >>> _ = layer.coefficients.data.copy_(torch.tensor([[[3.0], [0], [4], [2]]]))
+        >>> _ = layer.coefficients().data.copy_(torch.tensor([[[3.0], [0], [4], [2]]]))
         >>> harmonic_power(layer).flatten().tolist()
         [12.5, 2.0]
     """

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qkan.layers.base import inclusive_clamp
 from qkan.layers.checks import inside_transform
+from qkan.layers.kan_layer import inclusive_clamp
 
 __all__ = ["MAX_DEGREE", "cardinal_pieces", "knot_basis", "knot_vector", "uniform_basis"]
 

@@ -25,7 +25,7 @@ def refine(layer: BSplineKANLayer, grid: int) -> None:
     old = layer.breakpoints.double()
     new = old if layer.uniform else _resample(old, grid)
     sites = _sites(old, (layer.degree + 2) * max(grid, layer.grid))
-    fitted = _solve(*_grams(layer, sites, old, new, grid)[:2], layer.coefficients.double())
+    fitted = _solve(*_grams(layer, sites, old, new, grid)[:2], layer.coefficients().double())
     like = layer.weight
     rest = like[layer.in_features * layer.num_basis :]
     weight = torch.cat([fitted.flatten(0, 1).to(like), rest])
@@ -38,7 +38,7 @@ def refine(layer: BSplineKANLayer, grid: int) -> None:
 def update_grid(layer: BSplineKANLayer, x: Tensor, tolerance: float) -> Tensor:
     """Move the grid towards the data ``x``, (N, in); see :meth:`BSplineKANLayer.update_grid`."""
     x = x.double()
-    old, coefficients = layer.breakpoints.double(), layer.coefficients.double()
+    old, coefficients = layer.breakpoints.double(), layer.coefficients().double()
     target = _target(layer, x, old)
     part = torch.ones_like(old[:, 0])
     for _ in range(_HALVINGS):
@@ -51,7 +51,7 @@ def update_grid(layer: BSplineKANLayer, x: Tensor, tolerance: float) -> Tensor:
     part[refused] = 0
     kept = part == 0
     layer.breakpoints.copy_(torch.where(kept[:, None], old, new))
-    layer.coefficients.copy_(torch.where(kept[:, None, None], coefficients, fitted))
+    layer.coefficients().copy_(torch.where(kept[:, None, None], coefficients, fitted))
     return part
 
 

@@ -22,7 +22,7 @@ L = TypeVar("L", bound="BSplineKANLayer")
 def to_scipy(layer: BSplineKANLayer) -> NDArray[Any]:
     """Return one ``BSpline`` per edge; see :meth:`BSplineKANLayer.to_scipy`."""
     knots = layer.knots().cpu().numpy()
-    coefficients = layer.coefficients.detach().double().cpu().numpy()
+    coefficients = layer.coefficients().detach().double().cpu().numpy()
     if layer.periodic:
         coefficients = np.concatenate([coefficients, coefficients[:, : layer.degree]], axis=1)
     splines = np.empty((layer.in_features, layer.out_features), dtype=object)
@@ -55,7 +55,7 @@ def from_scipy(cls: type[L], splines: NDArray[Any], **options: Any) -> L:
         knots = layer.knots().cpu().numpy()
         for i in range(in_features):
             coefficients = _coefficients(splines[i], knots[i], breakpoints[i])
-            layer.coefficients[i] = torch.from_numpy(coefficients[: layer.num_basis])
+            layer.coefficients()[i] = torch.from_numpy(coefficients[: layer.num_basis])
         for weight in (layer.base_weight, layer.bias):
             if weight is not None:
                 weight.zero_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from qkan.tensor_file import TensorFile, read_tensor_file, write_tensor_file
 
 __all__ = ["kind_of", "load_as", "read", "save"]
 
+_RENAMED = {"normalization": "input_map", "input_range": "input_map", "scale": "frequencies"}
 _FORMAT = "hybrid-qkan model 1"
 
 M = TypeVar("M", bound=Model)
@@ -56,7 +58,7 @@ def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
             f"{path} holds a {kind_of(file)!r}, not a {expected!r}; qkan.models.load finds the class"
         )
     try:
-        config = from_mapping(cls.Config, file.facts["config"])
+        config = from_mapping(cls.Config, _present_names(file.facts["config"]))
     except UsageError as error:
         raise UsageError(f"the configuration in {path} is not of this version: {error}") from error
     options["dtype"] = getattr(torch, file.facts["dtype"])
@@ -75,6 +77,25 @@ def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
     except RuntimeError as error:
         raise UsageError(f"the weights in {path} do not fit its configuration: {error}") from error
     return model
+
+
+def _present_names(config: Any) -> Any:
+    """Return a configuration with the names of today: files of the first house have those before."""
+    if isinstance(config, str):
+        return re.sub(
+            r"\b(normalization|input_range|scale)(?==)(?!=[\d.])",
+            lambda m: _RENAMED[m[0]],
+            config,
+        )
+    if isinstance(config, list | tuple):
+        return [_present_names(value) for value in config]
+    if isinstance(config, dict):
+        renamed = {
+            name: _RENAMED.get(name, name) if isinstance(value, str) else name
+            for name, value in config.items()
+        }
+        return {renamed[name]: _present_names(value) for name, value in config.items()}
+    return config
 
 
 def _circuits(model: nn.Module) -> dict[str, dict[str, str]]:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
-from qkan.layers.base import KANLayer
 from qkan.layers.checks import evaluating, require_finite, require_tensor
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
+from qkan.layers.kan_layer import KANLayer
 from qkan.layers.prunable import PrunableLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.spectral import parseval_norms
@@ -93,9 +93,7 @@ def layer_inputs(
 def edge_values(layer: PrunableLayer, x: Tensor) -> Tensor:
     """Return the edges of a layer at its inputs, as in ``eval()``: (N, in) -> (N, in, out)."""
     with evaluating(layer):
-        if isinstance(layer, KANLayer):
-            return layer.edges(x)
-        if isinstance(layer, QuantumKANLayer):
+        if isinstance(layer, KANLayer | QuantumKANLayer):
             return layer.edge_functions(x)
     raise UsageError(f"the edges of {type(layer).__name__} cannot be told apart")
 
@@ -124,6 +122,6 @@ def _by_parseval(name: str, layer: PrunableLayer) -> EdgeSizes:
         sizes = sizes + layer.masked(layer.base_weight).abs()
     means = torch.zeros_like(sizes)
     if isinstance(layer, QuantumKANLayer):
-        means = layer.coefficients()[0] + (0 if layer.bias is None else layer.bias)
+        means = layer.circuit_coefficients()[0] + (0 if layer.bias is None else layer.bias)
         means = means if layer.factor is None else means * layer.factor
     return EdgeSizes(sizes, means)

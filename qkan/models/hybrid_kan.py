@@ -18,25 +18,17 @@ from circuits.edges import edge as named_edge
 from circuits.errors import UsageError, unknown_name
 from circuits.naming import parse_call
 from qkan.config import check
-from qkan.layers.bspline import BSplineKANLayer
-from qkan.layers.chebyshev import ChebyshevKANLayer
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers import LAYERS as CLASSICAL
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.evaluation import Evaluation
 from qkan.layers.qkan.refinement import WeightMap
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
-from qkan.layers.rbf import RBFKANLayer
-from qkan.layers.sine import SineKANLayer
 from qkan.models.base import Chain, check_sizes, settled
 
 __all__ = ["LAYERS", "HybridKAN", "HybridKANConfig"]
 
 LAYERS: dict[str, type[nn.Module]] = {
-    "bspline": BSplineKANLayer,
-    "sine": SineKANLayer,
-    "chebyshev": ChebyshevKANLayer,
-    "fourier": FourierKANLayer,
-    "rbf": RBFKANLayer,
+    **CLASSICAL,
     "scaled-fourier": ScaledFourierKANLayer,
 }
 """The classical layers. The name of an edge circuit is that of a quantum layer; ``own`` is the user's."""
@@ -54,7 +46,7 @@ class HybridKANConfig:
         sizes: The widths, from the inputs to the outputs.
         layers: One layer for each step between widths, or one for all of them; options are written
             as in a call, ``"bspline(grid=8)"``, those of a quantum layer beside those of its edge,
-            ``"pz(depth=3, input_range='tanh')"``.
+            ``"pz(depth=3, input_map='tanh')"``.
     """
 
     kind: ClassVar[str] = "hybridkan"

@@ -28,7 +28,7 @@ class KANConfig:
         base: The fixed function on the edges, or None.
         extrapolation: What splines do outside the domain.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs of every layer: ``"none"``, ``"layer"``,
+        input_map: What is done to the inputs of every layer: ``"none"``, ``"layer"``,
             ``"batch"`` or ``"tanh"``.
     """
 
@@ -41,7 +41,7 @@ class KANConfig:
     base: Literal["silu", "tanh", "identity"] | None = "silu"
     extrapolation: Literal["linear", "clamp", "zero", "periodic", "error"] = "linear"
     bias: bool = False
-    normalization: Literal["none", "layer", "batch", "tanh"] = "none"
+    input_map: Literal["none", "layer", "batch", "tanh"] = "none"
 
     def __post_init__(self) -> None:
         check(self)

@@ -192,7 +192,7 @@ def _pairs(model: nn.Module) -> Iterator[tuple[PrunableLayer, PrunableLayer]]:
 
 
 def _mixes(layer: PrunableLayer) -> bool:
-    return isinstance(getattr(layer, "normalization", None), nn.LayerNorm)
+    return isinstance(getattr(layer, "input_map", None), nn.LayerNorm)
 
 
 def _require_connection(model: nn.Module, keeps: dict[str, Tensor]) -> None:

@@ -17,7 +17,7 @@ from qkan.config import check
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.evaluation import Evaluation
 from qkan.layers.qkan.refinement import WeightMap
-from qkan.layers.qkan.weighted_edges import Scale
+from qkan.layers.qkan.weighted_edges import Frequencies
 from qkan.models.base import Chain, check_sizes, settled
 
 if TYPE_CHECKING:
@@ -35,22 +35,22 @@ class QKANConfig:
     Attributes:
         sizes: The widths, from the inputs to the outputs.
         edge: The name of the circuit on the edges.
-        scale: Which edges share a scale and a shift.
+        frequencies: Which edges share a scale and a shift.
         base: The classical function on the edges, or None.
         weight: Whether edges have a factor.
         bias: Whether edges have an offset.
-        input_range: What every layer does to its inputs.
+        input_map: What every layer does to its inputs.
     """
 
     kind: ClassVar[str] = "qkan"
 
     sizes: tuple[int, ...]
     edge: str = "pz(depth=3)"
-    scale: Scale = "per-input"
+    frequencies: Frequencies = "per-input"
     base: Literal["silu", "tanh", "identity"] | None = "silu"
     weight: bool = True
     bias: bool = True
-    input_range: Literal["none", "tanh", "standardise", "arccos"] = "none"
+    input_map: Literal["none", "tanh", "standardise", "arccos"] = "none"
 
     def __post_init__(self) -> None:
         check(self)
@@ -138,7 +138,7 @@ class QKAN(Chain):
             options: ``x``: data, over whose range in every layer edges are fitted; or ``domain``, one range for all
                 layers; by default the layers' own domains. ``points`` (65): how many of a curve are compared.
                 ``starts`` (4) and ``iterations`` (50): of the optimisation. ``backend``, ``evaluate``, and settings of
-                :class:`QKANConfig`; ``base`` and ``input_range`` are those of the KAN by default. ``generator``
+                :class:`QKANConfig`; ``base`` and ``input_map`` are those of the KAN by default. ``generator``
                 draws the starts.
 
         Raises:

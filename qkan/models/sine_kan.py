@@ -26,7 +26,7 @@ class SineKANConfig:
         base: A fixed function on the edges; the paper has none.
         init: The rule of the initial weights, ``"paper"`` or ``"variance"``.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs of every layer: ``"none"``, ``"layer"``,
+        input_map: What is done to the inputs of every layer: ``"none"``, ``"layer"``,
             ``"batch"`` or ``"tanh"``.
     """
 
@@ -37,7 +37,7 @@ class SineKANConfig:
     base: Literal["silu", "tanh", "identity"] | None = None
     init: Literal["paper", "variance"] = "paper"
     bias: bool = True
-    normalization: Literal["none", "layer", "batch", "tanh"] = "none"
+    input_map: Literal["none", "layer", "batch", "tanh"] = "none"
 
     def __post_init__(self) -> None:
         check(self)

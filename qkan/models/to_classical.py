@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from circuits.errors import UsageError
+from qkan.layers.input_map import input_map_name
 from qkan.layers.qkan import QuantumKANLayer
-from qkan.layers.qkan.ranges import range_name
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.models.base import Chain, Model
 from qkan.models.hybrid_kan import HybridKAN, HybridKANConfig
@@ -42,7 +42,7 @@ def to_classical(model: nn.Module) -> nn.Module:
         >>> torch.allclose(twin(x), model(x), atol=1e-6)
         True
         >>> twin.config.layers[1]
-        "scaled-fourier(degree=2, base='silu', frequencies='per-input', scale=1.0, input_range='none')"
+        "scaled-fourier(degree=2, base='silu', frequencies='per-input', scale=1.0, input_map='none')"
 
     Source: F. J. Schreiber, J. Eisert, J. J. Meyer, "Classical surrogates for quantum learning models",
     arXiv:2206.11740; M. Schuld, R. Sweke, J. J. Meyer, arXiv:2008.08605.
@@ -88,6 +88,6 @@ def _name(layer: ScaledFourierKANLayer) -> str:
         "base": layer.base,
         "frequencies": layer.frequencies,
         "scale": layer.scale,
-        "input_range": range_name(layer.normalization),
+        "input_map": input_map_name(layer.input_map),
     }
     return write_call("scaled-fourier", options)

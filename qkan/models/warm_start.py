@@ -20,21 +20,21 @@ from torch import Tensor, nn
 from circuits import Circuit
 from circuits.backends import Backend
 from circuits.errors import UsageError
-from qkan.layers.base import KANLayer, check_domain, check_size
 from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import evaluating, require_finite
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
+from qkan.layers.input_map import Tanh, input_map_name
+from qkan.layers.kan_layer import KANLayer, check_domain, check_size
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.edge_fit import Curves, EdgeParameters, fit_edges
 from qkan.layers.qkan.evaluation import Evaluation
-from qkan.layers.qkan.ranges import range_name
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.models.edge_sizes import edge_values, layer_inputs
 from qkan.models.qkan import QKAN, QKANConfig
 
 __all__ = ["EdgeFits", "from_kan"]
 
-_RANGES = {type(None): "none", nn.Tanh: "tanh", nn.BatchNorm1d: "standardise"}
+_RANGES = {type(None): "none", Tanh: "tanh", nn.BatchNorm1d: "standardise"}
 _IGNORED = (nn.Identity, nn.Dropout)
 
 
@@ -92,7 +92,7 @@ def from_kan(
         if not x.numel():
             raise UsageError("the ranges of data need at least one sample")
     sizes = (layers[0].in_features, *(layer.out_features for layer in layers))
-    settings = {"input_range": _input_range(layers), "base": _base(layers)} | settings
+    settings = {"input_map": _input_map(layers), "base": _base(layers)} | settings
     like = layers[0].weight
     common: dict[str, Any] = {"device": like.device, "dtype": like.dtype, "generator": generator}
     model = QKAN(QKANConfig(sizes), edge, backend=backend, evaluate=evaluate, **common, **settings)
@@ -123,18 +123,18 @@ def _layers(kan: nn.Module) -> list[KANLayer]:
     return layers  # type: ignore[return-value]  # all of them are
 
 
-def _input_range(layers: Sequence[KANLayer]) -> str:
+def _input_map(layers: Sequence[KANLayer]) -> str:
     names = set()
     for layer in layers:
-        module = layer.normalization
+        module = layer.input_map
         if isinstance(layer, ScaledFourierKANLayer):
-            names.add(range_name(module))
+            names.add(input_map_name(module))
         elif type(module) in _RANGES:
             names.add(_RANGES[type(module)])
         else:
             raise UsageError(
-                "normalization='layer' mixes the inputs of a layer, so that edges are no functions of one input; "
-                "train the KAN with normalization='batch', 'tanh' or 'none'"
+                "input_map='layer' mixes the inputs of a layer, so that edges are no functions of one input; "
+                "train the KAN with input_map='batch', 'tanh' or 'none'"
             )
     if len(names) > 1:
         raise UsageError(
@@ -156,10 +156,10 @@ def _seed(generator: torch.Generator | None) -> int:
 
 def _copy_statistics(layer: KANLayer, quantum: QuantumKANLayer, inputs: Tensor | None) -> None:
     """Give a layer that standardises its inputs the statistics of the KAN, or of the data."""
-    own = quantum.input_range
+    own = quantum.input_map
     if not isinstance(own, nn.BatchNorm1d) or own.running_mean is None or own.running_var is None:
         return
-    theirs = layer.normalization
+    theirs = layer.input_map
     if isinstance(theirs, nn.BatchNorm1d):
         own.load_state_dict({k: v for k, v in theirs.state_dict().items() if k in own.state_dict()})
         own.eps = theirs.eps
@@ -167,7 +167,7 @@ def _copy_statistics(layer: KANLayer, quantum: QuantumKANLayer, inputs: Tensor |
         own.running_mean.copy_(inputs.mean(0))
         own.running_var.copy_(inputs.var(0).clamp_min(1e-12))
     else:
-        raise UsageError("input_range='standardise' needs data here: from_kan(kan, x=...)")
+        raise UsageError("input_map='standardise' needs data here: from_kan(kan, x=...)")
 
 
 def _points(
@@ -184,11 +184,11 @@ def _points(
         lower, upper = (like.new_tensor(bound) for bound in check_domain(domain))
         return torch.lerp(lower, upper, parts).expand(-1, layer.in_features)
     lower, upper = (like.new_tensor(bound) for bound in layer.domain)
-    module = layer.normalization
-    if isinstance(module, nn.Tanh):
+    module = layer.input_map
+    if isinstance(module, Tanh):
         lower, upper = lower.clamp_min(-0.98), upper.clamp_max(0.98)
     z = torch.lerp(lower, upper, parts).expand(-1, layer.in_features)
-    if isinstance(module, nn.Tanh):
+    if isinstance(module, Tanh):
         z = torch.atanh(z)
     elif isinstance(module, nn.BatchNorm1d):
         state = {k: v.double() for k, v in module.state_dict().items()}
@@ -208,10 +208,10 @@ def _fit(
 ) -> EdgeFits:
     values = edge_values(layer, x.to(layer.weight)).double()
     with evaluating(quantum):
-        s = x if quantum.input_range is None else quantum.input_range(x.to(layer.weight)).double()
+        s = x if quantum.input_map is None else quantum.input_map(x.to(layer.weight)).double()
     base = None if quantum.base is None else BASE_FUNCTIONS[quantum.base](s)
     count, inputs, outputs = values.shape
-    own = quantum.scaling == "per-edge"  # then every edge is an input of one edge
+    own = quantum.frequencies == "per-edge"  # then every edge is an input of one edge
     groups = (inputs * outputs, 1) if own else (inputs, outputs)
 
     def by_group(values: Tensor) -> Tensor:
@@ -254,9 +254,7 @@ def _fit(
 
 def _rates(layer: KANLayer, own: bool) -> Tensor | None:
     """Return the frequencies of a Fourier KAN, a start that fits edges of the same degree exactly."""
-    if not isinstance(layer, FourierKANLayer) or isinstance(
-        layer.normalization, nn.BatchNorm1d | nn.Tanh
-    ):
+    if not isinstance(layer, FourierKANLayer) or isinstance(layer.input_map, nn.BatchNorm1d | Tanh):
         return None
     rates = torch.full((layer.in_features, 1), layer.scale, dtype=torch.float64)
     rates = rates.to(layer.weight.device)

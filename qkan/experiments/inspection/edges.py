@@ -8,7 +8,6 @@ from circuits.errors import CircuitError, UsageError
 from qkan.analysis.edges import Layer
 from qkan.analysis.formulas import SymbolicFit, fit_formula
 from qkan.analysis.spectrum import EdgeSpectrum, edge_spectrum
-from qkan.layers.qkan import QuantumKANLayer
 from qkan.plotting import EdgeCurves, Harmonics, plot_harmonics, plot_spectra
 from qkan.studies.report import Picture, Section, Table
 
@@ -90,8 +89,8 @@ def _panel(
     fit: SymbolicFit,
 ) -> Harmonics:
     waves = None
-    # The series is one of what comes behind the input range; the curve is drawn along what comes before.
-    same = not isinstance(layer, QuantumKANLayer) or layer.input_range is None
+    # The series is one of what comes behind the input map; the curve is drawn along what comes before.
+    same = layer.input_map is None
     if spectrum is not None and same:
         waves = spectrum.harmonics(curves.edges[k], curves.x[k])
     return Harmonics(name, curves.x[k], curves.y[k], waves, fit(curves.x[k]))

@@ -43,20 +43,20 @@ def to_classical(layer: QuantumKANLayer) -> ScaledFourierKANLayer:
     arXiv:2206.11740; M. Schuld, R. Sweke, J. J. Meyer, arXiv:2008.08605.
     """
     exact = copy.deepcopy(layer).double()
-    series = exact.coefficients()
+    series = exact.circuit_coefficients()
     (degree,), (rate,) = layer.circuit.degrees, layer.circuit.scales
     classical = ScaledFourierKANLayer(
         layer.in_features,
         layer.out_features,
         degree,
         base=layer.base,
-        frequencies=layer.scaling,
+        frequencies=layer.frequencies,
         scale=rate,
         generator=torch.Generator().manual_seed(0),  # overwritten
         device=series.device,
         dtype=layer.dtype,
     )
-    classical.normalization = copy.deepcopy(layer.input_range)
+    classical.input_map = copy.deepcopy(layer.input_map)
     order = torch.arange(1, degree + 1).to(series)[:, None, None]
     shift = torch.zeros(1).to(series) if exact.shift is None else exact.shift
     phase = order * rate * (shift if shift.ndim > 1 else shift.unsqueeze(-1))
@@ -66,7 +66,7 @@ def to_classical(layer: QuantumKANLayer) -> ScaledFourierKANLayer:
     )
     factor = torch.ones(1).to(series) if exact.factor is None else exact.factor
     constant = series[0] if exact.bias is None else series[0] + exact.bias
-    classical.coefficients.copy_((factor * waves).movedim(0, 1))
+    classical.coefficients().copy_((factor * waves).movedim(0, 1))
     total = (factor * constant).sum(0)
     assert classical.bias is not None  # it was made with one
     classical.bias.copy_(total if exact.offset is None else total + exact.offset)

@@ -39,7 +39,7 @@ class EdgeCoefficients:
             1,
             self._copies * count,
             circuit,
-            scale="fixed",
+            frequencies="fixed",
             weight=False,
             bias=False,
             base=None,
@@ -67,7 +67,7 @@ class EdgeCoefficients:
         """Return the coefficients."""
         self._set(weights)
         with torch.no_grad():
-            return self._layer.coefficients().squeeze(1)[:, : self.count]
+            return self._layer.circuit_coefficients().squeeze(1)[:, : self.count]
 
     def with_jacobian(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coefficients and their derivatives, ``(2 degree + 1, number of weights, count)``."""
@@ -76,7 +76,7 @@ class EdgeCoefficients:
             return values, values.new_zeros(len(values), 0, self.count)
         self._set(weights)
         with torch.enable_grad():
-            coefficients = self._layer.coefficients().squeeze(1)
+            coefficients = self._layer.circuit_coefficients().squeeze(1)
             copies = coefficients.reshape(len(coefficients), self._copies, self.count)
             rows = [copies.diagonal().sum()] if self._copies > 1 else [r.sum() for r in copies]
             gradients = [

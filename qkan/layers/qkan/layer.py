@@ -3,6 +3,7 @@ r"""A layer of quantum edges: every edge function is an expectation value of its
 from __future__ import annotations
 
 import logging
+import math
 from typing import get_args
 
 import torch
@@ -20,7 +21,7 @@ from qkan.layers.qkan.closed_form import ClosedForm
 from qkan.layers.qkan.edge_circuits import EdgeCircuits
 from qkan.layers.qkan.evaluation import Evaluation, choose, require_edge, why_no_closed_form
 from qkan.layers.qkan.growth import GrowingLayer
-from qkan.layers.qkan.weighted_edges import Scale
+from qkan.layers.qkan.weighted_edges import Frequencies
 
 __all__ = ["QuantumKANLayer"]
 
@@ -50,13 +51,13 @@ class QuantumKANLayer(GrowingLayer):
             (:data:`circuits.edges.EDGES`), or a circuit of your own.
         backend: Where circuits run: a name or a :class:`circuits.backends.Backend`.
         evaluate: ``"auto"``, ``"closed"``, ``"fourier"`` or ``"direct"``.
-        scale: Which edges share a and b: ``"per-input"``, ``"per-edge"``, or ``"fixed"``, a = 1 and b = 0. With
+        frequencies: Which edges share a and b: ``"per-input"``, ``"per-edge"``, or ``"fixed"``, a = 1 and b = 0. With
             scales of their own, edges share no basis: the product is then made for each output.
         base: The classical function B, ``"silu"``, ``"tanh"`` or ``"identity"``, or None.
         weight: Whether there is a trainable factor w; else it is 1.
         bias: Whether there is a trainable c; else it is 0.
         trainable: Whether the circuits' own weights are to be trained.
-        input_range: What is done to the inputs first: ``"none"``; ``"tanh"``, into (-pi, pi); ``"standardise"``, by
+        input_map: What is done to the inputs first: ``"none"``; ``"tanh"``, into (-pi, pi); ``"standardise"``, by
             running mean and variance; ``"arccos"``, from [-1, 1] to angles.
         generator: Draws the initial weights; by default torch's own generator.
         stream: Number of an independent sequence of samples, for layers that share a backend with a seed.
@@ -90,12 +91,12 @@ class QuantumKANLayer(GrowingLayer):
         *,
         backend: str | Backend = "auto",
         evaluate: Evaluation = "auto",
-        scale: Scale = "per-input",
+        frequencies: Frequencies = "per-input",
         base: str | None = "silu",
         weight: bool = True,
         bias: bool = True,
         trainable: bool = True,
-        input_range: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         stream: int = 0,
         device: torch.device | str | None = None,
@@ -104,11 +105,11 @@ class QuantumKANLayer(GrowingLayer):
         super().__init__(
             in_features,
             out_features,
-            scale=scale,
+            frequencies=frequencies,
             base=base,
             weight=weight,
             bias=bias,
-            input_range=input_range,
+            input_map=input_map,
             device=device,
             dtype=dtype,
         )
@@ -161,7 +162,24 @@ class QuantumKANLayer(GrowingLayer):
             _log.info("edges %s are evaluated by %s", self.circuit.name, self.chosen)
         return mode
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """One period of the circuit in x, behind the input map, at a = 1."""
+        rate = 1.0 if self.circuit.direct_only is not None else self.circuit.scales[0]
+        return -math.pi / rate, math.pi / rate
+
     def coefficients(self) -> Tensor:
+        r"""Return the Fourier coefficients of :math:`w (\phi + c)` over 1, cos, sin, cos 2, ... of the scaled input.
+
+        Shape:
+            Result: ``(in_features, 2 degree + 1, out_features)``.
+        """
+        series = self.circuit_coefficients()
+        if self.bias is not None:
+            series = torch.cat([series[:1] + self.bias, series[1:]])
+        return (series if self.weight is None else series * self.weight).movedim(0, 1)
+
+    def circuit_coefficients(self) -> Tensor:
         r"""Return the Fourier coefficients of :math:`\phi_{io}(t)` over 1, cos, sin, cos 2, ... of the scaled input.
 
         Shape:
@@ -174,16 +192,20 @@ class QuantumKANLayer(GrowingLayer):
         r"""Return each edge's :math:`w (\phi(a x + b) + c) + v B(x)`; to plot, to prune, to penalise.
 
         Shape:
-            - Input: ``(N, in_features)``
-            - Result: ``(N, in_features, out_features)``
+            - Input: ``(*, in_features)``
+            - Result: ``(*, in_features, out_features)``
         """
-        x = self._in_range(input)
+        x = self._in_range(input.reshape(-1, self.in_features))
+        return self.edge_values(x).reshape(*input.shape, self.out_features)
+
+    def edge_values(self, x: Tensor) -> Tensor:
+        """Return the edge functions at points behind the input map, (N, in) -> (N, in, out)."""
         angles = self.angles(x)
         if self.circuit.direct_only is not None:
             return self.weighted(x, self.edges(angles))
         flat = angles.expand(-1, -1, self.out_features).reshape(len(x), -1)
         basis = series.basis(flat, self.circuit.degrees[0], self.circuit.scales[0])
-        values = torch.einsum("kne,ke->ne", basis, self.coefficients().flatten(1))
+        values = torch.einsum("kne,ke->ne", basis, self.circuit_coefficients().flatten(1))
         return self.weighted(x, values.reshape(len(x), self.in_features, self.out_features))
 
     def _coefficients(self, mode: str) -> Tensor:
@@ -197,13 +219,14 @@ class QuantumKANLayer(GrowingLayer):
         return flat.reshape(-1, self.in_features, self.out_features)
 
     def _in_range(self, x: Tensor) -> Tensor:
-        return x if self.input_range is None else self.input_range(x)
+        return x if self.input_map is None else self.input_map(x)
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""
         taken = f" ({self.chosen})" if self.chosen else ""
         return (
             f"{self.in_features}, {self.out_features}, edge={self.circuit.name}, "
-            f"backend={self.backend.name}, evaluate={self.evaluate}{taken}, scale={self.scaling}, base={self.base}"
+            f"backend={self.backend.name}, evaluate={self.evaluate}{taken}, "
+            f"frequencies={self.frequencies}, base={self.base}"
             f"{self.pruned_repr()}"
         )

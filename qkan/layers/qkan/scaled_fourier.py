@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
+from qkan.layers.input_map import make_input_map
 from qkan.layers.precision import without_autocast
 from qkan.layers.prunable import axes_with
 from qkan.layers.qkan.product import per_edge_sum
-from qkan.layers.qkan.ranges import input_range as make_input_range
 
 __all__ = ["Frequencies", "ScaledFourierKANLayer"]
 
@@ -44,7 +45,7 @@ class ScaledFourierKANLayer(FourierKANLayer):
             frequencies of their own, edges share no basis: the product is then made for each output.
         scale: The angular frequency s of the first harmonic at a = 1.
         bias: Whether a constant is added to each output.
-        input_range: What is done to the inputs first, as in :class:`qkan.QuantumKANLayer`: ``"none"``, ``"tanh"``,
+        input_map: What is done to the inputs first, as in :class:`qkan.QuantumKANLayer`: ``"none"``, ``"tanh"``,
             ``"standardise"`` or ``"arccos"``.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
@@ -77,7 +78,7 @@ class ScaledFourierKANLayer(FourierKANLayer):
         frequencies: Frequencies = "per-input",
         scale: float = 1.0,
         bias: bool = True,
-        input_range: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -97,7 +98,9 @@ class ScaledFourierKANLayer(FourierKANLayer):
             dtype=dtype,
         )
         self.frequencies = frequencies
-        self.normalization = make_input_range(input_range, in_features, device, dtype)
+        self.input_map = make_input_map(
+            input_map, in_features, reach=math.pi, device=device, dtype=dtype
+        )
         shape = (in_features, out_features) if frequencies == "per-edge" else (in_features,)
         start = torch.ones(shape, device=device, dtype=dtype)
         self.frequency = None if frequencies == "fixed" else nn.Parameter(start)
@@ -129,7 +132,7 @@ class ScaledFourierKANLayer(FourierKANLayer):
             return super().forward(input)
         x = self._samples(input)
         shape = (self.in_features, 2, self.degree, self.out_features)
-        waves = self.masked(self.coefficients.view(shape).movedim((2, 1), (0, 1)))
+        waves = self.masked(self.coefficients().view(shape).movedim((2, 1), (0, 1)))
         rate = self.scale * self.frequency
         y = per_edge_sum(x, rate, torch.zeros_like(rate), waves.flatten(0, 1))
         if self.base_weight is not None:
@@ -137,15 +140,15 @@ class ScaledFourierKANLayer(FourierKANLayer):
         y = y if self.bias is None else y + self.bias
         return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
-    def edge_functions(self, x: Tensor) -> Tensor:
-        """Return the edge functions at points in range, (N, in) -> (N, in, out)."""
+    def edge_values(self, x: Tensor) -> Tensor:
+        """Return the edge functions at points behind the input map, (N, in) -> (N, in, out)."""
         if self.frequency is None or self.frequency.ndim == 1:
-            return super().edge_functions(x)
+            return super().edge_values(x)
         values = [
             super(ScaledFourierKANLayer, self).basis(column)
             for column in (x.unsqueeze(-1) * self.frequency).unbind(-1)
         ]
-        edges = torch.einsum("nigo,igo->nio", torch.stack(values, dim=-1), self.coefficients)
+        edges = torch.einsum("nigo,igo->nio", torch.stack(values, dim=-1), self.coefficients())
         if self.base_weight is not None:
             edges = edges + self.base_function(x).unsqueeze(-1) * self.base_weight
         return self.masked(edges)

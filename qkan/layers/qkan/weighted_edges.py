@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.base_functions import BASE_FUNCTIONS
+from qkan.layers.input_map import make_input_map
 from qkan.layers.prunable import PrunableLayer, axes_with
 from qkan.layers.qkan.edge_circuits import uniform
 from qkan.layers.qkan.product import per_edge_sum, per_input_sum
-from qkan.layers.qkan.ranges import input_range as make_input_range
 
-__all__ = ["Scale", "WeightedEdges"]
+__all__ = ["Frequencies", "WeightedEdges"]
 
-Scale = Literal["per-input", "per-edge", "fixed"]
+Frequencies = Literal["per-input", "per-edge", "fixed"]
 
 
 class WeightedEdges(PrunableLayer):
@@ -46,11 +46,11 @@ class WeightedEdges(PrunableLayer):
         in_features: int,
         out_features: int,
         *,
-        scale: Scale,
+        frequencies: Frequencies,
         base: str | None,
         weight: bool,
         bias: bool,
-        input_range: str,
+        input_map: str,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ):
@@ -58,21 +58,23 @@ class WeightedEdges(PrunableLayer):
         for what, size in (("in_features", in_features), ("out_features", out_features)):
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise UsageError(f"{what} must be an integer of at least 1, got {size!r}")
-        if scale not in get_args(Scale):
-            raise unknown_name("scale", str(scale), get_args(Scale))
+        if frequencies not in get_args(Frequencies):
+            raise unknown_name("frequencies", str(frequencies), get_args(Frequencies))
         if base is not None and base not in BASE_FUNCTIONS:
             raise unknown_name("base", str(base), BASE_FUNCTIONS)
         self.in_features, self.out_features = in_features, out_features
-        self.scaling, self.base = scale, base
-        self.input_range = make_input_range(input_range, in_features, device, dtype)
+        self.frequencies, self.base = frequencies, base
+        self.input_map = make_input_map(
+            input_map, in_features, reach=math.pi, device=device, dtype=dtype
+        )
 
         def parameter(there: bool, *shape: int) -> nn.Parameter | None:
             return nn.Parameter(torch.empty(shape, device=device, dtype=dtype)) if there else None
 
         edges = (in_features, out_features)
-        scaled = edges if scale == "per-edge" else (in_features,)
-        self.scale = parameter(scale != "fixed", *scaled)
-        self.shift = parameter(scale != "fixed", *scaled)
+        scaled = edges if frequencies == "per-edge" else (in_features,)
+        self.scale = parameter(frequencies != "fixed", *scaled)
+        self.shift = parameter(frequencies != "fixed", *scaled)
         self.weight = parameter(weight, *edges)
         self.bias = parameter(bias, *edges)
         self.base_weight = parameter(base is not None, *edges)
@@ -105,7 +107,7 @@ class WeightedEdges(PrunableLayer):
         """Return a x + b for inputs in their range: (N, in, out), or (N, in, 1) where edges share them."""
         if self.scale is None or self.shift is None:
             return x.unsqueeze(-1)
-        if self.scaling == "per-edge":
+        if self.frequencies == "per-edge":
             return torch.addcmul(self.shift, x.unsqueeze(-1), self.scale)
         return torch.addcmul(self.shift, x, self.scale).unsqueeze(-1)
 
@@ -144,7 +146,7 @@ class WeightedEdges(PrunableLayer):
                 else (x, rate * scale, rate * shift)
             )
         factor = self.factor
-        if self.scaling != "per-edge" or scale is None or shift is None:
+        if self.frequencies != "per-edge" or scale is None or shift is None:
             v = None if self.base_weight is None else self.masked(self.base_weight)
             return per_input_sum(x, scale, shift, coefficients, factor, self.bias, base, v)
         constant, waves = coefficients[0], coefficients[1:]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.layers.base import KANLayer
+from qkan.layers.kan_layer import KANLayer
 from qkan.layers.testing.layer import BATCH, LayerContract
 
 __all__ = ["KANLayerContract"]
@@ -28,7 +28,7 @@ class KANLayerContract(LayerContract):
     def test_the_outputs_are_the_sums_of_the_edges(self) -> None:
         layer = self.kan(dtype=torch.float64, base="silu")
         x = self.inputs(2, BATCH, dtype=torch.float64)
-        edges = layer.edges(x)
+        edges = layer.edge_functions(x)
         assert edges.shape == (2, BATCH, self.in_features, self.out_features)
         total = edges.sum(-2) + (0 if layer.bias is None else layer.bias)
         torch.testing.assert_close(layer(x), total)
@@ -38,7 +38,7 @@ class KANLayerContract(LayerContract):
         x = self.inputs(1, dtype=torch.float64)
         moved = x.clone()
         moved[0, 1] += 0.05
-        changed = (layer.edges(moved) != layer.edges(x))[0].any(-1)
+        changed = (layer.edge_functions(moved) != layer.edge_functions(x))[0].any(-1)
         assert changed.tolist() == [False, True, False]
 
     def test_every_coefficient_gets_a_gradient(self) -> None:
@@ -48,17 +48,17 @@ class KANLayerContract(LayerContract):
             assert parameter.grad is not None, name
             assert bool((parameter.grad != 0).all()), name
 
-    @pytest.mark.parametrize("normalization", ["layer", "batch", "tanh"])
-    def test_normalization_is_a_choice(self, normalization: str) -> None:
-        layer = self.kan(normalization=normalization)
+    @pytest.mark.parametrize("input_map", ["layer", "batch", "tanh"])
+    def test_normalization_is_a_choice(self, input_map: str) -> None:
+        layer = self.kan(input_map=input_map)
         x = 100 * self.inputs(2, BATCH)
         plain = self.kan()
         plain.load_state_dict(layer.state_dict(), strict=False)
         flat = x.reshape(-1, self.in_features)
-        if normalization == "tanh":
+        if input_map == "tanh":
             expected = torch.tanh(flat)
         else:
-            along = 1 if normalization == "layer" else 0
+            along = 1 if input_map == "layer" else 0
             spread = flat.std(along, unbiased=False, keepdim=True)
             expected = (flat - flat.mean(along, keepdim=True)) / spread
         torch.testing.assert_close(
@@ -69,7 +69,7 @@ class KANLayerContract(LayerContract):
         with pytest.raises(UsageError, match="did you mean 'silu'"):
             self.make(base="silo")
         with pytest.raises(UsageError, match="did you mean 'layer'"):
-            self.make(normalization="layr")
+            self.make(input_map="layr")
 
     @pytest.mark.parametrize("domain", [(1.0, 1.0), (2.0, -2.0), (0.0, torch.inf), (1.0,), "ab"])
     def test_a_domain_is_two_increasing_numbers(self, domain: Any) -> None:
@@ -98,5 +98,5 @@ class KANLayerContract(LayerContract):
         names = list(parameters)
         assert names[:2] == ["in_features", "out_features"]
         assert {"domain", "base"} <= set(names)
-        for name in ("bias", "normalization", "generator", "device", "dtype"):
+        for name in ("bias", "input_map", "generator", "device", "dtype"):
             assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY

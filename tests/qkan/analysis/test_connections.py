@@ -45,7 +45,9 @@ def test_the_curves_of_a_kan_are_its_strongest_edges(x, generator):
     i, o = (int(k) for k in strongest)
     points = torch.zeros(len(curves[0].x), 6)
     points[:, i] = torch.from_numpy(curves[0].x)
-    np.testing.assert_allclose(curves[0].y, model[0].edges(points)[:, i, o].detach(), atol=1e-6)
+    np.testing.assert_allclose(
+        curves[0].y, model[0].edge_functions(points)[:, i, o].detach(), atol=1e-6
+    )
     np.testing.assert_allclose(curves[0].data, x[:, i])
     assert curves[0].domain == (-1.0, 1.0)
 

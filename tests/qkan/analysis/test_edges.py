@@ -18,7 +18,7 @@ def models():
     return {
         "quantum": qkan.QKAN([3, 4, 2], generator=seeded()),
         "classical": nn.Sequential(qkan.BSplineKANLayer(3, 4), qkan.ChebyshevKANLayer(4, 2)),
-        "normalised": qkan.QuantumKANLayer(3, 2, input_range="standardise"),
+        "normalised": qkan.QuantumKANLayer(3, 2, input_map="standardise"),
         "hybrid": nn.Sequential(
             qkan.SineKANLayer(3, 4), nn.Tanh(), nn.Dropout(0.5), qkan.QuantumKANLayer(4, 2)
         ),
@@ -37,7 +37,7 @@ def test_edges_sum_to_the_layer(kind):
     inputs = layer_inputs(model, x)
     for (name, layer), (_, output) in zip(layers.items(), seen, strict=True):
         total = torch.cat(list(edge_values(layer, inputs[name]))).sum(1)
-        bias = layer.bias if isinstance(layer, qkan.layers.base.KANLayer) else None
+        bias = layer.bias if isinstance(layer, qkan.layers.kan_layer.KANLayer) else None
         torch.testing.assert_close(total if bias is None else total + bias, output)
 
 

@@ -8,10 +8,17 @@ from qkan.analysis import edge_spectrum
 from qkan.layers.checks import evaluating
 
 
-def layer(scale="per-input", edge="pz(depth=3)", **options):
+def layer(frequencies="per-input", edge="pz(depth=3)", **options):
     generator = torch.Generator().manual_seed(3)
     made = qkan.QuantumKANLayer(
-        3, 2, edge, scale=scale, base=None, generator=generator, dtype=torch.float64, **options
+        3,
+        2,
+        edge,
+        frequencies=frequencies,
+        base=None,
+        generator=generator,
+        dtype=torch.float64,
+        **options,
     )
     with torch.no_grad():
         for values in (made.scale, made.shift, made.weight, made.bias):

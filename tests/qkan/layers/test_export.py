@@ -18,7 +18,7 @@ def layer(request):
         2,
         3,
         edge="entangled(depth=1)",
-        scale=request.param,
+        frequencies=request.param,
         base=None,
         dtype=torch.float64,
         generator=torch.Generator().manual_seed(3),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.testing import KANLayerContract, TracedLayerContract
 
 
@@ -23,7 +23,7 @@ def test_the_spectrum_is_that_of_the_degree(scale):
     layer = FourierKANLayer(1, 1, degree, scale=scale, dtype=torch.float64)
     x = 2 * math.pi / scale * torch.arange(n, dtype=torch.float64) / n
     spectrum = torch.fft.rfft(layer(x.unsqueeze(-1)).detach()[:, 0]) / n
-    cosines, sines = layer.coefficients.detach()[0, :, 0].split(degree)
+    cosines, sines = layer.coefficients().detach()[0, :, 0].split(degree)
     torch.testing.assert_close(2 * spectrum[1 : degree + 1].real, cosines)
     torch.testing.assert_close(-2 * spectrum[1 : degree + 1].imag, sines)
     assert float(spectrum[degree + 1 :].abs().max()) < 1e-15

@@ -9,7 +9,7 @@ from circuits import quanvolutional_filter
 
 LAYERS = {
     "qkan": lambda: qkan.QuantumKANLayer(6, 5),
-    "qkan, per edge": lambda: qkan.QuantumKANLayer(6, 5, scale="per-edge"),
+    "qkan, per edge": lambda: qkan.QuantumKANLayer(6, 5, frequencies="per-edge"),
     "qkan, fourier": lambda: qkan.QuantumKANLayer(6, 5, evaluate="fourier"),
     "quantum": lambda: qkan.QuantumLayer(
         quanvolutional_filter("strongly-entangling"), evaluate="fourier"

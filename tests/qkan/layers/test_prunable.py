@@ -11,7 +11,7 @@ from torch.func import functional_call
 from circuits import UsageError
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.layers.rbf import RBFKANLayer
@@ -20,7 +20,7 @@ from qkan.layers.sine import SineKANLayer
 LAYERS = {
     "bspline": lambda **o: BSplineKANLayer(4, 3, **o),
     "bspline with knots": lambda **o: BSplineKANLayer(4, 3, grid=[-1, 0, 0.3, 1], **o),
-    "batch": lambda **o: BSplineKANLayer(4, 3, normalization="batch", base=None, **o),
+    "batch": lambda **o: BSplineKANLayer(4, 3, input_map="batch", base=None, **o),
     "chebyshev": lambda **o: ChebyshevKANLayer(4, 3, base="silu", **o),
     "rbf": lambda **o: RBFKANLayer(4, 3, **o),
     "sine": lambda **o: SineKANLayer(4, 3, first=True, **o),
@@ -28,12 +28,12 @@ LAYERS = {
     "scaled": lambda **o: ScaledFourierKANLayer(4, 3, **o),
     "scaled edges": lambda **o: ScaledFourierKANLayer(4, 3, frequencies="per-edge", **o),
     "quantum": lambda **o: QuantumKANLayer(4, 3, **o),
-    "quantum edges": lambda **o: QuantumKANLayer(4, 3, "rpz", scale="per-edge", **o),
+    "quantum edges": lambda **o: QuantumKANLayer(4, 3, "rpz", frequencies="per-edge", **o),
     "entangled": lambda **o: QuantumKANLayer(4, 3, "entangled", evaluate="fourier", **o),
     "bare": lambda **o: QuantumKANLayer(
-        4, 3, scale="fixed", weight=False, bias=False, base=None, **o
+        4, 3, frequencies="fixed", weight=False, bias=False, base=None, **o
     ),
-    "standardised": lambda **o: QuantumKANLayer(4, 3, input_range="standardise", **o),
+    "standardised": lambda **o: QuantumKANLayer(4, 3, input_map="standardise", **o),
 }
 KEEP = torch.tensor([[True, False, True], [False, False, True], [True, True, False], [False] * 3])
 CONSTANTS = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
@@ -51,7 +51,7 @@ def points():
 
 
 def edges(layer, x):
-    return layer.edge_functions(x) if isinstance(layer, QuantumKANLayer) else layer.edges(x)
+    return layer.edge_functions(x)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -132,6 +132,6 @@ def test_mistakes_are_named():
         layer.prune_edges(KEEP.float())
     with pytest.raises(UsageError, match="3 finite numbers"):
         layer.prune_edges(KEEP, torch.tensor([0.0, torch.nan, 0.0]))
-    mixed = BSplineKANLayer(4, 3, normalization="layer")
+    mixed = BSplineKANLayer(4, 3, input_map="layer")
     with pytest.raises(UsageError, match="mean over all inputs"):
         mixed.select_features(torch.tensor([0]), torch.arange(3))

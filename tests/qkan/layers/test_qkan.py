@@ -89,7 +89,7 @@ class TestPerEdge(LayerContract):
     refuses_nan = True
 
     def make(self, **options):
-        return QuantumKANLayer(3, 2, named("pz(depth=2)"), scale="per-edge", **options)
+        return QuantumKANLayer(3, 2, named("pz(depth=2)"), frequencies="per-edge", **options)
 
 
 class TestNodes(LayerContract):
@@ -109,13 +109,13 @@ def values_and_gradients(layer, x):
     return [y, *torch.autograd.grad((y * probe).sum(), [x, *layer.parameters()])]
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("frequencies", SCALES)
 @pytest.mark.parametrize("name", [*ONE_WIRE, "entangled", "entangled(wires=3)", *OWN])
-def test_all_evaluations_agree(name, scale):
+def test_all_evaluations_agree(name, frequencies):
     x = points(9, 3)
     hows = ["direct", "fourier", *(["closed"] if name in [*ONE_WIRE, "odd"] else [])]
     reference, *others = (
-        values_and_gradients(make(name, scale=scale, evaluate=how), x) for how in hows
+        values_and_gradients(make(name, frequencies=frequencies, evaluate=how), x) for how in hows
     )
     assert reference[0].shape == (9, 2)
     for other in others:
@@ -166,7 +166,7 @@ def test_parity_with_qiskit(name):
     from qiskit.quantum_info import SparsePauliOp
 
     layer = make(
-        name, (2, 3), evaluate="fourier", base=None, weight=False, bias=False, scale="fixed"
+        name, (2, 3), evaluate="fourier", base=None, weight=False, bias=False, frequencies="fixed"
     )
     circuit, x = layer.circuit, points(1, 2)
     readout = SparsePauliOp("I" * (circuit.num_wires - 1) + "Z")
@@ -188,16 +188,19 @@ def test_parity_with_qiskit(name):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-def three_layers(how, scale):
+def three_layers(how, frequencies):
     sizes = pairwise([2, 3, 2, 1])
     return nn.Sequential(
-        *(make("pz(depth=2)", s, k, scale=scale, evaluate=how) for k, s in enumerate(sizes))
+        *(
+            make("pz(depth=2)", s, k, frequencies=frequencies, evaluate=how)
+            for k, s in enumerate(sizes)
+        )
     )
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_gradcheck_through_three_layers(scale):
-    net = three_layers("closed", scale)
+@pytest.mark.parametrize("frequencies", SCALES)
+def test_gradcheck_through_three_layers(frequencies):
+    net = three_layers("closed", frequencies)
     names, values = zip(*net.named_parameters(), strict=True)
     x = points(3, 2).requires_grad_()
 
@@ -207,14 +210,14 @@ def test_gradcheck_through_three_layers(scale):
     assert torch.autograd.gradcheck(call, (x, *values), fast_mode=True)
     wanted = values_and_gradients(net, x)
     for how in ("fourier", "direct"):
-        found = values_and_gradients(three_layers(how, scale), x)
+        found = values_and_gradients(three_layers(how, frequencies), x)
         for one, other in zip(found, wanted, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_second_derivatives(scale):
-    layer = make("pz(depth=2)", (2, 2), scale=scale)
+@pytest.mark.parametrize("frequencies", SCALES)
+def test_second_derivatives(frequencies):
+    layer = make("pz(depth=2)", (2, 2), frequencies=frequencies)
     names, values = zip(*layer.named_parameters(), strict=True)
 
     def call(x, *values):
@@ -274,10 +277,12 @@ class Largest(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("frequencies", SCALES)
 @pytest.mark.parametrize("how", ["closed", "fourier"])
-def test_nothing_of_size_batch_times_edges_is_made(how, scale):
-    layer = make("pz", (40, 30), dtype=torch.float32, shake=0.0, scale=scale, evaluate=how)
+def test_nothing_of_size_batch_times_edges_is_made(how, frequencies):
+    layer = make(
+        "pz", (40, 30), dtype=torch.float32, shake=0.0, frequencies=frequencies, evaluate=how
+    )
     x = points(2000, 40, dtype=torch.float32)
     with Largest() as made:
         layer(x).sum().backward()
@@ -300,15 +305,15 @@ def test_any_leading_shape_directly(shape):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dtypes(dtype):
-    for scale in SCALES:
-        layer = make("odd", dtype=torch.float64, scale=scale)
+    for frequencies in SCALES:
+        layer = make("odd", dtype=torch.float64, frequencies=frequencies)
         single = copy.deepcopy(layer).to(dtype)
         x = points(5, 3)
         assert single(x.to(dtype)).dtype == dtype
         tolerance = 1e-5 if dtype == torch.float32 else 0
         torch.testing.assert_close(single(x.to(dtype)).double(), layer(x), rtol=0, atol=tolerance)
         back = copy.deepcopy(layer).float().double()  # constants must not have been rounded
-        reference = make("odd", evaluate="direct", scale=scale)
+        reference = make("odd", evaluate="direct", frequencies=frequencies)
         reference.load_state_dict(back.state_dict())
         torch.testing.assert_close(back(x), reference(x), rtol=0, atol=1e-12)
 
@@ -331,10 +336,10 @@ def test_copies_state_and_functional_call_directly():
 
 
 @pytest.mark.parametrize(
-    ("name", "scale"), [("pz", "fixed"), *(("entangled", scale) for scale in SCALES)]
+    ("name", "frequencies"), [("pz", "fixed"), *(("entangled", scale) for scale in SCALES)]
 )
-def test_transforms(name, scale):
-    layers = [make(name, seed=seed, scale=scale) for seed in range(3)]
+def test_transforms(name, frequencies):
+    layers = [make(name, seed=seed, frequencies=frequencies) for seed in range(3)]
     x = points(8, 3)
     torch.testing.assert_close(vmap(layers[0])(x.view(2, 4, 3)).reshape(8, 2), layers[0](x))
     state = stack_module_state(layers)
@@ -378,16 +383,16 @@ def test_every_part_is_trained_and_can_be_switched_off():
     layer(points(20, 3, dtype=torch.float32)).square().sum().backward()
     names = {name for name, p in layer.named_parameters() if bool((p.grad != 0).all())}
     assert names == {"scale", "shift", "weight", "bias", "base_weight", "edges.torch_layer.theta"}
-    bare = make(scale="fixed", weight=False, bias=False, base=None, trainable=False)
+    bare = make(frequencies="fixed", weight=False, bias=False, base=None, trainable=False)
     assert [name for name, p in bare.named_parameters() if p.requires_grad] == []
     x = points(4, 3)
     torch.testing.assert_close(bare(x), bare.edge_functions(x).sum(1))
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("frequencies", SCALES)
 @pytest.mark.parametrize("name", ["odd", "entangled"])
-def test_outputs_are_the_sums_of_the_edges(name, scale):
-    layer, x = make(name, scale=scale), points(5, 3)
+def test_outputs_are_the_sums_of_the_edges(name, frequencies):
+    layer, x = make(name, frequencies=frequencies), points(5, 3)
     edges = layer.edge_functions(x)
     torch.testing.assert_close(edges.sum(1), layer(x))
     moved = x.clone()
@@ -402,11 +407,11 @@ def test_input_ranges():
         ("tanh", torch.pi * torch.tanh(x)),
         ("standardise", (x - x.mean(0)) / x.std(0, unbiased=False)),
     ]:
-        torch.testing.assert_close(make(input_range=name)(x), plain(image), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(make(input_map=name)(x), plain(image), rtol=1e-4, atol=1e-4)
     inside = x / x.abs().max()
-    torch.testing.assert_close(make(input_range="arccos")(inside), plain(torch.arccos(inside)))
+    torch.testing.assert_close(make(input_map="arccos")(inside), plain(torch.arccos(inside)))
     with pytest.raises(UsageError, match=r"\[-1, 1\]"):
-        make(input_range="arccos")(x)
+        make(input_map="arccos")(x)
 
 
 def test_shots_and_noise_go_through_the_nodes():
@@ -480,9 +485,9 @@ def curved(inputs, w):
         ({"edge": "pzz"}, UsageError, "did you mean 'pz'"),
         ({"edge": 3}, UsageError, "int arrived"),
         ({"evaluate": "forier"}, UsageError, "did you mean 'fourier'"),
-        ({"scale": "per-inputs"}, UsageError, "did you mean 'per-input'"),
+        ({"frequencies": "per-inputs"}, UsageError, "did you mean 'per-input'"),
         ({"base": "silo"}, UsageError, "did you mean 'silu'"),
-        ({"input_range": "tan"}, UsageError, "did you mean 'tanh'"),
+        ({"input_map": "tan"}, UsageError, "did you mean 'tanh'"),
         ({"in_features": 0}, UsageError, "in_features must be an integer of at least 1"),
         ({"out_features": 2.0}, UsageError, "out_features must be"),
         ({"gird": 5}, TypeError, "gird"),
@@ -499,4 +504,4 @@ def test_direct_only_edges_run_directly():
     assert direct.choose(1000) == "direct"
     assert direct(points(3, 2)).shape == layer(points(3, 2)).shape
     with pytest.raises(CircuitError):
-        direct.coefficients()
+        direct.circuit_coefficients()

@@ -11,7 +11,7 @@ from scipy.interpolate import make_interp_spline
 
 from circuits.errors import UsageError
 from qkan.layers.bspline import BSplineKANLayer
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.regularization import (
     edge_norms,
     entropy_penalty,
@@ -49,7 +49,7 @@ def test_smoothness_is_the_mean_squared_curvature():
     assert smoothness_penalty(identity_and_square()).item() == pytest.approx(2.0, rel=1e-9)
     wave = FourierKANLayer(1, 1, degree=1, **DOUBLE)
     with torch.no_grad():
-        wave.coefficients.copy_(torch.tensor([[[1.0], [0.0]]]))
+        wave.coefficients().copy_(torch.tensor([[[1.0], [0.0]]]))
     assert smoothness_penalty(wave, 1001).item() == pytest.approx(0.5, rel=2e-3)
 
 

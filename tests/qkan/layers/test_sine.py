@@ -46,7 +46,7 @@ def test_the_sum_of_the_paper():
     for i in range(3):
         for k in range(4):
             wave = torch.sin(layer.frequencies[k] * x[:, i] + layer.phases[i, k])
-            y += (wave.unsqueeze(-1) * layer.coefficients[i, k]).detach()
+            y += (wave.unsqueeze(-1) * layer.coefficients()[i, k]).detach()
     torch.testing.assert_close(layer(x), y)
 
 
@@ -56,7 +56,7 @@ def test_initial_values(first):
     layer = SineKANLayer(200, 50, 8, first=first, generator=generator)
     order = torch.arange(1.0, 9.0)
     torch.testing.assert_close(layer.frequencies, order if first else order / 9)
-    edges = layer.coefficients * order.unsqueeze(-1) * 50  # one draw per edge
+    edges = layer.coefficients() * order.unsqueeze(-1) * 50  # one draw per edge
     torch.testing.assert_close(edges, edges[:, :1].expand(-1, 8, -1))
     assert float(edges.detach().std()) == pytest.approx(0.4 if first else 3**-0.5, rel=0.03)
     torch.testing.assert_close(layer.bias, torch.full((50,), 1 / 50))

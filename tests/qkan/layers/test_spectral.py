@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import functional_call
 
 from circuits import UsageError
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.spectral import SpectralPenalty, harmonic_power, parseval_norms
@@ -22,7 +22,7 @@ def seeded(kind, *sizes, **options):
 
 @pytest.mark.parametrize("kind", [QuantumKANLayer, FourierKANLayer])
 def test_norms_are_standard_deviations_over_a_period(kind):
-    options = {"scale": "fixed"} if kind is QuantumKANLayer else {}
+    options = {"frequencies": "fixed"} if kind is QuantumKANLayer else {}
     layer = seeded(kind, 2, 3, base=None, **options)
     t = 2 * math.pi * torch.arange(64, **DOUBLE) / 64
     values = layer.edge_functions(t.unsqueeze(1).expand(-1, 2))
@@ -31,7 +31,7 @@ def test_norms_are_standard_deviations_over_a_period(kind):
 
 
 def test_high_frequencies_are_the_mean_squared_slope():
-    layer = seeded(QuantumKANLayer, 2, 3, base=None, scale="fixed")
+    layer = seeded(QuantumKANLayer, 2, 3, base=None, frequencies="fixed")
     t = (2 * math.pi * torch.arange(64, **DOUBLE) / 64).unsqueeze(1).repeat(1, 2).requires_grad_()
     total = 0.0
     for o in range(3):  # one slope an input, so edge by edge

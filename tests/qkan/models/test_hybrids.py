@@ -45,8 +45,8 @@ def test_layers_by_name_with_options():
     model = HybridKAN(
         [3, 4, 2, 2],
         layers=(
-            "bspline(grid=8, domain=(0, 1), normalization='layer')",
-            "pz(depth=2, scale='per-edge', input_range='tanh', base=None)",
+            "bspline(grid=8, domain=(0, 1), input_map='layer')",
+            "pz(depth=2, frequencies='per-edge', input_map='tanh', base=None)",
             "chebyshev(degree=6)",
         ),
         generator=seeded(),
@@ -57,7 +57,7 @@ def test_layers_by_name_with_options():
     assert spline.domain == (0, 1)
     assert isinstance(quantum, QuantumKANLayer)
     assert quantum.circuit.name == "pz(depth=2)"
-    assert quantum.scaling == "per-edge"
+    assert quantum.frequencies == "per-edge"
     assert isinstance(polynomial, ChebyshevKANLayer)
     assert model(torch.rand(5, 3)).shape == (5, 2)
 
@@ -71,7 +71,7 @@ def test_chains_of_one_kind_are_the_models_of_that_kind():
 
 
 def test_a_circuit_of_ones_own(tmp_path):
-    model = HybridKAN([3, 4, 2], edge=own, layers=("own(input_range='tanh')", "rbf"))
+    model = HybridKAN([3, 4, 2], edge=own, layers=("own(input_map='tanh')", "rbf"))
     model.save(tmp_path / "model")
     x = torch.rand(5, 3)
     assert torch.equal(load(tmp_path / "model", edge=own)(x), model(x))
@@ -105,7 +105,7 @@ def test_mistakes_are_named(layers, message):
         "linear",
         "mlp",
         "cnn",
-        KANConfig((24, 4, 10), normalization="layer"),
+        KANConfig((24, 4, 10), input_map="layer"),
         QKANConfig((24, 3, 10)),
         HybridKANConfig((24, 3, 10), layers=("bspline", "pz(depth=2)")),
         CNNConfig(image=(4, 3, 2), channels=(2,)),

@@ -27,9 +27,9 @@ from qkan.models import (
 
 IMAGE = (1, 6, 4)
 SETTINGS = {
-    "kan": {"sizes": (24, 5, 3), "grid": 4, "normalization": "layer"},
+    "kan": {"sizes": (24, 5, 3), "grid": 4, "input_map": "layer"},
     "sinekan": {"sizes": [24, 5, 3], "grid": 3},
-    "qkan": {"sizes": (24, 5, 3), "edge": "real(depth=2)", "input_range": "standardise"},
+    "qkan": {"sizes": (24, 5, 3), "edge": "real(depth=2)", "input_map": "standardise"},
     "hybridkan": {"sizes": (24, 4, 3, 3), "layers": ("rbf(grid=4)", "pz(depth=2)", "chebyshev")},
     "mlp": {"sizes": (24, 5, 3), "activation": "silu", "dropout": 0.2},
     "cnn": {"image": IMAGE, "channels": (2, 3), "hidden": 7, "classes": 3},
@@ -208,7 +208,7 @@ def test_the_notebooks_convolutional_network():
         ("cnn", {"image": (1, 2, 2), "padding": 0}, "too small"),
         ("cnn", {"image": (28, 28)}, "expected image to be 3 values"),
         ("qkan", {"sizes": [3, 2], "edge": "pz(dept=3)"}, "did you mean 'depth'"),
-        ("qkan", {"sizes": [3, 2], "scale": "per_input"}, "unknown scale: 'per_input'"),
+        ("qkan", {"sizes": [3, 2], "frequencies": "per_input"}, "unknown frequencies: 'per_input'"),
         ({"sizes": [3, 2]}, {}, "need a kind, one of: kan, sinekan"),
         ({"kind": "kan", "sizes": [3, 2], "gird": 3}, {}, "unknown setting 'gird'"),
     ],

@@ -6,7 +6,7 @@ from torch import nn
 
 from circuits import UsageError
 from qkan.layers.bspline import BSplineKANLayer
-from qkan.layers.fourier_kan import FourierKANLayer
+from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.models import KAN, QKAN, HybridKAN, QuanvolutionNet, SineKAN, load
 from qkan.models.edge_sizes import edge_sizes, edge_values
@@ -16,12 +16,12 @@ from qkan.models.pruning import compact, prune
 DOUBLE = {"dtype": torch.float64}
 MODELS = {
     "kan": lambda **o: KAN([4, 8, 6, 3], **o),
-    "batch": lambda **o: KAN([4, 8, 6, 3], normalization="batch", bias=True, **o),
+    "batch": lambda **o: KAN([4, 8, 6, 3], input_map="batch", bias=True, **o),
     "sinekan": lambda **o: SineKAN([4, 8, 6, 3], **o),
     "qkan": lambda **o: QKAN([4, 8, 6, 3], **o),
-    "edges": lambda **o: QKAN([4, 8, 6, 3], scale="per-edge", input_range="standardise", **o),
+    "edges": lambda **o: QKAN([4, 8, 6, 3], frequencies="per-edge", input_map="standardise", **o),
     "hybrid": lambda **o: HybridKAN(
-        [4, 8, 6, 3], layers=("chebyshev", "pz(depth=2, input_range='tanh')", "rbf"), **o
+        [4, 8, 6, 3], layers=("chebyshev", "pz(depth=2, input_map='tanh')", "rbf"), **o
     ),
 }
 
@@ -120,16 +120,16 @@ def test_the_head_of_a_quanvolution_is_pruned(tmp_path):
 
 
 def test_nodes_before_a_layer_norm_stay():
-    model = KAN([4, 8, 3], normalization="layer", generator=torch.Generator().manual_seed(0))
+    model = KAN([4, 8, 3], input_map="layer", generator=torch.Generator().manual_seed(0))
     prune(model, points().float(), fraction=0.9)
     assert model.config.sizes == (4, 8, 3)
 
 
 def test_the_mode_and_the_statistics_stay():
     model, x = make("batch").train(), points()
-    statistics = model[0].normalization.running_mean.clone()
+    statistics = model[0].input_map.running_mean.clone()
     prune(model, x, fraction=0.5, nodes=False)
-    assert torch.equal(model[0].normalization.running_mean, statistics)
+    assert torch.equal(model[0].input_map.running_mean, statistics)
     assert all(module.training for module in model.modules())
 
 

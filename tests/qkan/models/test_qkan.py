@@ -28,7 +28,7 @@ def test_layers_differ_and_chain():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_checkpoint_restores_the_function(tmp_path, dtype):
     config = QKANConfig(
-        (2, 3, 1), edge="real(depth=2)", scale="per-edge", input_range="standardise"
+        (2, 3, 1), edge="real(depth=2)", frequencies="per-edge", input_map="standardise"
     )
     model = QKAN(config, dtype=dtype)
     x = torch.rand(20, 2, dtype=dtype)
@@ -58,7 +58,7 @@ def frozen(inputs):
 
 @pytest.mark.parametrize("part", [True, False], ids=["every-part", "no-parameters"])
 def test_circuits_without_weights(part, tmp_path):
-    settings = {} if part else {"scale": "fixed", "base": None}
+    settings = {} if part else {"frequencies": "fixed", "base": None}
     model = QKAN([2, 3, 1], frozen, weight=part, bias=part, **settings)
     x = torch.rand(9, 2)
     assert bool(model.num_parameters) == part

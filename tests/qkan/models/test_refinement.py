@@ -50,13 +50,13 @@ def test_pruned_networks_grow_and_stay_pruned():
 
 
 def test_hybrids_refine_their_quantum_layers(tmp_path):
-    layers = ("pz(depth=1, input_range='tanh', scale='per-edge')", "rbf", "rpz")
+    layers = ("pz(depth=1, input_map='tanh', frequencies='per-edge')", "rbf", "rpz")
     model, x = seeded(HybridKAN, [3, 4, 4, 2], layers=layers), points()
     before = model(x)
     model.refine(2)
     torch.testing.assert_close(model(x), before, rtol=0, atol=1e-12)
     assert model.config.layers == (
-        "pz(depth=3, input_range='tanh', scale='per-edge')",
+        "pz(depth=3, input_map='tanh', frequencies='per-edge')",
         "rbf",
         "rpz(depth=5)",
     )

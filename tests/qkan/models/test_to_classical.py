@@ -26,10 +26,10 @@ def points(count, size):
 @pytest.mark.parametrize(
     "edge", ["pz", "rpz", "real", "px", "reupload", "exponential", "entangled"]
 )
-@pytest.mark.parametrize("scale", ["per-input", "per-edge", "fixed"])
-def test_every_family_on_a_net_that_is_not_square(edge, scale, tmp_path):
+@pytest.mark.parametrize("frequencies", ["per-input", "per-edge", "fixed"])
+def test_every_family_on_a_net_that_is_not_square(edge, frequencies, tmp_path):
     for dtype, tolerance in [(torch.float64, 1e-12), (torch.float32, 1e-6)]:
-        model = seeded(QKAN, [3, 5, 2], edge=edge, scale=scale, dtype=dtype)
+        model = seeded(QKAN, [3, 5, 2], edge=edge, frequencies=frequencies, dtype=dtype)
         twin, x = model.to_classical(), points(20, 3).to(dtype)
         wanted = model(x).detach()
         size = max(1.0, wanted.abs().max().item())
@@ -41,10 +41,10 @@ def test_every_family_on_a_net_that_is_not_square(edge, scale, tmp_path):
     assert not any(isinstance(module, QuantumKANLayer) for module in twin.modules())
 
 
-@pytest.mark.parametrize("input_range", ["tanh", "standardise", "arccos"])
-def test_ranges_and_pruned_models(input_range, tmp_path):
-    model = seeded(QKAN, [3, 6, 2], input_range=input_range)
-    if input_range == "arccos":
+@pytest.mark.parametrize("input_map", ["tanh", "standardise", "arccos"])
+def test_ranges_and_pruned_models(input_map, tmp_path):
+    model = seeded(QKAN, [3, 6, 2], input_map=input_map)
+    if input_map == "arccos":
         model = model[:1]
     x = points(50, 3)
     model(x)
@@ -60,7 +60,7 @@ def test_ranges_and_pruned_models(input_range, tmp_path):
 
 def test_hybrids_keep_their_classical_layers(tmp_path):
     model = seeded(
-        HybridKAN, [3, 4, 2], layers=("bspline(grid=4)", "rpz(depth=2, scale='per-edge')")
+        HybridKAN, [3, 4, 2], layers=("bspline(grid=4)", "rpz(depth=2, frequencies='per-edge')")
     )
     twin, x = model.to_classical(), points(20, 3)
     torch.testing.assert_close(twin(x), model(x), rtol=0, atol=1e-12)

@@ -36,8 +36,8 @@ def relative(fits):
 KANS = {
     "bspline": lambda: seeded(KAN, [3, 2, 1]),
     "biased": lambda: seeded(KAN, [3, 2, 1], bias=True, extrapolation="clamp", base="tanh"),
-    "batch": lambda: seeded(KAN, [3, 2, 1], normalization="batch"),
-    "tanh": lambda: seeded(KAN, [3, 2, 1], normalization="tanh"),
+    "batch": lambda: seeded(KAN, [3, 2, 1], input_map="batch"),
+    "tanh": lambda: seeded(KAN, [3, 2, 1], input_map="tanh"),
     "sine": lambda: seeded(SineKAN, [3, 2, 1]),
     "chebyshev, rbf": lambda: seeded(HybridKAN, [3, 2, 1], layers=("chebyshev", "rbf")),
     "fourier": lambda: seeded(HybridKAN, [3, 2, 1], layers="fourier(degree=3)"),
@@ -75,12 +75,12 @@ def test_edges_without_weights_are_fitted_by_what_they_have():
     assert relative(fits) < 0.9
 
 
-@pytest.mark.parametrize("scale", ["per-input", "per-edge", "fixed"])
-def test_what_is_reported_is_what_is_there(scale):
+@pytest.mark.parametrize("frequencies", ["per-input", "per-edge", "fixed"])
+def test_what_is_reported_is_what_is_there(frequencies):
     kan = seeded(KAN, [3, 2], bias=True)
     with torch.no_grad():
         kan[0].bias.copy_(torch.tensor([0.5, -1.0]))
-    model = fitted(kan, "rpz", scale=scale)
+    model = fitted(kan, "rpz", frequencies=frequencies)
     (fits,) = model.warm_start
     x = torch.linspace(-1, 1, 33, **DOUBLE).unsqueeze(1).expand(-1, 3)
     residual = edge_values(model[0], x) - edge_values(kan[0], x)
@@ -92,11 +92,11 @@ def test_what_is_reported_is_what_is_there(scale):
     assert bool(((model(x) - kan(x)).abs() <= bound + 1e-9).all())
 
 
-@pytest.mark.parametrize("scale", ["per-input", "per-edge"])
-def test_a_networks_own_functions_are_recovered(scale):
-    source = seeded(QKAN, [3, 4, 2], scale=scale, edge="pz(depth=2)")
+@pytest.mark.parametrize("frequencies", ["per-input", "per-edge"])
+def test_a_networks_own_functions_are_recovered(frequencies):
+    source = seeded(QKAN, [3, 4, 2], frequencies=frequencies, edge="pz(depth=2)")
     twin = source.to_classical()
-    model = fitted(twin, "pz(depth=2)", scale=scale, starts=6, iterations=40)
+    model = fitted(twin, "pz(depth=2)", frequencies=frequencies, starts=6, iterations=40)
     for fits in model.warm_start:
         share = fits.rms / fits.spread
         assert float(share.median()) < 1e-6
@@ -167,13 +167,13 @@ def test_ranges_come_from_a_domain_or_from_data():
 
 def test_own_ranges_of_inputs():
     kan, x = seeded(KAN, [3, 2]), points()
-    model = fitted(kan, "pz(depth=5)", x=x, input_range="standardise").eval()
-    torch.testing.assert_close(model[0].input_range.running_mean, x.mean(0))
+    model = fitted(kan, "pz(depth=5)", x=x, input_map="standardise").eval()
+    torch.testing.assert_close(model[0].input_map.running_mean, x.mean(0))
     torch.testing.assert_close(model(x), kan(x), rtol=0, atol=0.05)
     with evaluating(model):
-        torch.testing.assert_close(fitted(kan, input_range="arccos")(x), kan(x), rtol=0, atol=0.2)
+        torch.testing.assert_close(fitted(kan, input_map="arccos")(x), kan(x), rtol=0, atol=0.2)
     with pytest.raises(UsageError, match="needs data here"):
-        fitted(kan, input_range="standardise")
+        fitted(kan, input_map="standardise")
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_own_ranges_of_inputs():
         (lambda: MLP([2, 1]), {}, "MLP holds Linear"),
         (nn.Sequential, {}, "Sequential holds none"),
         (lambda: nn.Sequential(QuantumKANLayer(2, 1)), {}, "holds QuantumKANLayer"),
-        (lambda: KAN([2, 1], normalization="layer"), {}, "mixes the inputs"),
+        (lambda: KAN([2, 1], input_map="layer"), {}, "mixes the inputs"),
         (lambda: KAN([2, 1]), {"points": 2}, "points must be an integer of at least 5"),
         (lambda: KAN([2, 1]), {"starts": 0}, "starts must be"),
         (lambda: KAN([2, 1]), {"domain": (1, -1)}, "min < max"),
         (lambda: KAN([2, 1]), {"domain": (0, 1), "x": torch.zeros(1, 2)}, "not both"),
         (lambda: KAN([2, 1]), {"x": torch.full((1, 2), torch.nan)}, "NaN"),
         (lambda: KAN([2, 1]), {"x": torch.zeros(0, 2)}, "at least one sample"),
-        (lambda: KAN([2, 1]), {"scael": "fixed"}, "did you mean 'scale'"),
+        (lambda: KAN([2, 1]), {"frequencie": "fixed"}, "did you mean 'frequencies'"),
     ],
 )
 def test_mistakes_are_named(kan, options, message):

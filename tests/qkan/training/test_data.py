@@ -140,7 +140,7 @@ def test_settings_may_be_a_mapping():
 
 
 def test_a_last_batch_of_one_cannot_be_normalised():
-    net = KAN([3, 4], normalization="batch")
+    net = KAN([3, 4], input_map="batch")
     with pytest.raises(UsageError, match="knows no spread"):
         fit(net, (X, Y), config=Config(epochs=1, batch_size=11))
     fit(net, (X, Y), config=Config(epochs=1, batch_size=11, drop_last=True))

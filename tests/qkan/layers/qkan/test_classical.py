@@ -46,11 +46,11 @@ def points(count, size, dtype=torch.float64):
     return x.clamp(-1, 1)
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("frequencies", SCALES)
 @pytest.mark.parametrize("edge", [*EDGES, own])
-def test_the_function_is_the_same(edge, scale):
+def test_the_function_is_the_same(edge, frequencies):
     for dtype, tolerance in [(torch.float64, 1e-12), (torch.float32, 1e-6)]:
-        layer = make(edge, dtype=dtype, scale=scale)
+        layer = make(edge, dtype=dtype, frequencies=frequencies)
         x = points(40, 3, dtype)
         classical = layer.to_classical()
         expected = layer(x)
@@ -58,15 +58,15 @@ def test_the_function_is_the_same(edge, scale):
         assert found.dtype == dtype
         scale_of = float(expected.detach().abs().max())
         torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * max(1.0, scale_of))
-        summed = classical.edges(x).sum(1) + classical.bias
+        summed = classical.edge_functions(x).sum(1) + classical.bias
         torch.testing.assert_close(summed, found, rtol=0, atol=10 * tolerance)
 
 
 @pytest.mark.parametrize("sizes", [(1, 4), (4, 1), (2, 5)])
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("input_range", ["none", "tanh", "standardise", "arccos"])
-def test_ranges_and_shapes(input_range, scale, sizes):
-    layer = make("pz(depth=2)", sizes, scale=scale, input_range=input_range)
+@pytest.mark.parametrize("frequencies", SCALES)
+@pytest.mark.parametrize("input_map", ["none", "tanh", "standardise", "arccos"])
+def test_ranges_and_shapes(input_map, frequencies, sizes):
+    layer = make("pz(depth=2)", sizes, frequencies=frequencies, input_map=input_map)
     x = points(30, sizes[0])
     layer(x)  # moves the running statistics
     for mode in (True, False):
@@ -76,12 +76,12 @@ def test_ranges_and_shapes(input_range, scale, sizes):
         torch.testing.assert_close(classical(x), layer(x), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_parts_that_are_off_or_pruned(scale):
+@pytest.mark.parametrize("frequencies", SCALES)
+def test_parts_that_are_off_or_pruned(frequencies):
     x = points(30, 3)
-    bare = make("pz", scale=scale, weight=False, bias=False, base=None)
+    bare = make("pz", frequencies=frequencies, weight=False, bias=False, base=None)
     torch.testing.assert_close(bare.to_classical()(x), bare(x), rtol=0, atol=1e-12)
-    layer = make("pz", scale=scale)
+    layer = make("pz", frequencies=frequencies)
     keep = torch.tensor([[True, False], [True, True], [False, True]])
     layer.prune_edges(keep, torch.tensor([0.5, -1.0]))
     classical = layer.to_classical()
@@ -89,9 +89,9 @@ def test_parts_that_are_off_or_pruned(scale):
     assert torch.equal(classical.kept_edges, keep)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_it_trains(scale):
-    layer = make("pz", scale=scale).to_classical()
+@pytest.mark.parametrize("frequencies", SCALES)
+def test_it_trains(frequencies):
+    layer = make("pz", frequencies=frequencies).to_classical()
     x = points(100, 3)
     target = torch.sin(5 * x).sum(1, keepdim=True)
     optimizer = torch.optim.Adam(layer.parameters(), lr=0.02)
@@ -107,7 +107,7 @@ def test_it_trains(scale):
 
 
 def test_derivatives_are_the_same_through_two_layers():
-    net = nn.Sequential(make("pz", (3, 2)), make("rpz", (2, 1), scale="per-edge"))
+    net = nn.Sequential(make("pz", (3, 2)), make("rpz", (2, 1), frequencies="per-edge"))
     twin = nn.Sequential(*(layer.to_classical() for layer in net))
     x = points(5, 3).requires_grad_()
     for y, z in zip(net(x), twin(x), strict=True):

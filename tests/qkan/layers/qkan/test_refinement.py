@@ -58,7 +58,7 @@ def test_the_new_weights_train(edge, uploads):
     for weight in layer.edges.weights():
         moving = (weight.grad.abs() > 1e-9).flatten(-2).all(-1)
         assert int((~moving).sum()) <= _idle(edge)
-    highest = layer.coefficients()[2 * make(edge).circuit.degrees[0] + 1 :]
+    highest = layer.circuit_coefficients()[2 * make(edge).circuit.degrees[0] + 1 :]
     assert bool((highest.abs().amax(0) > 1e-6).all())
 
 
@@ -70,9 +70,9 @@ def _idle(edge):
     return int((weight.grad.abs() <= 1e-9).flatten(-2).all(-1).sum())
 
 
-@pytest.mark.parametrize("scale", ["per-edge", "fixed"])
-def test_other_parameters_and_settings_stay(scale):
-    layer = make("pz", scale=scale, evaluate="fourier", trainable=False)
+@pytest.mark.parametrize("frequencies", ["per-edge", "fixed"])
+def test_other_parameters_and_settings_stay(frequencies):
+    layer = make("pz", frequencies=frequencies, evaluate="fourier", trainable=False)
     others = {n: p.clone() for n, p in layer.named_parameters() if not n.startswith("edges")}
     layer.refine()
     for name, value in others.items():
@@ -144,6 +144,6 @@ def test_own_circuits_grow_by_a_map_that_is_tried():
 
 def test_sampled_backends_grow_too():
     layer = make("pz", backend=backend("default.qubit", shots=20000, seed=3))
-    before = layer.coefficients()
+    before = layer.circuit_coefficients()
     layer.refine()
-    torch.testing.assert_close(layer.coefficients()[:7], before, rtol=0, atol=0.1)
+    torch.testing.assert_close(layer.circuit_coefficients()[:7], before, rtol=0, atol=0.1)

@@ -35,7 +35,7 @@ def test_frequencies_of_their_own_agree_with_shared_ones():
         own.frequency.copy_(shared.frequency.unsqueeze(1).expand(-1, 2))
     x = torch.randn(20, 3, dtype=torch.float64)
     torch.testing.assert_close(own(x), shared(x))
-    torch.testing.assert_close(own.edges(x), shared.edges(x))
+    torch.testing.assert_close(own.edge_functions(x), shared.edge_functions(x))
     with pytest.raises(UsageError, match="no common basis"):
         own.basis(x)
     own.reset_parameters()
@@ -45,5 +45,5 @@ def test_frequencies_of_their_own_agree_with_shared_ones():
 def test_unknown_names_are_refused():
     with pytest.raises(UsageError, match="did you mean 'per-edge'"):
         ScaledFourierKANLayer(3, 2, frequencies="per-egde")
-    with pytest.raises(UsageError, match="unknown input range"):
-        ScaledFourierKANLayer(3, 2, input_range="tan")
+    with pytest.raises(UsageError, match="unknown input map"):
+        ScaledFourierKANLayer(3, 2, input_map="tan")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import UsageError
-from qkan.layers.base import KANLayer, check_size
+from qkan.layers.kan_layer import KANLayer, check_size
 
 __all__ = ["FourierKANLayer"]
 
@@ -39,7 +39,7 @@ class FourierKANLayer(KANLayer):
             ``"tanh"``, ``"identity"`` or None.
         scale: The angular frequency s of the first harmonic.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        input_map: What is done to the inputs first: see :func:`make_input_map`.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
         dtype: The type of the parameters.
@@ -64,7 +64,7 @@ class FourierKANLayer(KANLayer):
         *,
         scale: float = 1.0,
         bias: bool = True,
-        normalization: str = "none",
+        input_map: str = "none",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -78,7 +78,7 @@ class FourierKANLayer(KANLayer):
             domain=(-math.pi / scale, math.pi / scale) if domain is None else domain,
             base=base,
             bias=bias,
-            normalization=normalization,
+            input_map=input_map,
             device=device,
             dtype=dtype,
         )

@@ -16,7 +16,7 @@ from circuits.errors import UsageError, unknown_name
 from qkan.layers.base_functions import BASE_FUNCTIONS
 from qkan.layers.checks import require_samples
 from qkan.layers.initialization import variance_preserving_
-from qkan.layers.normalization import input_normalization
+from qkan.layers.input_map import make_input_map
 from qkan.layers.precision import without_autocast
 from qkan.layers.prunable import PrunableLayer, axes_with
 
@@ -43,7 +43,7 @@ class KANLayer(PrunableLayer, ABC):
         base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
             ``"tanh"``, ``"identity"`` or None.
         bias: Whether a constant is added to each output.
-        normalization: What is done to the inputs first: see :func:`input_normalization`.
+        input_map: What is done to the inputs first: see :func:`make_input_map`.
         generator: Where the initial weights are drawn from; by default torch's own generator.
         device: The device of the parameters.
         dtype: The type of the parameters.
@@ -63,7 +63,7 @@ class KANLayer(PrunableLayer, ABC):
         domain: tuple[float, float],
         base: str | None,
         bias: bool,
-        normalization: str,
+        input_map: str,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
@@ -74,9 +74,7 @@ class KANLayer(PrunableLayer, ABC):
         if base is not None and base not in BASE_FUNCTIONS:
             raise unknown_name("base", base, BASE_FUNCTIONS)
         self.base = base
-        self.normalization = input_normalization(
-            normalization, in_features, device=device, dtype=dtype
-        )
+        self.input_map = make_input_map(input_map, in_features, device=device, dtype=dtype)
 
         def parameter(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
@@ -90,9 +88,8 @@ class KANLayer(PrunableLayer, ABC):
         """How many basis functions each edge has."""
         return len(self.weight) // self.in_features - (self.base is not None)
 
-    @property
     def coefficients(self) -> Tensor:
-        """The weights of the basis functions, (in_features, num_basis, out_features), a view."""
+        """Return the weights of the basis functions, (in_features, num_basis, out_features), a view."""
         shape = (self.in_features, self.num_basis, self.out_features)
         return self.weight[: shape[0] * shape[1]].view(shape)
 
@@ -125,7 +122,7 @@ class KANLayer(PrunableLayer, ABC):
     @torch.no_grad()
     def select_features(self, inputs: Tensor, outputs: Tensor) -> None:
         """Keep some inputs and outputs in place; see :meth:`PrunableLayer.select_features`."""
-        coefficients = self.coefficients[inputs].flatten(0, 1)
+        coefficients = self.coefficients()[inputs].flatten(0, 1)
         rows = (
             [coefficients] if self.base_weight is None else [coefficients, self.base_weight[inputs]]
         )
@@ -151,18 +148,18 @@ class KANLayer(PrunableLayer, ABC):
         y = features @ weight if self.bias is None else torch.addmm(self.bias, features, weight)
         return self.with_offset(y).reshape(*input.shape[:-1], self.out_features)
 
-    def edges(self, input: Tensor) -> Tensor:
+    def edge_functions(self, input: Tensor) -> Tensor:
         r"""Return each edge function on its own, without the bias: to plot, to prune, to penalise.
 
         Shape:
             - Input: :math:`(*, \text{in\_features})`.
             - Output: :math:`(*, \text{in\_features}, \text{out\_features})`.
         """
-        return self.edge_functions(self._samples(input)).reshape(*input.shape, self.out_features)
+        return self.edge_values(self._samples(input)).reshape(*input.shape, self.out_features)
 
-    def edge_functions(self, x: Tensor) -> Tensor:
-        """Return the edge functions at normalised points, (N, in) -> (N, in, out)."""
-        values = torch.einsum("nig,igo->nio", self.basis(x), self.coefficients)
+    def edge_values(self, x: Tensor) -> Tensor:
+        """Return the edge functions at points behind the input map, (N, in) -> (N, in, out)."""
+        values = torch.einsum("nig,igo->nio", self.basis(x), self.coefficients())
         if self.base_weight is not None:
             values = values + self.base_function(x).unsqueeze(-1) * self.base_weight
         return self.masked(values)
@@ -171,7 +168,7 @@ class KANLayer(PrunableLayer, ABC):
         """Check the input, flatten its leading dimensions and normalise it."""
         require_samples(input, self.in_features, self.weight.dtype, type(self).__name__)
         x = input.reshape(-1, self.in_features)
-        return x if self.normalization is None else self.normalization(x)
+        return x if self.input_map is None else self.input_map(x)
 
     def extra_repr(self) -> str:
         """Return the arguments that ``print(layer)`` shows."""
