@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     )
     from qkan import (
         analysis as analysis,
-        cache as cache,
         data as data,
         estimators as estimators,
         layers as layers,
         models as models,
         plotting as plotting,
+        store as store,
         training as training,
     )
     from qkan._version import __version__ as __version__

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from qkan.cache import Store
+    from qkan.store import Store
 
 __all__ = ["app"]
 
@@ -21,7 +21,7 @@ CacheDir = Annotated[
 
 
 def _store(cache_dir: Path | None) -> Store:
-    from qkan.cache import Store
+    from qkan.store import Store
 
     return Store(cache_dir)
 
@@ -62,11 +62,11 @@ def show(
 @app.command()
 def verify(cache_dir: CacheDir = None) -> None:
     """Compare every result with its checksum; exit code 1 if one is damaged."""
-    checks = _store(cache_dir).verify()
-    damaged = [check for check in checks if not check.ok]
-    for check in damaged:
-        typer.echo(f"damaged: {check.path}: {check.reason}")
-    typer.echo(f"{len(checks) - len(damaged)} of {len(checks)} results are whole")
+    entries = _store(cache_dir).verify()
+    damaged = [entry for entry in entries if entry.damage]
+    for entry in damaged:
+        typer.echo(f"damaged: {entry.path}: {entry.damage}")
+    typer.echo(f"{len(entries) - len(damaged)} of {len(entries)} results are whole")
     if damaged:
         raise typer.Exit(1)
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from circuits import series_from_values
 from circuits.backends.base import run_chunk
-from qkan.cache import Store, cached_chunks
-from qkan.cache.chunks import Spread
+from qkan.chunks import Spread, cached_chunks
 from qkan.layers.quantum import QuantumLayer
 from qkan.layers.quanvolution import Quanvolution2d
+from qkan.store import Store
 
 __all__ = ["Preprocessed", "preprocess"]
 

@@ -12,7 +12,7 @@ from torch import nn
 from circuits.errors import UsageError
 from qkan.config import as_mapping, from_mapping
 from qkan.models.base import Model
-from qkan.tensor_file import TensorFile, read_tensor_file, write_tensor_file
+from qkan.store import TensorFile, read_tensors, write_tensors
 
 __all__ = ["kind_of", "load_as", "read", "save"]
 
@@ -29,7 +29,7 @@ def save(model: Model, path: str | Path) -> None:
         "dtype": str(model.dtype).removeprefix("torch."),
         "circuits": _circuits(model),
     }
-    write_tensor_file(path, _FORMAT, facts, model.state_dict())
+    write_tensors(path, _FORMAT, facts, model.state_dict())
 
 
 def read(path: str | Path) -> TensorFile:
@@ -39,7 +39,7 @@ def read(path: str | Path) -> TensorFile:
         UsageError: If it is not there, damaged, or holds no model.
     """
     try:
-        return read_tensor_file(path, _FORMAT)
+        return read_tensors(path, _FORMAT)
     except FileNotFoundError as error:
         raise UsageError(f"there is no model to load: {path} does not exist") from error
 

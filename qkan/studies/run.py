@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cache import Store, key
-from qkan.cache.files import write_whole
 from qkan.config import differences, read_toml, to_toml
 from qkan.progress import Progress
+from qkan.store import Store, key, write_whole
 from qkan.studies.executors import Executor, SerialExecutor
 
 if TYPE_CHECKING:
@@ -148,7 +147,7 @@ class RunFolder:
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
-        write_whole(target, data, target.parent, mode=0o644)
+        write_whole(target, data)
         return target
 
     def write_json(self, name: str, content: Any) -> Path:
@@ -204,7 +203,7 @@ def run_tasks(
     Args:
         function: Returns named arrays of numbers; its numbers must follow from its settings alone, so a seed is one of
             them. It is sent to its worker, as the settings are: load large data inside it.
-        tasks: The settings of every task by its name. They may be what :func:`qkan.cache.key` takes.
+        tasks: The settings of every task by its name. They may be what :func:`qkan.store.key` takes.
         folder: Where results are kept.
         executor: Where tasks run; by default one after the other, here.
         progress: Is told of every finished task.

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
-from qkan.tensor_file import (
+from qkan.store import (
     DamagedFileError,
     OtherFormatError,
-    read_tensor_file,
-    write_tensor_file,
+    read_tensors,
+    write_tensors,
 )
 
 __all__ = ["CheckpointWarning", "Randomness", "prepare", "read_newest", "write"]
@@ -107,7 +107,7 @@ def write(path: Path, facts: dict[str, Any], state: Any) -> None:
             os.replace(path, _previous(path))
         except OSError as error:
             raise UsageError(f"cannot write the checkpoint {path}: {error}") from error
-    write_tensor_file(path, _FORMAT, {"of": facts, "state": words}, tensors)
+    write_tensors(path, _FORMAT, {"of": facts, "state": words}, tensors)
 
 
 def prepare(path: Path) -> None:
@@ -145,7 +145,7 @@ def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
     """
     for file in (path, _previous(path)):
         try:
-            found = read_tensor_file(file, _FORMAT)
+            found = read_tensors(file, _FORMAT)
         except FileNotFoundError:
             continue
         except OtherFormatError as error:

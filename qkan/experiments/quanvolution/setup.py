@@ -17,13 +17,14 @@ from circuits.backends import Backend, backend
 from circuits.backends.base import run_chunk
 from circuits.errors import UsageError
 from circuits.filters.demo import demo
-from qkan.cache import Store, cached_chunks
+from qkan.chunks import cached_chunks
 from qkan.data import MNIST, mnist
 from qkan.experiments.quanvolution.config import Config
 from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.progress import Progress
+from qkan.store import Store
 from qkan.studies.executors import Executor
 from qkan.studies.run import Places
 

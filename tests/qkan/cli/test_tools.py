@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from circuits import FILTERS
-from qkan.cache import Store, key
 from qkan.cli import main
+from qkan.store import Store, key
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_samples_are_the_same_in_other_processes(tmp_path, monkeypatch: pytest.M
     )
     images = torch.rand(1, 1, 14, 14, generator=torch.Generator().manual_seed(0))
     here = qkan.preprocess(layer, images)
-    store = qkan.cache.Store(tmp_path)
+    store = qkan.store.Store(tmp_path)
     with executor("processes", workers=1) as pool:
         there = qkan.preprocess(layer, images, executor=pool, store=store)
     assert torch.equal(here.maps, there.maps)

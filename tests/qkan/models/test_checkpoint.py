@@ -87,7 +87,7 @@ def test_what_was_there_stays_when_writing_fails(path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("qkan.cache.files.os.fsync", full)
+    monkeypatch.setattr("circuits.store.os.fsync", full)
     with pytest.raises(UsageError, match=r"cannot write .*No space left"):
         KAN([3, 2]).save(path)
     assert path.read_bytes() == content

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from circuits.errors import UsageError
-from qkan.cache import CacheWarning
 from qkan.experiments.quanvolution import Config
+from qkan.store import CacheWarning
 from qkan.studies.run import RunFolder
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from circuits.errors import UsageError
-from qkan.cache import CacheWarning
+from qkan.store import CacheWarning
 from qkan.studies.executors import TaskError
 from qkan.studies.run import RunFolder, run_tasks
 

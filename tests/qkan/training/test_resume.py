@@ -85,7 +85,7 @@ def test_seeds_matter_and_repeat(data, net):
 KILLED = """
 import os, signal, sys, warnings
 import torch
-from qkan.cache import files
+from circuits import store as files
 from qkan.models import MLP
 from qkan.training import TrainingConfig, fit
 

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from circuits.errors import UsageError
-from qkan.cache import CacheWarning
 from qkan.experiments.quanvolution import Config, run, small
+from qkan.store import CacheWarning
 from qkan.studies.run import Places
 
 QUICK = Config(seeds=2, epochs=2)

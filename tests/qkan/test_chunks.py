@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits.errors import UsageError
-from qkan.cache import Store, cached_chunks, key
+from qkan.chunks import cached_chunks
+from qkan.store import Store, key
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "cache")
 
 
 class Square:
@@ -83,9 +93,7 @@ def test_equal_chunks_share_a_result_unless_it_is_random(store: Store) -> None:
 
 
 def test_a_full_disk_in_the_middle(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "qkan.cache.files.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28))
-    )
+    monkeypatch.setattr("circuits.store.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28)))
     with pytest.warns(UserWarning, match="could not be stored"):
         result = cached_chunks(store, {}, np.arange(8.0), Square(), 4)
     np.testing.assert_array_equal(result[:, 0], np.arange(8.0) ** 2)
@@ -93,7 +101,9 @@ def test_a_full_disk_in_the_middle(store: Store, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_chunks_of_no_rows(size: int) -> None:
-    with pytest.raises(UsageError, match=f"chunk_size={size}: expected a positive"):
+    with pytest.raises(
+        UsageError, match=f"chunk_size must be an integer of at least 1, got {size}"
+    ):
         cached_chunks(None, {}, np.zeros(3), Square(), size)
 
 
@@ -154,3 +164,35 @@ def test_an_executor_may_finish_chunks_in_any_order(store: Store, random: bool) 
     rest = Square()
     cached_chunks(store, {}, inputs, rest, 2, random=random)
     assert rest.indices == []
+
+
+CHUNKS = """
+import os, signal, sys
+import numpy as np
+from qkan.chunks import cached_chunks
+from qkan.store import Store
+
+def compute(rows, index):
+    if index == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rows.sum(axis=1)
+
+inputs = np.arange(40.0).reshape(20, 2)
+cached_chunks(Store(sys.argv[1]), {"name": "sum"}, inputs, compute, 3)
+"""
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_killed_run_goes_on_at_its_chunk(store: Store, at: int) -> None:
+    killed = subprocess.run([sys.executable, "-c", CHUNKS, str(store.path), str(at)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    inputs = np.arange(40.0).reshape(20, 2)
+    computed: list[int] = []
+
+    def compute(rows: np.ndarray, index: int) -> np.ndarray:
+        computed.append(index)
+        return rows.sum(axis=1)
+
+    result = cached_chunks(store, {"name": "sum"}, inputs, compute, 3)
+    assert computed == list(range(at, 7))
+    np.testing.assert_array_equal(result, inputs.sum(axis=1))

@@ -1,4 +1,7 @@
-"""The folder of results, safe against kills, damage, full disks and other processes."""
+"""Results that were computed once, and files of tensors: content-addressed, checksummed, and never executed.
+
+Entries are sealed files (:mod:`circuits.store`): what is read is bit by bit what was stored, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,95 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from json import loads
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import platformdirs
 
 from circuits.errors import UsageError
-from qkan.cache.entry import Arrays, DamagedEntryError, encode
-from qkan.cache.errors import CacheError, CacheWarning
-from qkan.cache.files import sweep, write_whole
-from qkan.cache.listing import Check, Entry, check, describe_file, read_entry
+from circuits.store import (
+    Arrays,
+    DamagedFileError,
+    NewerFormatError,
+    OtherFormatError,
+    Piece,
+    check_seal,
+    decode,
+    encode,
+    header,
+    read_regular,
+    seal,
+    sweep,
+    write_whole,
+)
+from qkan.keys import describe, digest, key
 
-__all__ = ["Store"]
+if TYPE_CHECKING:
+    from torch import Tensor
 
+__all__ = [
+    "Arrays",
+    "CacheError",
+    "CacheWarning",
+    "DamagedFileError",
+    "Entry",
+    "NewerFormatError",
+    "OtherFormatError",
+    "Store",
+    "TensorFile",
+    "describe",
+    "digest",
+    "key",
+    "read_tensors",
+    "write_tensors",
+    "write_whole",
+]
+
+_FORMAT = "hybrid-qkan result 1"
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".safetensors"
 _DAMAGED = ".damaged"
+_HEADER_TAKES_AT_MOST = 2**20
+
+
+class CacheError(UsageError):
+    """A folder of results that cannot be used: unwritable, full, or not a folder."""
+
+
+class CacheWarning(UserWarning):
+    """An entry was damaged or could not be stored; the numbers are right, only time was lost."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored result, as its name and its header describe it.
+
+    Attributes:
+        key: Its name, 64 hexadecimal digits.
+        path: Its file.
+        size: The file's length in bytes.
+        created: When it was written, in UTC.
+        meta: What it is; None if the header cannot be read.
+        arrays: Type and shape of each array, such as ``F64(2, 3)``.
+        damage: What is wrong with it, where its checksum was compared; else empty.
+    """
+
+    key: str
+    path: Path
+    size: int
+    created: datetime
+    meta: Mapping[str, Any] | None
+    arrays: Mapping[str, str]
+    damage: str = ""
+
+    @property
+    def what(self) -> str:
+        """One line for a table: the ``what`` of its meta data."""
+        return "(unreadable)" if self.meta is None else str(self.meta.get("what", ""))
 
 
 class Store:
@@ -41,7 +115,6 @@ class Store:
 
     Example:
         >>> import numpy as np, tempfile
-        >>> from qkan.cache import key
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     store = Store(folder)
         ...     name = key(circuit="demo", seed=1)
@@ -64,17 +137,17 @@ class Store:
         """Return the arrays stored under a key, or None if there are none that are whole.
 
         Args:
-            key: The name of the result, from :func:`qkan.cache.key`.
+            key: The name of the result, from :func:`qkan.store.key`.
 
         Raises:
             UsageError: If the key is not one.
         """
         path = self._file(key)
         try:
-            return read_entry(path)
+            return _read(path)
         except FileNotFoundError:
             return None
-        except DamagedEntryError as error:
+        except (DamagedFileError, OtherFormatError) as error:
             _warn(f"The cached result {path} is damaged: {error}. {_move_aside(path)}")
         except OSError as error:
             _warn(f"The cached result {path} cannot be read ({error}); it counts as missing.")
@@ -98,9 +171,9 @@ class Store:
             UsageError: If the key or an array is not one that can be stored.
         """
         path = self._file(key)
-        content = encode(key, arrays, meta or {})
+        content = encode(_FORMAT, {"key": key, "meta": describe(meta or {})}, arrays)
         with self._writing() as scratch:
-            write_whole(path, content, scratch)
+            write_whole(path, content, scratch=scratch, mode=0o600)
 
     def get_or_compute(
         self,
@@ -141,7 +214,7 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Return all entries, the newest first."""
-        found = [entry for path in self._files(_SUFFIX) if (entry := describe_file(path))]
+        found = [entry for path in self._files(_SUFFIX) if (entry := _entry(path))]
         return sorted(found, key=lambda entry: (entry.created, entry.key), reverse=True)
 
     def show(self, prefix: str) -> Entry:
@@ -166,9 +239,18 @@ class Store:
             )
         return found[0]
 
-    def verify(self) -> list[Check]:
-        """Read every entry and compare it with its checksum; nothing is changed."""
-        return [result for path in self._files(_SUFFIX) if (result := check(path))]
+    def verify(self) -> list[Entry]:
+        """Read every entry and compare it with its checksum: ``damage`` says what is wrong; nothing is changed."""
+        checked = []
+        for entry in self.entries():
+            try:
+                _read(entry.path)
+            except FileNotFoundError:  # another process has just removed it
+                continue
+            except (DamagedFileError, OtherFormatError, OSError) as error:
+                entry = replace(entry, damage=str(error))  # noqa: PLW2901
+            checked.append(entry)
+        return checked
 
     def clear(
         self,
@@ -204,7 +286,7 @@ class Store:
         if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise UsageError(
                 f"{key!r} is not a cache key: expected the 64 hexadecimal digits that "
-                "qkan.cache.key() returns."
+                "qkan.store.key() returns."
             )
         return self.path / f"{key}{_SUFFIX}"
 
@@ -232,6 +314,30 @@ class Store:
             ) from error
 
 
+def _read(path: Path) -> Arrays:
+    """Return the arrays of the entry in a file that is named by its key."""
+    found = decode(read_regular(path), _FORMAT, what="it")
+    if found.facts.get("key") != path.stem:
+        raise DamagedFileError(f"it holds the result {found.facts.get('key')!r}")
+    return found.arrays
+
+
+def _entry(path: Path) -> Entry | None:
+    """Return what the header of an entry says, unchecked, or None if there is no such file."""
+    meta: Mapping[str, Any] | None
+    try:
+        status = path.stat()
+        arrays, texts = header(read_regular(path, _HEADER_TAKES_AT_MOST))
+        # The first version kept the description beside the key; such entries have other keys and are not read again.
+        meta = dict(loads(texts["facts"])["meta"] if "facts" in texts else loads(texts["meta"]))
+    except OSError:
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError):  # a DamagedFileError is a ValueError
+        arrays, meta = {}, None
+    created = datetime.fromtimestamp(status.st_mtime, UTC)
+    return Entry(path.stem, path, status.st_size, created, meta, arrays)
+
+
 def _move_aside(path: Path) -> str:
     aside = path.with_suffix(_DAMAGED)
     try:
@@ -243,3 +349,79 @@ def _move_aside(path: Path) -> str:
 
 def _warn(message: str) -> None:
     warnings.warn(message, CacheWarning, stacklevel=3)
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """What a file held: its format, facts in words and numbers, and tensors on the CPU."""
+
+    format: str
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def write_tensors(
+    path: str | Path, format: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write a sealed file of tensors whole or not at all; its folder is made if it is not there.
+
+    Args:
+        path: The file.
+        format: What kind of file it is, and its version: ``"hybrid-qkan model 1"``.
+        facts: What JSON can hold.
+        tensors: On any device.
+
+    Raises:
+        UsageError: If it cannot be written.
+    """
+    import safetensors.torch
+
+    # A copy each: safetensors refuses tensors that share memory.
+    laid_out = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    content = safetensors.torch.save(laid_out, seal(format, facts, _pieces(laid_out)))
+    try:
+        write_whole(Path(path), content)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error}") from error
+
+
+def read_tensors(path: str | Path, *formats: str) -> TensorFile:
+    """Read a file that :func:`write_tensors` wrote.
+
+    Args:
+        path: The file.
+        formats: The formats that are expected.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        DamagedFileError: If it is not a whole, unchanged safetensors file.
+        OtherFormatError: If it is one of another format; a :class:`NewerFormatError` if of a later version.
+    """
+    import safetensors.torch
+
+    try:
+        content = read_regular(Path(path))
+        _, texts = header(content)
+        # Copies, for torch's own memory is aligned, and sums may depend on the alignment.
+        loaded = safetensors.torch.load(content)
+        tensors = {name: value.clone() for name, value in loaded.items()}
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no file {path}") from error
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(f"{path} is not a whole safetensors file: {error}") from error
+    facts = check_seal(texts, _pieces(tensors), formats, str(path))
+    return TensorFile(texts["format"], facts, tensors)
+
+
+def _pieces(tensors: Mapping[str, Tensor]) -> list[Piece]:
+    import torch
+
+    return [
+        (
+            name,
+            str(value.dtype).removeprefix("torch."),
+            tuple(value.shape),
+            value.reshape(-1).view(torch.uint8).numpy().data,
+        )
+        for name, value in tensors.items()
+    ]

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from circuits.errors import UsageError
-from qkan.cache.keys import digest, key
-from qkan.cache.store import Store
+from circuits.errors import UsageError, check_integer
+from qkan.store import Store, digest, key
 
 __all__ = ["Spread", "cached_chunks"]
 
@@ -69,7 +68,7 @@ def cached_chunks(
 
     Args:
         store: Where chunks are kept; None keeps none.
-        fields: All that changes the numbers but the rows; see :func:`qkan.cache.key`. With
+        fields: All that changes the numbers but the rows; see :func:`qkan.store.key`. With
             ``random`` that includes the seed: what has none should not be cached.
         inputs: The rows.
         compute: Takes rows and the index of the chunk (from which a random computation derives its
@@ -92,8 +91,7 @@ def cached_chunks(
         >>> cached_chunks(None, {}, np.arange(5.0), lambda rows, index: 2 * rows, chunk_size=2)
         array([0., 2., 4., 6., 8.])
     """
-    if chunk_size < 1:
-        raise UsageError(f"chunk_size={chunk_size}: expected a positive number of rows.")
+    check_integer("chunk_size", chunk_size)
     if np.ndim(inputs) == 0 or len(inputs) == 0:
         raise UsageError(f"expected at least one row of inputs, got shape {np.shape(inputs)}.")
 

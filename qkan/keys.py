@@ -22,7 +22,7 @@ from qkan._version import NUMERICS
 
 __all__ = ["describe", "digest", "key"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when the format of the keys or of the entries changes: old entries are then not found."""
 
 _DTYPES = frozenset(
@@ -60,7 +60,7 @@ def key(**fields: object) -> str:
         circuits.errors.UsageError: circuit: a builtin_function_or_method cannot be ...
     """
     hasher = hashlib.sha256()
-    _feed(hasher, ("qkan.cache", SCHEMA, NUMERICS), "version")
+    _feed(hasher, ("qkan.store", SCHEMA, NUMERICS), "version")
     _feed(hasher, fields, "")
     return hasher.hexdigest()
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits.errors import UsageError
-from qkan.cache import describe, digest, key, keys
+from qkan import keys
+from qkan.keys import describe, digest, key
 
 # Few different leaves, so that Hypothesis often draws values that are equal or nearly so.
 leaves = st.sampled_from(
@@ -142,7 +143,7 @@ def test_the_schema_and_the_numerical_version_count(monkeypatch: pytest.MonkeyPa
 
 def test_the_same_in_every_process() -> None:
     fields = "{'b': [1, 2.5, None, True, b'x'], 'a': {'\\u00e9': np.arange(3.0)}}"
-    script = f"import numpy as np; from qkan.cache import digest, key; print(digest({fields}))"
+    script = f"import numpy as np; from qkan.store import digest, key; print(digest({fields}))"
     for seed in ("1", "2"):
         ran = subprocess.run(
             [sys.executable, "-c", script],
@@ -159,7 +160,7 @@ GOLDEN = "d46f13a384110444589973852b1443b3163c2a5e4721e927df404d19259cb430"
 
 
 def test_the_cache_needs_no_torch() -> None:
-    script = "import sys, qkan.cache; assert not {'torch', 'pennylane'} & set(sys.modules)"
+    script = "import sys, qkan.store; assert not {'torch', 'pennylane'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
