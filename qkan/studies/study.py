@@ -126,6 +126,8 @@ class Study:
         facts: Added to the provenance.
         labels: ``{arm: {name: value}}``: what an arm is called, which group it belongs to, what it is a control of:
             for :attr:`Results.labels`, so that no report reads it off the arm's name. They change no number.
+        together: Whether ``train(seeds=..., **settings)`` trains all seeds of an arm at once, as many small models in
+            one batch; its arrays then have a first axis over the seeds, and an arm is one task.
     """
 
     name: str
@@ -137,9 +139,13 @@ class Study:
     conclude: Callable[[Results, RunFolder], Record]
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    together: bool = False
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return every task by its name; seeds first, so that all arms grow together."""
+        if self.together:
+            seeds = list(range(self.seeds))
+            return {arm: {**settings, "seeds": seeds} for arm, settings in self.arms.items()}
         return {
             f"{arm}, seed {seed}": {**settings, "seed": seed}
             for seed in range(self.seeds)
@@ -155,31 +161,36 @@ class Study:
         places = places or Places()
         started = time.monotonic()
         with opened(self.name, self.config, places) as folder:
-            arrays = run_tasks(
-                self.train,
-                self.tasks(),
-                folder,
-                places.executor,
-                places.progress,
-                what=self.name,
-            )
-            runs = {
-                arm: [arrays[f"{arm}, seed {seed}"] for seed in range(self.seeds)]
-                for arm in self.arms
-            }
-            results = Results(runs, self.labels)
-            keep_models(folder, self.arms, runs)
-            write_record(
-                folder,
-                self.conclude(results, folder),
-                experiment=self.name,
-                title=self.title,
-                config=self.config,
-                facts=provenance() | {"seeds": list(range(self.seeds))} | dict(self.facts),
-                lines=results.lines(),
-                started=started,
-            )
+            self.fill(folder, places, started)
         return folder
+
+    def fill(self, folder: RunFolder, places: Places, started: float) -> None:
+        """Run what is not finished yet and write the files of a folder that :func:`opened` has made.
+
+        For a run that has something to do once before its arms; others call :meth:`run`.
+        """
+        arrays = run_tasks(
+            self.train, self.tasks(), folder, places.executor, places.progress, what=self.name
+        )
+        runs = {arm: self._seeds(arm, arrays) for arm in self.arms}
+        results = Results(runs, self.labels)
+        keep_models(folder, self.arms, runs)
+        write_record(
+            folder,
+            self.conclude(results, folder),
+            experiment=self.name,
+            title=self.title,
+            config=self.config,
+            facts=provenance() | {"seeds": list(range(self.seeds))} | dict(self.facts),
+            lines=results.lines(),
+            started=started,
+        )
+
+    def _seeds(self, arm: str, arrays: Mapping[str, Arrays]) -> list[Arrays]:
+        """Return the arrays of one arm, seed by seed."""
+        if self.together:
+            return [{n: a[seed] for n, a in arrays[arm].items()} for seed in range(self.seeds)]
+        return [arrays[f"{arm}, seed {seed}"] for seed in range(self.seeds)]
 
 
 def trained(

@@ -145,3 +145,17 @@ def test_curves_come_in_the_order_that_was_asked_for():
 def test_what_is_to_be_resumed_must_be_there(study, tmp_path):
     with pytest.raises(UsageError, match="no run to resume"):
         study.run(Places(resume=tmp_path / "nowhere"))
+
+
+def train_together(seeds, slope):
+    return {"val_loss": slope * np.outer(seeds, [1.0, 2.0]), "test_loss": np.array(seeds) + slope}
+
+
+def test_the_seeds_of_an_arm_may_be_trained_together(tmp_path):
+    study = replace(study_of(train_together), together=True)
+    assert list(study.tasks()) == ["flat", "steep"]
+    folder = study.run(Places(out=tmp_path / "run"))
+    results = json.loads((folder.path / "results.json").read_text())
+    assert results["arms"]["steep"]["test_loss"]["values"] == [2.0, 3.0, 4.0]
+    last = json.loads((folder.path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last == {"arm": "steep", "seed": 2, "epoch": 2, "val_loss": 8.0}
