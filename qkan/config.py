@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_mapping",
+    "at_least",
     "check",
     "differences",
     "from_mapping",
     "from_toml",
+    "positive_numbers",
     "read_toml",
     "setting",
     "to_toml",
@@ -135,6 +137,38 @@ def check(config: DataclassInstance) -> None:
     for field in dataclasses.fields(config):
         value = _convert(field.name, getattr(config, field.name), hints[field.name])
         object.__setattr__(config, field.name, value)  # the configuration is frozen for others
+
+
+def at_least(config: DataclassInstance, **least: float) -> None:
+    """Hold settings to the smallest value of each, for ``__post_init__``; None is left alone.
+
+    Raises:
+        UsageError: If a setting is smaller.
+    """
+    for name, smallest in least.items():
+        value = getattr(config, name)
+        if value is not None and value < smallest:
+            raise UsageError(f"expected {name} to be {smallest} or more, got {value}")
+
+
+def positive_numbers(name: str, text: str) -> tuple[float, ...]:
+    """Return the numbers of a setting that lists them, separated by commas.
+
+    Raises:
+        UsageError: If one is no number, or not positive.
+
+    Example:
+        >>> positive_numbers("rates", "1e-3, 3e-3")
+        (0.001, 0.003)
+    """
+    try:
+        numbers = tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        expected = "numbers separated by commas, such as 1e-3,3e-3"
+        raise UsageError(f"expected {name} to be {expected}, got {text!r}") from error
+    if not min(numbers) > 0:
+        raise UsageError(f"expected positive {name}, got {text!r}")
+    return numbers
 
 
 def differences(before: DataclassInstance, after: DataclassInstance) -> list[str]:

@@ -72,7 +72,7 @@ EXPERIMENTS = {
         "The SineKAN authors' multilayer perceptrons on MNIST.",
     ),
     "mnist": Experiment(
-        "qkan.experiments.comparison",
+        "qkan.experiments.mnist",
         "All models on MNIST at equal widths and at equal parameter counts, over seeds, with intervals.",
     ),
     "qkan-functions": Experiment(

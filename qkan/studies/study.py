@@ -28,7 +28,7 @@ To write one, say what an arm is, how one arm is trained from one seed, and what
 Every finished task is kept in the run's folder, so that a killed run goes on where it was; the tasks are spread over
 the workers of ``places.executor``; all files of the folder are written from what ``conclude`` returns. What is wrong
 with the settings must be found before :meth:`Study.run`, which makes the folder. For classifiers of MNIST, ``train``
-and the arms' settings are there already: see :mod:`qkan.experiments.mnist_training`.
+and the arms' settings are there already: see :mod:`qkan.experiments.mnist_task`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qkan.experiments.mnist_images import Images
+from qkan.experiments.mnist_task import Images
 from qkan.experiments.qkan_mnist.arms import LABELS
 from qkan.experiments.qkan_mnist.config import Config
 from qkan.experiments.qkan_mnist.pictures import draw_accuracy, draw_network

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from qkan.experiments.mnist_images import Images
-from qkan.experiments.mnist_training import arm
+from qkan.experiments.mnist_task import Images, arm
 from qkan.experiments.qkan_mnist.arms import models_of
 from qkan.experiments.qkan_mnist.conclusion import conclude
 from qkan.experiments.qkan_mnist.config import Config

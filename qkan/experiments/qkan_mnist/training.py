@@ -15,8 +15,7 @@ from torch import Tensor
 
 from qkan.config import from_mapping
 from qkan.data import mnist
-from qkan.experiments.mnist_images import Images
-from qkan.experiments.mnist_training import train_on_mnist
+from qkan.experiments.mnist_task import Images, train_on_mnist
 from qkan.models import KAN, QKAN, Model, make
 from qkan.models.pruning import prune
 from qkan.models.to_classical import to_classical
@@ -54,7 +53,7 @@ def train_at_best_rate(
         seed: Draws initial weights and the order of the images.
         model: The model's configuration.
         training: Settings of :class:`qkan.training.TrainingConfig`, without a rate.
-        images: The settings of :class:`qkan.experiments.mnist_images.Images`.
+        images: The settings of :class:`qkan.experiments.mnist_task.Images`.
         rates: The learning rates.
         start: ``"random"``; ``"twin"``: see :func:`train_twin`; ``"kan"``: see :func:`train_from_kan`.
         pruned: For a start from a KAN, the part of its edges that is pruned.
@@ -62,7 +61,7 @@ def train_at_best_rate(
         data_dir: Where all of MNIST is.
 
     Returns:
-        As :func:`qkan.experiments.mnist_training.train_on_mnist`, with ``rate``; ``train_seconds`` is at this rate.
+        As :func:`qkan.experiments.mnist_task.train_on_mnist`, with ``rate``; ``train_seconds`` is at this rate.
     """
     ways: dict[str, Callable[..., Arrays]] = {
         "random": partial(train_on_mnist, keep_weights=keep_weights),

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qkan.data import mnist
-from qkan.experiments.mnist_images import Images
-from qkan.experiments.network_pictures import network_pictures
+from qkan.experiments.mnist_task import Images, network_pictures
 from qkan.experiments.notebook_networks import make
 from qkan.experiments.reproductions.config import Config
 from qkan.experiments.reproductions.definitions import Definition

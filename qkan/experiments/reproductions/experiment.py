@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any
 
 from circuits.errors import unknown_name
-from qkan.experiments.mnist_images import Images
-from qkan.experiments.mnist_training import arm as settings_of
-from qkan.experiments.mnist_training import train_on_mnist
+from qkan.experiments.mnist_task import Images, train_on_mnist
+from qkan.experiments.mnist_task import arm as settings_of
 from qkan.experiments.reproductions.conclusion import conclude
 from qkan.experiments.reproductions.config import Config
 from qkan.experiments.reproductions.definitions import DEFINITIONS, Arm, Definition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qkan.experiments.mnist_images import Images
+from qkan.experiments.mnist_task import Images
 from qkan.experiments.reproductions.config import Config
 from qkan.experiments.reproductions.definitions import Definition
 from qkan.experiments.reproductions.protocols import arm_name

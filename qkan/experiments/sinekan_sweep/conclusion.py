@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from qkan.experiments.mnist_images import Images
+from qkan.experiments.mnist_task import Images
 from qkan.experiments.sinekan_sweep.arms import BASE, Arm
 from qkan.experiments.sinekan_sweep.config import Config
 from qkan.plotting import Measured, plot_curves, plot_heat_maps, plot_tradeoff

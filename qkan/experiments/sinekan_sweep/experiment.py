@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from qkan.experiments.mnist_images import Images
-from qkan.experiments.mnist_training import arm as settings_of
-from qkan.experiments.mnist_training import train_on_mnist
+from qkan.experiments.mnist_task import Images, train_on_mnist
+from qkan.experiments.mnist_task import arm as settings_of
 from qkan.experiments.sinekan_sweep.arms import arms_of
 from qkan.experiments.sinekan_sweep.conclusion import conclude
 from qkan.experiments.sinekan_sweep.config import Config

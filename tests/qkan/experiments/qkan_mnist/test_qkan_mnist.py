@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.experiments.mnist_images import Images
+from qkan.experiments.mnist_task import Images
 from qkan.experiments.qkan_functions.arms import parameters_of
 from qkan.experiments.qkan_mnist import Config, run
 from qkan.experiments.qkan_mnist.arms import LABELS, models_of

@@ -46,8 +46,7 @@ def test_every_training_can_be_set_up(arm):
 
 
 def test_a_misspelt_setting_is_found_before_the_training():
-    from qkan.experiments.mnist_images import Images
-    from qkan.experiments.mnist_training import arm
+    from qkan.experiments.mnist_task import Images, arm
 
     images = Images.of(train=20, test=10)
     with pytest.raises(UsageError, match="did you mean 'epochs'"):

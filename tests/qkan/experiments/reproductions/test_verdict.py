@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qkan.experiments.mnist_images import Images
+from qkan.experiments.mnist_task import Images
 from qkan.experiments.reproductions import Config
 from qkan.experiments.reproductions.definitions import DEFINITIONS
 from qkan.experiments.reproductions.verdict import checks_of, published_sentence

@@ -4,8 +4,7 @@ import torch
 
 from circuits.errors import UsageError
 from qkan.data import mnist
-from qkan.experiments.mnist_images import Images
-from qkan.experiments.mnist_training import arm, train_on_mnist
+from qkan.experiments.mnist_task import Images, arm, train_on_mnist
 from qkan.studies.study import trained as model_of
 from qkan.training import evaluate
 
@@ -68,20 +67,17 @@ def test_the_parts_of_the_training_set_do_not_overlap():
     torch.testing.assert_close(x_test, digits.test_images[:30])
 
 
-@pytest.mark.parametrize(("pixels", "ends"), [("unit", (0, 1)), ("symmetric", (-1, 1))])
-def test_the_range_of_the_pixels(pixels, ends):
-    scaled = few(pixels=pixels).scaled(mnist(test=1).test_images)
-    assert (scaled.min(), scaled.max()) == ends
+def test_the_range_of_the_pixels():
+    for pixels, ends in (("unit", (0, 1)), ("symmetric", (-1, 1))):
+        scaled = few(pixels=pixels).scaled(mnist(test=1).test_images)
+        assert (scaled.min(), scaled.max()) == ends
 
 
-@pytest.mark.parametrize(
-    ("choice", "message"),
-    [
+def test_images_that_are_not_there():
+    for choice, message in (
         ({"train": 4_990, "validation": 20}, r"at most 5,000 .* got 4,990 \+ 20 .* --full"),
         ({"train": 0}, "expected training and test images, got 0"),
         ({"validation": -1}, "with -1 for validation"),
-    ],
-)
-def test_images_that_are_not_there(choice, message):
-    with pytest.raises(UsageError, match=message):
-        few(**choice)
+    ):
+        with pytest.raises(UsageError, match=message):
+            few(**choice)
