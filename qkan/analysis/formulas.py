@@ -1,4 +1,11 @@
-"""Formulas for curves: a small library of forms, fitted with an affine map before and behind."""
+r"""Formulas for curves: a small library of forms, each fitted with an affine map before and behind.
+
+.. math:: \min_{a, b, c, d} \sum_p \bigl( y_p - c f(a x_p + b) - d \bigr)^2
+
+For given a and b, the best c and d leave the share :math:`1 - r^2` of the variance, with r the correlation of y and
+:math:`f(a x + b)`. So all starting values of (a, b) are compared at once, and the best of them refined by SciPy's
+``least_squares`` (variable projection: G. Golub, V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)).
+"""
 
 from __future__ import annotations
 
@@ -11,44 +18,29 @@ from scipy.optimize import least_squares
 
 from circuits.errors import UsageError
 
-__all__ = ["FORMS", "Form", "SymbolicFit", "fit_formula", "fit_formulas", "product", "total"]
-
-
-def product(factor: float, text: str) -> str:
-    """Write a factor in front of a text, with four digits.
-
-    Example:
-        >>> product(-1.0, "x"), product(2.5, "x")
-        ('-x', '2.5 x')
-    """
-    number = f"{factor:.4g}"
-    return {"1": text, "-1": f"-{text}"}.get(number, f"{number} {text}")
-
-
-def total(text: str, number: float) -> str:
-    """Write a number behind a text, with four digits; nothing where it is 0.
-
-    Example:
-        >>> total("x", -0.5), total("x", 0.0)
-        ('x - 0.5', 'x')
-    """
-    if abs(number) < 1e-12:
-        return text
-    return f"{text} {'-' if number < 0 else '+'} {abs(number):.4g}"
-
+__all__ = ["FORMS", "Form", "SymbolicFit", "fit_formula", "fit_formulas"]
 
 Array = NDArray[np.float64]
+Parameters = tuple[float, float, float, float]
 
-_SCALES = np.geomspace(0.1, 30, 40)
-_SHIFTS = np.linspace(-4, 4, 49)
-_PHASES = np.linspace(0, np.pi, 8, endpoint=False)
-_FREQUENCIES = np.arange(0.2, 60, 0.2)
-_ONE, _BOTH, _ZERO = np.ones(1), np.array([1.0, -1.0]), np.zeros(1)
+_STARTS = 3
+_STEPS = 150
+_GOOD = 0.999
+_ALIKE = 1.5
+_REFUSED = 1e3
+"""The residual where a form has no value, of a curve whose spread is 1."""
+_LARGE = 50.0
+"""An exponential keeps a larger shift: as a factor it would overflow."""
+_EXACT = 1e-6
+"""Residuals below this share of the curve's spread are no reason to prefer a form."""
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """One function and where its parameters are looked for.
+    """One function :math:`f` for :math:`y = c f(a x + b) + d`, and where its parameters are looked for.
+
+    Parameters that would only repeat another one are left out: :math:`c e^{a x + b}` needs no b,
+    :math:`c (a x + b)^2` no a.
 
     Attributes:
         name: What it is called.
@@ -76,7 +68,7 @@ class Form:
             return f"{factor:.4g}{text[1:]}"
         if self.text == "{}" and argument != "x":
             text = f"({text})"
-        return product(factor, text)
+        return _product(factor, text)
 
     def __call__(self, t: Array) -> Array:
         """Return the values, NaN where there is none."""
@@ -84,41 +76,31 @@ class Form:
             return self.function(t)
 
 
-def _power(exponent: int) -> Callable[[Array], Array]:
-    return lambda t: t**exponent
-
+_SCALES = np.geomspace(0.1, 30, 40)
+_BOTH_SCALES = np.concatenate([-_SCALES, _SCALES])
+_SHIFTS = np.linspace(-4, 4, 49)
+_PHASES = np.linspace(0, np.pi, 8, endpoint=False)
+_FREQUENCIES = np.arange(0.2, 60, 0.2)
+_ONE, _BOTH, _ZERO = np.ones(1), np.array([1.0, -1.0]), np.zeros(1)
 
 FORMS: tuple[Form, ...] = (
     Form("linear", "{}", lambda t: t, _ONE, _ZERO),
-    Form("square", "({})^2", _power(2), _ONE, _SHIFTS),
-    Form("exp", "exp({})", np.exp, np.concatenate([-_SCALES, _SCALES]), _ZERO),
+    Form("square", "({})^2", lambda t: t**2, _ONE, _SHIFTS),
+    Form("exp", "exp({})", np.exp, _BOTH_SCALES, _ZERO),
     Form("sin", "sin({})", np.sin, _FREQUENCIES, _PHASES),
     Form("log", "log({})", np.log, _BOTH, _SHIFTS),
     Form("sqrt", "sqrt({})", np.sqrt, _BOTH, _SHIFTS),
     Form("abs", "|{}|", np.abs, _ONE, _SHIFTS),
     Form("reciprocal", "1/({})", lambda t: 1 / t, _ONE, _SHIFTS),
-    Form("cube", "({})^3", _power(3), _ONE, _SHIFTS),
+    Form("cube", "({})^3", lambda t: t**3, _ONE, _SHIFTS),
     Form("gaussian", "exp(-({})^2)", lambda t: np.exp(-(t**2)), _SCALES, _SHIFTS),
     Form("tanh", "tanh({})", np.tanh, _SCALES, _SHIFTS),
     Form("arctan", "arctan({})", np.arctan, _SCALES, _SHIFTS),
     Form("inverse square", "1/({})^2", lambda t: 1 / t**2, _ONE, _SHIFTS),
-    Form("fourth power", "({})^4", _power(4), _ONE, _SHIFTS),
-    Form("SiLU", "SiLU({})", lambda t: t / (1 + np.exp(-t)), np.r_[-_SCALES, _SCALES], _SHIFTS),
+    Form("fourth power", "({})^4", lambda t: t**4, _ONE, _SHIFTS),
+    Form("SiLU", "SiLU({})", lambda t: t / (1 + np.exp(-t)), _BOTH_SCALES, _SHIFTS),
 )
-"""In the order in which they are preferred where two describe a curve alike."""
-
-
-Array = NDArray[np.float64]
-
-_STARTS = 3
-_STEPS = 150
-_GOOD = 0.999
-_ALIKE = 1.5
-_REFUSED = 1e3
-"""The residual where a form has no value, of a curve whose spread is 1."""
-_LARGE = 50.0
-_EXACT = 1e-6
-"""Residuals below this share of the curve's spread are no reason to prefer a form."""
+"""In the order in which they are preferred where two describe a curve alike; a new form is a new line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +116,7 @@ class SymbolicFit:
     """
 
     form: Form | None
-    parameters: tuple[float, float, float, float]
+    parameters: Parameters
     r2: float
     max_error: float
     rmse: float
@@ -150,13 +132,11 @@ class SymbolicFit:
         a, b, c, d = self.parameters
         if self.form is None or c == 0:
             return f"{d:.4g}"
-        return total(self.form.write(c, total(product(a, "x"), b)), d)
+        return _sum(self.form.write(c, _sum(_product(a, "x"), b)), d)
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return its values; NaN where the form has none."""
-        a, b, c, d = self.parameters
-        t = np.asarray(x, dtype=np.float64)
-        return np.full_like(t, d) if self.form is None else c * self.form(a * t + b) + d
+        return _values(self.form, self.parameters, np.asarray(x, dtype=np.float64))
 
     def __str__(self) -> str:
         error = f"1 - R^2 = {1 - self.r2:.1e}, largest error {self.max_error:.2g}"
@@ -180,11 +160,9 @@ def fit_formula(x: ArrayLike, y: ArrayLike, forms: Sequence[Form] = FORMS) -> Sy
         3 exp(-1.5 x) + 1
     """
     fits = fit_formulas(x, y, forms)
-    spread = float(np.std(np.asarray(y, dtype=np.float64)))
-    limit = max(_ALIKE * fits[0].rmse, _EXACT * spread)
-    order = {form.name: rank for rank, form in enumerate(forms)}
-    alike = [fit for fit in fits if fit.rmse <= limit]
-    return min(alike, key=lambda fit: order[fit.form.name] if fit.form else -1)
+    limit = max(_ALIKE * fits[0].rmse, _EXACT * float(np.std(np.asarray(y, dtype=np.float64))))
+    order: list[Form | None] = [None, *forms]
+    return min((fit for fit in fits if fit.rmse <= limit), key=lambda fit: order.index(fit.form))
 
 
 def fit_formulas(x: ArrayLike, y: ArrayLike, forms: Sequence[Form] = FORMS) -> list[SymbolicFit]:
@@ -198,20 +176,11 @@ def fit_formulas(x: ArrayLike, y: ArrayLike, forms: Sequence[Form] = FORMS) -> l
         raise UsageError("expected one form or more to fit, got none")
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         return [_measured(None, (1.0, 0.0, 0.0, float(values.mean())), points, values)]
-    middle, half = (points.max() + points.min()) / 2, np.ptp(points) / 2
-    offset, spread = values.mean(), values.std()
-    fits = []
-    for form in forms:
-        inner = _fit(form, (points - middle) / half, (values - offset) / spread)
-        if inner is not None:
-            a, b, c, d = inner
-            outside = (a / half, b - a * middle / half, c * spread, d * spread + offset)
-            outer = _settled(form, outside)
-            fits.append(_measured(form, outer, points, values))
+    found = [(form, _parameters(form, points, values)) for form in forms]
+    fits = [_measured(form, p, points, values) for form, p in found if p is not None]
     if not fits:
-        raise UsageError(
-            f"none of the forms {[form.name for form in forms]} is defined on the points"
-        )
+        names = [form.name for form in forms]
+        raise UsageError(f"none of the forms {names} is defined on the points")
     return sorted(fits, key=lambda fit: fit.rmse)
 
 
@@ -229,17 +198,29 @@ def _checked(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     return points, values
 
 
-def _fit(form: Form, t: Array, y: Array) -> tuple[float, float, float, float] | None:
-    """Return (a, b, c, d) for points in [-1, 1], or None if the form is defined at no starting value."""
+def _parameters(form: Form, x: Array, y: Array) -> Parameters | None:
+    """Return (a, b, c, d), or None if the form is defined at no starting value."""
+    middle, half = (x.max() + x.min()) / 2, np.ptp(x) / 2
+    t, target = (x - middle) / half, (y - y.mean()) / y.std()
     a, b = (grid.ravel() for grid in np.meshgrid(form.scales, form.shifts, indexing="ij"))
-    shares = _explained(form(a[:, None] * t + b[:, None]), y)
+    shares = _explained(form(a[:, None] * t + b[:, None]), target)
     starts = [k for k in np.argsort(-shares)[:_STARTS] if np.isfinite(shares[k])]
-    best: tuple[float, tuple[float, float, float, float]] | None = None
-    for k in starts:
-        found = _refined(form, float(a[k]), float(b[k]), t, y)
-        if best is None or found[0] < best[0]:
-            best = found
-    return None if best is None else best[1]
+    if not starts:
+        return None
+    tried = [_refined(form, np.array([a[k], b[k]]), t, target) for k in starts]
+    _, (scale, shift) = min(tried, key=lambda one: one[0])
+    scaled, shifted = form.free
+    if scaled:
+        scale, shift = scale / half, shift - scale * middle / half
+    else:  # the size of a is a factor or an offset, which c and d hold
+        shift = shift * half - scale * middle
+    if not shifted and (abs(shift) <= _LARGE or not scaled):
+        shift = 0.0
+    c, d, _ = _line(form(scale * x + shift), y)
+    if form.name == "sin":
+        phase = shift if c > 0 else shift + np.pi
+        shift, c = (phase + np.pi) % (2 * np.pi) - np.pi, abs(c)
+    return float(scale), float(shift), c, d
 
 
 def _explained(g: Array, y: Array) -> Array:
@@ -247,77 +228,63 @@ def _explained(g: Array, y: Array) -> Array:
     with np.errstate(all="ignore"):
         centred = g - g.mean(1, keepdims=True)
         norm = np.square(centred).sum(1)
-        target = y - y.mean()
-        share = np.square(centred @ target) / (norm * np.square(target).sum())
-    usable = np.isfinite(share) & (norm > 1e-24)
-    result: Array = np.where(usable, share, -np.inf)
+        share = np.square(centred @ y) / (norm * np.square(y).sum())
+    result: Array = np.where(np.isfinite(share) & (norm > 1e-24), share, -np.inf)
     return result
 
 
-def _refined(
-    form: Form, a: float, b: float, t: Array, y: Array
-) -> tuple[float, tuple[float, float, float, float]]:
-    free = [k for k, wanted in enumerate(form.free) if wanted]
-    start = np.array([a, b])
+def _line(g: Array, y: Array) -> tuple[float, float, Array]:
+    """Return the best c and d in y = c g + d, and the residuals."""
+    centred = g - g.mean()
+    norm = centred @ centred
+    if not (np.isfinite(norm) and norm > 0):
+        return 0.0, 0.0, np.full_like(y, _REFUSED)
+    c = float(centred @ y / norm)
+    d = float(y.mean() - c * g.mean())
+    return c, d, c * g + d - y
 
-    def outside(inner: Array) -> tuple[float, float, Array]:
-        """Return the best c and d, and what they leave."""
-        at = start.copy()
-        at[free] = inner
-        g = form(at[0] * t + at[1])
-        centred = g - g.mean()
-        norm = centred @ centred
-        if not (np.isfinite(norm) and norm > 0):
-            return 0.0, 0.0, np.full_like(y, _REFUSED)
-        c = float(centred @ y / norm)
-        d = float(y.mean() - c * g.mean())
-        return c, d, c * g + d - y
+
+def _refined(form: Form, start: Array, t: Array, y: Array) -> tuple[float, Array]:
+    """Return the least sum of squares near the start, and (a, b) there."""
+    free = np.array(form.free)
+
+    def at(inner: Array) -> Array:
+        whole = start.copy()
+        whole[free] = inner
+        return whole
+
+    def residuals(inner: Array) -> Array:
+        a, b = at(inner)
+        return _line(form(a * t + b), y)[2]
 
     inner = start[free]
-    if free:
-        found = least_squares(
-            lambda p: outside(p)[2],
-            inner,
-            method="lm",
-            xtol=1e-15,
-            ftol=1e-15,
-            gtol=1e-15,
-            max_nfev=_STEPS,
-        )
-        inner = found.x
-    c, d, residual = outside(inner)
-    start[free] = inner
-    return float(residual @ residual), (float(start[0]), float(start[1]), c, d)
+    if free.any():
+        limits = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15}
+        inner = least_squares(residuals, inner, method="lm", max_nfev=_STEPS, **limits).x
+    left = residuals(inner)
+    return float(left @ left), at(inner)
 
 
-def _settled(
-    form: Form, parameters: tuple[float, float, float, float]
-) -> tuple[float, float, float, float]:
-    """Undo the map to [-1, 1] where the form has no a or no b of its own."""
+def _values(form: Form | None, parameters: Parameters, x: Array) -> Array:
     a, b, c, d = parameters
-    scaled, shifted = form.free
-    if form.name == "sin":
-        phase = b if c > 0 else b + np.pi
-        return a, float((phase + np.pi) % (2 * np.pi) - np.pi), abs(c), d
-    if scaled and shifted:
-        return parameters
-    if scaled:  # exp: a shift is a factor, unless it is out of all proportion
-        return (a, b, c, d) if abs(b) > _LARGE else (a, 0.0, c * float(np.exp(b)), d)
-    if form.name == "linear":
-        return 1.0, 0.0, c * a, d + c * b
-    if form.name == "log":  # |a| is an offset
-        return float(np.sign(a)), b / abs(a), c, d + c * float(np.log(abs(a)))
-    # Powers: |a| is a factor.
-    factor = float(form(np.array([abs(a)]))[0])
-    return float(np.sign(a)), b / abs(a), c * factor, d
+    return np.full_like(x, d) if form is None else c * form(a * x + b) + d
 
 
-def _measured(
-    form: Form | None, parameters: tuple[float, float, float, float], x: Array, y: Array
-) -> SymbolicFit:
-    found = SymbolicFit(form, parameters, 1.0, 0.0, 0.0)
-    residual = found(x) - y
-    variance = float(y.var())
-    r2 = 1.0 if form is None else 1 - float(np.square(residual).mean()) / variance
-    largest, rmse = float(np.abs(residual).max()), float(np.sqrt(np.square(residual).mean()))
-    return SymbolicFit(form, parameters, r2, largest, rmse)
+def _measured(form: Form | None, parameters: Parameters, x: Array, y: Array) -> SymbolicFit:
+    residual = _values(form, parameters, x) - y
+    squares = float(np.square(residual).mean())
+    r2 = 1.0 if form is None else 1 - squares / float(y.var())
+    return SymbolicFit(form, parameters, r2, float(np.abs(residual).max()), squares**0.5)
+
+
+def _product(factor: float, text: str) -> str:
+    """Write a factor in front of a text: ``-x``, ``2.5 x``."""
+    number = f"{factor:.4g}"
+    return {"1": text, "-1": f"-{text}"}.get(number, f"{number} {text}")
+
+
+def _sum(text: str, number: float) -> str:
+    """Write a number behind a text: ``x - 0.5``; nothing where it is 0."""
+    if abs(number) < 1e-12:
+        return text
+    return f"{text} {'-' if number < 0 else '+'} {abs(number):.4g}"

@@ -104,5 +104,5 @@ def test_what_has_no_cloud():
     def bare(inputs):
         qml.RX(inputs[..., 0], wires=0)
 
-    with pytest.raises(UsageError, match="coefficients are fixed"):
+    with pytest.raises(UsageError, match="nothing to vary"):
         coefficient_cloud(bare)
