@@ -5,45 +5,35 @@ Everything here but :func:`plot` returns arrays; ``qkan.plotting`` draws them.
 
 from __future__ import annotations
 
-from qkan.analysis.edges import (
-    attribution,
-    connection_strengths,
-    edge_curves,
-    edge_strengths,
-    learned_curves,
-    plot,
-)
-from qkan.analysis.expressivity import (
-    GradientVariance,
-    coefficient_cloud,
-    gradient_variance,
-    gradient_variances,
-    random_cloud,
-    reachable_dimension,
-)
-from qkan.analysis.formulas import FORMS, Form, SymbolicFit, fit_formula, fit_formulas
-from qkan.analysis.lookup_table import LookUpTables
-from qkan.analysis.spectrum import EdgeSpectrum, edge_spectrum
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "FORMS",
-    "EdgeSpectrum",
-    "Form",
-    "GradientVariance",
-    "LookUpTables",
-    "SymbolicFit",
-    "attribution",
-    "coefficient_cloud",
-    "connection_strengths",
-    "edge_curves",
-    "edge_spectrum",
-    "edge_strengths",
-    "fit_formula",
-    "fit_formulas",
-    "gradient_variance",
-    "gradient_variances",
-    "learned_curves",
-    "plot",
-    "random_cloud",
-    "reachable_dimension",
-]
+if TYPE_CHECKING:
+    from qkan.analysis.edges import (
+        attribution as attribution,
+        connection_strengths as connection_strengths,
+        edge_curves as edge_curves,
+        edge_strengths as edge_strengths,
+        learned_curves as learned_curves,
+        plot as plot,
+    )
+    from qkan.analysis.expressivity import (
+        GradientVariance as GradientVariance,
+        coefficient_cloud as coefficient_cloud,
+        gradient_variance as gradient_variance,
+        gradient_variances as gradient_variances,
+        random_cloud as random_cloud,
+        reachable_dimension as reachable_dimension,
+    )
+    from qkan.analysis.formulas import (
+        FORMS as FORMS,
+        Form as Form,
+        SymbolicFit as SymbolicFit,
+        fit_formula as fit_formula,
+        fit_formulas as fit_formulas,
+    )
+    from qkan.analysis.lookup_table import LookUpTables as LookUpTables
+    from qkan.analysis.spectrum import EdgeSpectrum as EdgeSpectrum, edge_spectrum as edge_spectrum
+else:
+    from circuits._lazy import lazy_exports
+
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -2,65 +2,52 @@
 
 from __future__ import annotations
 
-from qkan.plotting.functions import (
-    EdgeFunction,
-    Fit,
-    Harmonics,
-    plot_edge_functions,
-    plot_fits,
-    plot_harmonics,
-)
-from qkan.plotting.network import EdgeCurves, plot_edge_network, plot_network
-from qkan.plotting.physics import (
-    Response,
-    plot_against_ratio,
-    plot_channels,
-    plot_feature_errors,
-    plot_reliability,
-    plot_response,
-    plot_rocs,
-)
-from qkan.plotting.runs import plot_curves, plot_errors, plot_scores, plot_seeds
-from qkan.plotting.spectra import plot_clouds, plot_gradient_variances, plot_spectra
-from qkan.plotting.style import render
-from qkan.plotting.sweep import (
-    Axis,
-    Measured,
-    plot_heat_maps,
-    plot_scaling,
-    plot_sweep,
-    plot_tradeoff,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Axis",
-    "EdgeCurves",
-    "EdgeFunction",
-    "Fit",
-    "Harmonics",
-    "Measured",
-    "Response",
-    "plot_against_ratio",
-    "plot_channels",
-    "plot_clouds",
-    "plot_curves",
-    "plot_edge_functions",
-    "plot_edge_network",
-    "plot_errors",
-    "plot_feature_errors",
-    "plot_fits",
-    "plot_gradient_variances",
-    "plot_harmonics",
-    "plot_heat_maps",
-    "plot_network",
-    "plot_reliability",
-    "plot_response",
-    "plot_rocs",
-    "plot_scaling",
-    "plot_scores",
-    "plot_seeds",
-    "plot_spectra",
-    "plot_sweep",
-    "plot_tradeoff",
-    "render",
-]
+if TYPE_CHECKING:
+    from qkan.plotting.functions import (
+        EdgeFunction as EdgeFunction,
+        Fit as Fit,
+        Harmonics as Harmonics,
+        plot_edge_functions as plot_edge_functions,
+        plot_fits as plot_fits,
+        plot_harmonics as plot_harmonics,
+    )
+    from qkan.plotting.network import (
+        EdgeCurves as EdgeCurves,
+        plot_edge_network as plot_edge_network,
+        plot_network as plot_network,
+    )
+    from qkan.plotting.physics import (
+        Response as Response,
+        plot_against_ratio as plot_against_ratio,
+        plot_channels as plot_channels,
+        plot_feature_errors as plot_feature_errors,
+        plot_reliability as plot_reliability,
+        plot_response as plot_response,
+        plot_rocs as plot_rocs,
+    )
+    from qkan.plotting.runs import (
+        plot_curves as plot_curves,
+        plot_errors as plot_errors,
+        plot_scores as plot_scores,
+        plot_seeds as plot_seeds,
+    )
+    from qkan.plotting.spectra import (
+        plot_clouds as plot_clouds,
+        plot_gradient_variances as plot_gradient_variances,
+        plot_spectra as plot_spectra,
+    )
+    from qkan.plotting.style import render as render
+    from qkan.plotting.sweep import (
+        Axis as Axis,
+        Measured as Measured,
+        plot_heat_maps as plot_heat_maps,
+        plot_scaling as plot_scaling,
+        plot_sweep as plot_sweep,
+        plot_tradeoff as plot_tradeoff,
+    )
+else:
+    from circuits._lazy import lazy_exports
+
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

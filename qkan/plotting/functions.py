@@ -10,11 +10,21 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qkan.plotting.style import subplots
+from qkan.plotting.style import GREY, PALETTE, panels, subplots
 
-__all__ = ["EdgeFunction", "Fit", "Harmonics", "plot_edge_functions", "plot_fits", "plot_harmonics"]
+__all__ = [
+    "EdgeFunction",
+    "Fit",
+    "Harmonics",
+    "plot_edge_functions",
+    "plot_fits",
+    "plot_harmonics",
+]
+
+Array = NDArray[np.floating]
 
 _BINS = 60
+_COLUMNS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +40,13 @@ class EdgeFunction:
     """
 
     name: str
-    x: NDArray[np.floating]
-    y: NDArray[np.floating]
-    data: NDArray[np.floating]
+    x: Array
+    y: Array
+    data: Array
     domain: tuple[float, float] | None = None
 
 
-def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = 4) -> Figure:
+def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = _COLUMNS) -> Figure:
     """Draw one panel a function: the curve, and a histogram of its inputs under it.
 
     Where there are no data, nothing was learned: what the curve does there is its extrapolation.
@@ -51,12 +61,9 @@ def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = 4) -> 
         >>> plot_edge_functions([edge]).axes[0].get_title()
         '0 to 3'
     """
-    columns = min(columns, len(functions))
-    rows = -(-len(functions) // columns)
-    figure, axes_of = subplots(rows, columns, (2.9 * columns + 0.4, 2.5 * rows))
-    panels = list(axes_of)
-    for axes, function in zip(panels, functions, strict=False):
-        x, y = function.x, function.y
+    figure, every = panels(len(functions), columns, (2.9, 2.5), (0.4, 0))
+    for axes, function in zip(every, functions, strict=True):
+        x = function.x
         inside = (function.data >= x[0]) & (function.data <= x[-1])
         density = axes.twinx()
         density.hist(function.data[inside], bins=_BINS, range=(x[0], x[-1]), color="#D9DEE5")
@@ -66,14 +73,12 @@ def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = 4) -> 
         density.grid(False)
         axes.set_zorder(density.get_zorder() + 1)
         axes.patch.set_visible(False)
-        axes.plot(x, y, color="#0072B2", linewidth=1.9)
+        axes.plot(x, function.y, color=PALETTE[0], linewidth=1.9)
         for bound in function.domain or ():
-            axes.axvline(bound, color="#8C8C8C", linewidth=0.9, linestyle="--")
+            axes.axvline(bound, color=GREY, linewidth=0.9, linestyle="--")
         if not inside.all():
             axes.set_xlabel(f"{100 * (1 - inside.mean()):.1f} % of its inputs outside", fontsize=8)
         axes.set(title=function.name, xlim=(x[0], x[-1]))
-    for axes in panels[len(functions) :]:
-        axes.set_visible(False)
     return figure
 
 
@@ -89,9 +94,9 @@ class Fit:
     """
 
     name: str
-    x: NDArray[np.floating]
-    y: NDArray[np.floating]
-    fit: NDArray[np.floating]
+    x: Array
+    y: Array
+    fit: Array
 
 
 def plot_fits(fits: Sequence[Fit]) -> Figure:
@@ -102,24 +107,19 @@ def plot_fits(fits: Sequence[Fit]) -> Figure:
         >>> len(plot_fits([Fit("square", x, x**2, x**2)]).axes)
         2
     """
-    size = (4.0 * len(fits), 3.9)
     ratios = {"height_ratios": [2.4, 1]}
-    figure, axes_of = subplots(2, len(fits), size, sharex="col", gridspec_kw=ratios)
-    panels = list(axes_of)
-    for fit, above, below in zip(fits, panels[: len(fits)], panels[len(fits) :], strict=True):
-        every = max(1, len(fit.x) // 40)
-        above.plot(fit.x, fit.y, color="#8C8C8C", linewidth=2.4, label="function")
-        above.plot(fit.x[::every], fit.fit[::every], ".", color="#0072B2", ms=5, label="fit")
+    figure, every = subplots(2, len(fits), (4.0 * len(fits), 3.9), sharex="col", gridspec_kw=ratios)
+    for fit, above, below in zip(fits, every[: len(fits)], every[len(fits) :], strict=True):
+        step = max(1, len(fit.x) // 40)
+        above.plot(fit.x, fit.y, color=GREY, linewidth=2.4, label="function")
+        above.plot(fit.x[::step], fit.fit[::step], ".", color=PALETTE[0], ms=5, label="fit")
         above.set_title(fit.name)
-        below.plot(fit.x, fit.fit - fit.y, color="#D55E00", linewidth=1)
+        below.plot(fit.x, fit.fit - fit.y, color=PALETTE[1], linewidth=1)
         below.set(xlabel="x", ylabel="difference")
         below.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
         below.margins(x=0)
-    panels[0].legend(frameon=False)
+    every[0].legend(frameon=False)
     return figure
-
-
-_COLUMNS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +135,10 @@ class Harmonics:
     """
 
     name: str
-    x: NDArray[np.floating]
-    y: NDArray[np.floating]
-    waves: NDArray[np.floating] | None = None
-    formula: NDArray[np.floating] | None = None
+    x: Array
+    y: Array
+    waves: Array | None = None
+    formula: Array | None = None
 
 
 def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
@@ -149,40 +149,24 @@ def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
         >>> plot_harmonics([Harmonics("x0 to y0", x, np.cos(x), np.stack([0 * x, np.cos(x)]))]).axes[0].get_title()
         'x0 to y0'
     """
-    columns = min(len(edges), _COLUMNS)
-    rows = -(-len(edges) // columns)
-    figure, axes_of = subplots(rows, columns, (2.8 * columns + 0.5, 2.3 * rows + 0.4))
-    panels = list(axes_of)
-    for axes, edge in zip(panels, edges, strict=False):
+    figure, every = panels(len(edges), _COLUMNS, (2.8, 2.3), (0.5, 0.4))
+    handles: dict[str, Any] = {}
+    for axes, edge in zip(every, edges, strict=True):
         waves = () if edge.waves is None else edge.waves[1:]
         highest = len(waves)
-        for k, wave in enumerate(waves, start=1):
-            shade = 0.35 + 0.5 * (1 - k / highest)
-            axes.plot(
-                edge.x, wave, color="#D55E00", alpha=shade, linewidth=1, label=_label(k, highest)
-            )
-        axes.plot(edge.x, edge.y, color="#0072B2", linewidth=2.2, label="edge")
+        # The first wave is labelled for all of them.
+        label = "harmonics 1 (darker) to last (paler)" if highest > 1 else "harmonic"
+        for k, wave in enumerate(waves):
+            shade = 0.35 + 0.5 * (1 - (k + 1) / highest)
+            name = None if k else label
+            axes.plot(edge.x, wave, color=PALETTE[1], alpha=shade, linewidth=1, label=name)
+        axes.plot(edge.x, edge.y, color=PALETTE[0], linewidth=2.2, label="edge")
         if edge.formula is not None:
-            step = max(1, len(edge.x) // 18)
-            axes.plot(
-                edge.x[::step], edge.formula[::step], ".", color="#262626", ms=5, label="formula"
-            )
+            x, dots = (row[:: max(1, len(edge.x) // 18)] for row in (edge.x, edge.formula))
+            axes.plot(x, dots, ".", color="#262626", ms=5, label="formula")
         axes.set_title(edge.name)
         axes.margins(x=0)
-    for axes in panels[len(edges) :]:
-        axes.set_visible(False)
-    handles: dict[str, Any] = {}
-    for axes in panels[: len(edges)]:
-        found, labels = axes.get_legend_handles_labels()
-        handles |= dict(zip(labels, found, strict=True))
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=4, frameon=False
-    )
+        handles |= {str(line.get_label()): line for line in axes.get_legend_handles_labels()[0]}
+    below: dict[str, Any] = {"loc": "outside lower center", "ncols": 4, "frameon": False}
+    figure.legend(list(handles.values()), list(handles), **below)
     return figure
-
-
-def _label(k: int, highest: int) -> str | None:
-    """Label the first wave for all of them."""
-    if k > 1:
-        return None
-    return "harmonics 1 (darker) to last (paler)" if highest > 1 else "harmonic"

@@ -16,7 +16,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from circuits.errors import UsageError
-from qkan.plotting.style import subplots
+from qkan.plotting.style import GREY, PALETTE, bare, subplots
 
 __all__ = ["EdgeCurves", "plot_edge_network", "plot_network"]
 
@@ -119,10 +119,8 @@ def _draw_image(axes: Axes, strength: Points) -> Points:
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
-_COLOR = "#0072B2"
-_LINE = "#8C8C8C"
 _BOX = 0.47
-"""Half the distance between two columns that a line bridges; the rest is the box of the curve."""
+"""The width of the box of a curve, between two columns that are 2 apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +224,7 @@ def _draw_layer(
         (source, target), y = layer.edges[k], heights[rank]
         strength = float(layer.share[source, target] / strongest)
         style: dict[str, Any] = {
-            "color": _LINE,
+            "color": GREY,
             "linewidth": 0.6 + 1.6 * strength,
             "alpha": 0.3 + 0.7 * strength,
         }
@@ -235,11 +233,10 @@ def _draw_layer(
         box = axes.inset_axes(
             (left + 1 - _BOX / 2, y - height / 2, _BOX, height), transform=axes.transData
         )
-        box.plot(layer.x[k], layer.y[k], color=_COLOR, linewidth=1.5)
+        box.plot(layer.x[k], layer.y[k], color=PALETTE[0], linewidth=1.5)
         box.margins(x=0, y=0.12)
-        box.set(xticks=[], yticks=[])
-        box.grid(False)
-        box.spines[:].set(visible=True, color="#BFBFBF", linewidth=0.7)
+        bare(box)
+        box.spines[:].set(linewidth=0.7)
     axes.text(left + 1, -0.02, layer.left_out(), ha="center", va="top", fontsize=8, color="#595959")
 
 

@@ -1,17 +1,25 @@
-"""Filters on images, and taggers of jets."""
+"""Filters on images, and taggers of jets, as physicists draw them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qkan.plotting.style import arm_colors, arm_label, legend_below, subplots
+from qkan.plotting.style import (
+    PALETTE,
+    arm_colors,
+    arm_label,
+    bare,
+    legend_below,
+    panels,
+    subplots,
+)
 
 __all__ = [
     "Response",
@@ -23,10 +31,14 @@ __all__ = [
     "plot_rocs",
 ]
 
+Array = NDArray[np.floating]
 
-def plot_channels(
-    images: NDArray[np.floating], features: NDArray[np.floating], names: Sequence[str]
-) -> Figure:
+_COLUMNS = 4
+_LEAST_SIGNAL = 0.2
+"""Below this signal efficiency a few jets of background are left of thousands, too few to tell a rejection."""
+
+
+def plot_channels(images: Array, features: Array, names: Sequence[str]) -> Figure:
     """Draw one image a row: the input, then its channels on one scale from -1 to 1.
 
     Args:
@@ -43,26 +55,21 @@ def plot_channels(
         9
     """
     rows, columns = len(images), features.shape[1] + 1
-    figure, flat = subplots(rows, columns, (1.55 * columns + 0.7, 1.55 * rows + 0.35))
-    grid = np.array(flat, dtype=object).reshape(rows, columns)
+    figure, every = subplots(rows, columns, (1.55 * columns + 0.7, 1.55 * rows + 0.35))
+    grid = np.array(every, dtype=object).reshape(rows, columns)
     for row, image, maps in zip(grid, images, features, strict=True):
         row[0].imshow(image, cmap="gray_r", vmin=0, vmax=1)
         for axes, channel in zip(row[1:], maps, strict=True):
             mesh = axes.imshow(channel, cmap="RdBu_r", vmin=-1, vmax=1)
     for axes, title in zip(grid[0], ["input", *names], strict=True):
         axes.set_title(title, loc="center")
-    for axes in grid.ravel():
-        axes.set(xticks=[], yticks=[])
-        axes.grid(False)
-        axes.spines[:].set(visible=True, color="#BFBFBF")
-    bar = figure.colorbar(mesh, ax=grid.ravel().tolist(), shrink=0.5, aspect=30, pad=0.015)
+    for axes in every:
+        bare(axes)
+    bar = figure.colorbar(mesh, ax=every, shrink=0.5, aspect=30, pad=0.015)
     bar.set_label("expectation value")
     bar.set_ticks([-1, 0, 1])
     bar.outline.set_visible(False)
     return figure
-
-
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +85,11 @@ class Response:
 
     name: str
     inputs: tuple[int, ...]
-    values: NDArray[np.floating]
+    values: Array
 
 
-def plot_response(x: NDArray[np.floating], responses: Sequence[Response]) -> Figure:
-    """Draw one panel an observable.
+def plot_response(x: Array, responses: Sequence[Response]) -> Figure:
+    """Draw one panel an observable: a curve for each input, or a map where there are two.
 
     Args:
         x: The grid of input values, ``(G,)``.
@@ -95,25 +102,17 @@ def plot_response(x: NDArray[np.floating], responses: Sequence[Response]) -> Fig
         >>> [axes.get_title() for axes in plot_response(x, [curve, product]).axes[:2]]
         ['Z0', 'Z3']
     """
-    columns = min(len(responses), 4)
-    rows = -(-len(responses) // columns)
-    figure, axes_of = subplots(rows, columns, (2.9 * columns + 0.6, 2.75 * rows))
-    panels = list(axes_of)
-    for axes, response in zip(panels, responses, strict=False):
-        if len(response.inputs) == 2:
-            _draw_map(axes, x, response)
-        else:
-            _draw_cuts(axes, x, response)
+    figure, every = panels(len(responses), _COLUMNS, (2.9, 2.75), (0.6, 0))
+    for axes, response in zip(every, responses, strict=True):
+        (_draw_map if len(response.inputs) == 2 else _draw_cuts)(axes, x, response)
         axes.set_title(response.name)
         axes.set_box_aspect(1)
-    for axes in panels[len(responses) :]:
-        axes.set_visible(False)
     return figure
 
 
-def _draw_cuts(axes: Axes, x: NDArray[np.floating], response: Response) -> None:
+def _draw_cuts(axes: Axes, x: Array, response: Response) -> None:
     for k, values in zip(response.inputs, response.values, strict=True):
-        axes.plot(x, values, color=_COLORS[k % len(_COLORS)], linewidth=2, label=f"$x_{k}$")
+        axes.plot(x, values, color=PALETTE[k % len(PALETTE)], linewidth=2, label=f"$x_{k}$")
     axes.set(xlim=(x[0], x[-1]), ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
     if len(response.inputs) == 1:
         axes.set_xlabel(f"$x_{response.inputs[0]}$")
@@ -122,7 +121,7 @@ def _draw_cuts(axes: Axes, x: NDArray[np.floating], response: Response) -> None:
         axes.legend(frameon=False, fontsize=8, ncols=2, handlelength=1.2)
 
 
-def _draw_map(axes: Axes, x: NDArray[np.floating], response: Response) -> None:
+def _draw_map(axes: Axes, x: Array, response: Response) -> None:
     levels = np.linspace(-1, 1, 21)
     contours = axes.contourf(x, x, response.values.T, levels=levels, cmap="RdBu_r")
     axes.contour(x, x, response.values.T, levels=[0], colors="#404040", linewidths=0.8)
@@ -136,9 +135,9 @@ def _draw_map(axes: Axes, x: NDArray[np.floating], response: Response) -> None:
 
 def plot_feature_errors(
     shots: NDArray[np.integer],
-    errors: Mapping[str, NDArray[np.floating]],
+    errors: Mapping[str, Array],
     limits: Mapping[str, float],
-    predicted: NDArray[np.floating],
+    predicted: Array,
 ) -> Figure:
     """Draw a line for each noise, the limit of many shots as a dotted one, and the prediction for shots alone.
 
@@ -155,22 +154,15 @@ def plot_feature_errors(
         2
     """
     figure, (axes,) = subplots(1, 1, (5.6, 3.6))
-    axes.plot(
-        shots, predicted, color="0.6", linewidth=4, alpha=0.5, label="sampling alone, predicted"
-    )
-    for name, values in errors.items():
-        (line,) = axes.plot(shots, values, marker="o", markersize=4, linewidth=1.4, label=name)
+    alone: dict[str, Any] = {"color": "0.6", "linewidth": 4, "alpha": 0.5}
+    axes.plot(shots, predicted, label="sampling alone, predicted", **alone)
+    for (name, values), color in zip(errors.items(), arm_colors(errors).values(), strict=True):
+        axes.plot(shots, values, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
         if limits[name] > 0:
-            axes.axhline(limits[name], color=line.get_color(), linestyle=":", linewidth=1.2)
+            axes.axhline(limits[name], color=color, linestyle=":", linewidth=1.2)
     axes.set(xscale="log", yscale="log", xlabel="shots a circuit", ylabel="RMS error of a feature")
     figure.legend(loc="outside right upper", frameon=False)
     return figure
-
-
-Array = NDArray[np.float64]
-
-_LEAST_SIGNAL = 0.2
-"""Below this signal efficiency a few jets of background are left of thousands, too few to tell a rejection."""
 
 
 def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
@@ -189,17 +181,15 @@ def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
     for name, (signal, background) in curves.items():
         shown = (signal >= _LEAST_SIGNAL) & (background > 0)
         s, b = signal[shown], background[shown]
-        color, label = colors[name], arm_label(name)
-        rejection.plot(s, 1 / b, color=color, linewidth=1.5, label=label)
-        improvement.plot(s, s / np.sqrt(b), color=color, linewidth=1.5, label=label)
+        style: dict[str, Any] = {"color": colors[name], "label": arm_label(name), "linewidth": 1.5}
+        rejection.plot(s, 1 / b, **style)
+        improvement.plot(s, s / np.sqrt(b), **style)
     chance = np.linspace(_LEAST_SIGNAL, 1, 100)
     rejection.plot(chance, 1 / chance, color="#A6A6A6", linestyle=":", linewidth=1)
-    rejection.set_yscale("log")
-    rejection.set_ylabel("background rejection 1/ε_b")
+    rejection.set(yscale="log", ylabel="background rejection 1/ε_b")
     improvement.set_ylabel("significance improvement ε_s/√ε_b")
     for axes in (rejection, improvement):
-        axes.set_xlabel("signal efficiency ε_s")
-        axes.set_xlim(_LEAST_SIGNAL, 1)
+        axes.set(xlabel="signal efficiency ε_s", xlim=(_LEAST_SIGNAL, 1))
     legend_below(figure, 5)
     return figure
 
@@ -219,23 +209,16 @@ def plot_reliability(bins: Mapping[str, tuple[Array, Array, Array]]) -> Figure:
     colors = arm_colors(bins)
     axes.plot([0, 1], [0, 1], color="#A6A6A6", linestyle=":", linewidth=1.2)
     for name, (mean, fraction, share) in bins.items():
-        color = colors[name]
-        axes.plot(mean, fraction, color=color, linewidth=1.2, label=arm_label(name))
-        axes.scatter(mean, fraction, s=15 + 250 * share, color=color, alpha=0.65, linewidths=0)
-    axes.set_xlabel("predicted probability of signal")
-    axes.set_ylabel("fraction of signal")
-    axes.set_aspect("equal")
+        axes.plot(mean, fraction, color=colors[name], linewidth=1.2, label=arm_label(name))
+        dots: dict[str, Any] = {"color": colors[name], "alpha": 0.65, "linewidths": 0}
+        axes.scatter(mean, fraction, s=15 + 250 * share, **dots)
+    axes.set(xlabel="predicted probability of signal", ylabel="fraction of signal", aspect="equal")
     legend_below(figure, 3)
     return figure
 
 
-Array = NDArray[np.float64]
-
-_PANELS = 4
-
-
 class Edge(Protocol):
-    """What is drawn: a curve, the ratio with its error, and the density, at the same points."""
+    """A curve, the ratio with its error, and their correlation, at the same points."""
 
     @property
     def observable(self) -> str: ...
@@ -252,29 +235,24 @@ class Edge(Protocol):
 
 
 def plot_against_ratio(edges: Sequence[Edge]) -> Figure:
-    """Draw a panel an edge: its curve, and the log-likelihood ratio in bins of as many jets each.
+    """Draw a panel an edge of an additive model: its curve, and the log-likelihood ratio in bins of as many jets each.
 
     The bins are so close where there are many jets: the points show the data's density.
 
     Args:
         edges: In the order of the panels.
     """
-    rows = -(-len(edges) // _PANELS)
-    columns = min(_PANELS, len(edges))
-    figure, panels = subplots(rows, columns, (3.1 * columns, 2.7 * rows + 0.4))
-    panels = list(panels)
-    for panel, edge in zip(panels, edges, strict=False):
-        panel.errorbar(
-            edge.x, edge.ratio, edge.error, color="#4D4D4D", fmt="o", markersize=3,
-            linewidth=0.9, label="log-likelihood ratio, ± 1 s.e.",
-        )  # fmt: skip
-        panel.plot(edge.x, edge.edge, color="#882255", linewidth=2, label="edge function")
-        panel.set_title(f"{edge.observable.replace('_', ' ')}, r = {edge.correlation:.2f}")
-    for panel in panels[len(edges) :]:
-        panel.set_axis_off()
-    for panel in panels[: len(edges)][-columns:]:
-        panel.set_xlabel("standard deviations")
-    for row in range(rows):
-        panels[row * columns].set_ylabel("log-odds")
+    figure, every = panels(len(edges), _COLUMNS, (3.1, 2.7), (0, 0.4))
+    columns = min(_COLUMNS, len(edges))
+    points: dict[str, Any] = {"color": "#4D4D4D", "fmt": "o", "markersize": 3, "linewidth": 0.9}
+    for axes, edge in zip(every, edges, strict=True):
+        label = "log-likelihood ratio, ± 1 s.e."
+        axes.errorbar(edge.x, edge.ratio, edge.error, label=label, **points)
+        axes.plot(edge.x, edge.edge, color="#882255", linewidth=2, label="edge function")
+        axes.set_title(f"{edge.observable.replace('_', ' ')}, r = {edge.correlation:.2f}")
+    for axes in every[-columns:]:
+        axes.set_xlabel("standard deviations")
+    for axes in every[::columns]:
+        axes.set_ylabel("log-odds")
     legend_below(figure, 2)
     return figure

@@ -7,17 +7,25 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from qkan.plotting.style import METRIC_LABELS, arm_colors, arm_label, legend_below, subplots
+from qkan.plotting.style import (
+    METRIC_LABELS,
+    PALETTE,
+    arm_colors,
+    arm_label,
+    legend_below,
+    subplots,
+    ticks,
+)
 
 __all__ = ["plot_curves", "plot_errors", "plot_scores", "plot_seeds"]
 
+Array = NDArray[np.floating]
 
-def plot_curves(
-    histories: Mapping[str, Mapping[str, NDArray[np.floating]]],
-) -> Figure:
+
+def plot_curves(histories: Mapping[str, Mapping[str, Array]]) -> Figure:
     """Draw one panel a metric: mean (line) and standard deviation (band) of every arm.
 
     Args:
@@ -32,34 +40,28 @@ def plot_curves(
         ['training loss', 'validation accuracy']
     """
     metrics, colors = list(next(iter(histories.values()))), arm_colors(histories)
-    figure, axes_of = subplots(1, len(metrics), (3.7 * len(metrics), 3.5))
-    for metric, axes in zip(metrics, axes_of, strict=True):
+    figure, every = subplots(1, len(metrics), (3.7 * len(metrics), 3.5))
+    for metric, axes in zip(metrics, every, strict=True):
         for arm, history in histories.items():
-            values = history[metric]
+            values, color = history[metric], colors[arm]
             epochs = np.arange(1, values.shape[1] + 1)
             mean, sd = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1))
-            color = colors[arm]
             marker = "o" if len(epochs) == 1 else None  # a line of one point is not seen
-            label = arm_label(arm)
-            axes.plot(epochs, mean, marker=marker, color=color, linewidth=1.8, label=label)
+            axes.plot(epochs, mean, marker=marker, color=color, linewidth=1.8, label=arm_label(arm))
             lowest = values.min(axis=0) if metric.endswith("loss") else -np.inf
-            axes.fill_between(
-                epochs, np.maximum(mean - sd, lowest), mean + sd, color=color, alpha=0.13, lw=0
-            )
-        axes.set_title(METRIC_LABELS.get(metric, metric))
-        axes.set_xlabel("epoch")
+            band = np.maximum(mean - sd, lowest), mean + sd
+            axes.fill_between(epochs, *band, color=color, alpha=0.13, lw=0)
+        axes.set(title=METRIC_LABELS.get(metric, metric), xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if metric.endswith("loss"):
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_locator(NullLocator())
+            ticks(axes.yaxis, (1, 2, 5))
     legend_below(figure, max(3, 2 * len(metrics)))
     return figure
 
 
 def plot_seeds(
-    results: Mapping[str, Mapping[str, NDArray[np.floating]]],
+    results: Mapping[str, Mapping[str, Array]],
     intervals: Mapping[str, Mapping[str, tuple[float, float]]],
     published: Mapping[str, Mapping[str, float]],
 ) -> Figure:
@@ -79,8 +81,8 @@ def plot_seeds(
     arms, metrics = list(results), list(next(iter(results.values())))
     colors = arm_colors(arms)
     size = (3.6 * len(metrics) + 1, 0.62 * len(arms) + 1.3)
-    figure, axes_of = subplots(1, len(metrics), size, sharey=True)
-    for metric, axes in zip(metrics, axes_of, strict=True):
+    figure, every = subplots(1, len(metrics), size, sharey=True)
+    for metric, axes in zip(metrics, every, strict=True):
         for row, arm in enumerate(arms):
             values, color = np.asarray(results[arm][metric]), colors[arm]
             # Equal values (accuracies are multiples of 1/30) would hide each other: spread them.
@@ -95,19 +97,17 @@ def plot_seeds(
                 axes.plot(published[arm][metric], row, marker="D", markersize=8, **style)
         if metric.endswith("loss"):
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_locator(NullLocator())
+            ticks(axes.xaxis, (1, 1.5, 2, 3, 5, 7))
         axes.set_title(METRIC_LABELS.get(metric, metric))
         axes.set_yticks(range(len(arms)), [arm_label(arm) for arm in arms])
         axes.tick_params(axis="y", length=0)
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
-    figure.axes[0].invert_yaxis()
+    every[0].invert_yaxis()
     return figure
 
 
-def plot_scores(scores: Mapping[str, NDArray[np.floating]], label: str) -> Figure:
+def plot_scores(scores: Mapping[str, Array], label: str) -> Figure:
     """Draw one row an arm: a dot a seed, a tick at the mean, which is written beside it.
 
     Args:
@@ -120,26 +120,17 @@ def plot_scores(scores: Mapping[str, NDArray[np.floating]], label: str) -> Figur
     """
     figure, (axes,) = subplots(1, 1, (6.6, 0.36 * len(scores) + 0.8))
     for row, values in enumerate(scores.values()):
-        color = "#0072B2" if row == 0 else "#4D4D4D"
+        color, mean = PALETTE[0] if row == 0 else "#4D4D4D", values.mean()
         axes.plot(values, [row] * len(values), "o", color=color, ms=4.5, alpha=0.45, mew=0)
-        axes.plot([values.mean()], [row], "|", color=color, ms=14, mew=2)
-        axes.annotate(
-            f"{values.mean():.2f}",
-            (1.01, row),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8.5,
-        )
+        axes.plot([mean], [row], "|", color=color, ms=14, mew=2)
+        beside = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
+        axes.annotate(f"{mean:.2f}", (1.01, row), **beside)
     axes.set_yticks(range(len(scores)), list(scores))
-    axes.set_ylim(len(scores) - 0.5, -0.5)
-    axes.set_xlabel(label)
+    axes.set(ylim=(len(scores) - 0.5, -0.5), xlabel=label)
     return figure
 
 
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D", "#E69F00", "#56B4E9")
-
-
-def plot_errors(errors: Mapping[str, Mapping[str, NDArray[np.floating]]], label: str) -> Figure:
+def plot_errors(errors: Mapping[str, Mapping[str, Array]], label: str) -> Figure:
     """Draw one row a task and one colour a model: a dot a seed, a tick at the median.
 
     Args:
@@ -151,22 +142,20 @@ def plot_errors(errors: Mapping[str, Mapping[str, NDArray[np.floating]]], label:
         >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
         ['task']
     """
-    tasks = list(next(iter(errors.values())))
+    tasks, colors = list(next(iter(errors.values()))), arm_colors(errors)
     figure, (axes,) = subplots(1, 1, (6.8, 0.52 * len(tasks) + 1.1))
     offsets = np.linspace(-0.3, 0.3, len(errors))
-    for (model, by_task), offset, color in zip(errors.items(), offsets, _COLORS * 9, strict=False):
+    for (model, by_task), offset in zip(errors.items(), offsets, strict=True):
         for row, task in enumerate(tasks):
-            values = by_task[task]
+            values, y, color = by_task[task], row + offset, colors[model]
             name = model if row == 0 else None
-            y = np.full(len(values), row + offset)
-            axes.plot(values, y, "o", color=color, ms=3.5, alpha=0.55, mew=0, label=name)
-            axes.plot([np.median(values)], [row + offset], "|", color=color, ms=9, mew=2)
-    axes.set_xscale("log")
-    axes.set_xlabel(label)
+            dots = np.full(len(values), y)
+            axes.plot(values, dots, "o", color=color, ms=3.5, alpha=0.55, mew=0, label=name)
+            axes.plot([np.median(values)], [y], "|", color=color, ms=9, mew=2)
+    axes.set(xscale="log", xlabel=label, ylim=(len(tasks) - 0.45, -0.55))
     axes.set_yticks(range(len(tasks)), tasks)
-    axes.set_ylim(len(tasks) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     for row in range(1, len(tasks)):
         axes.axhline(row - 0.5, color="#E6E6E6", linewidth=0.8)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, 3)
     return figure

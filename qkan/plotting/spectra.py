@@ -1,19 +1,21 @@
-"""What circuits and edges can be: spectra, clouds of coefficients, variances of gradients."""
+"""What edges and circuits can be: spectra, clouds of Fourier coefficients, variances of gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from qkan.plotting.style import subplots
+from qkan.plotting.style import PALETTE, subplots
 
 __all__ = ["plot_clouds", "plot_gradient_variances", "plot_spectra"]
 
 _QUANTILES = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.35))
+_PANELS = 5
 
 
 def plot_spectra(amplitudes: Mapping[str, NDArray[np.floating]]) -> Figure:
@@ -30,24 +32,19 @@ def plot_spectra(amplitudes: Mapping[str, NDArray[np.floating]]) -> Figure:
         >>> figure.axes[0].get_xlabel()
         'harmonic'
     """
-    figure, axes_of = subplots(1, len(amplitudes), (3.9 * len(amplitudes), 3.1))
-    for (name, rows), axes in zip(amplitudes.items(), axes_of, strict=True):
+    figure, every = subplots(1, len(amplitudes), (3.9 * len(amplitudes), 3.1))
+    for (name, rows), axes in zip(amplitudes.items(), every, strict=True):
         values = rows.reshape(len(rows), -1)
         for k, row in enumerate(values):
             for low, high, alpha in _QUANTILES:
                 bottom, top = np.quantile(row, [low, high])
-                axes.bar(k, top - bottom, 0.72, bottom, color="#0072B2", alpha=alpha, linewidth=0)
-            median = np.median(row)
-            axes.plot([k - 0.36, k + 0.36], [median, median], color="#0072B2", linewidth=2)
+                axes.bar(k, top - bottom, 0.72, bottom, color=PALETTE[0], alpha=alpha, linewidth=0)
+            axes.plot([k - 0.36, k + 0.36], [np.median(row)] * 2, color=PALETTE[0], linewidth=2)
         axes.set(xlabel="harmonic", ylabel="amplitude", title=f"{name}: {values.shape[1]:,} edges")
         axes.set_ylim(bottom=0)
         if len(values) <= 12:
             axes.set_xticks(range(len(values)))
     return figure
-
-
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_PANELS = 5
 
 
 def plot_clouds(clouds: Mapping[str, NDArray[np.complexfloating]]) -> Figure:
@@ -71,18 +68,17 @@ def plot_clouds(clouds: Mapping[str, NDArray[np.complexfloating]]) -> Figure:
     if len(shown) > _PANELS:
         shown = [*shown[: _PANELS - 1], degree]
     size = (2.0 * len(shown) + 0.9, 2.05 * len(clouds) + 0.5)
-    figure, axes_of = subplots(len(clouds), len(shown), size, sharex="col", sharey="col")
-    panels = np.array(list(axes_of), dtype=object).reshape(len(clouds), len(shown))
-    for row, (name, cloud), color in zip(panels, clouds.items(), _COLORS * 9, strict=False):
+    figure, every = subplots(len(clouds), len(shown), size, sharex="col", sharey="col")
+    grid = np.array(every, dtype=object).reshape(len(clouds), len(shown))
+    for row, (name, cloud), color in zip(grid, clouds.items(), cycle(PALETTE), strict=False):
         for axes, k in zip(row, shown, strict=True):
             axes.plot(cloud[:, k].real, cloud[:, k].imag, ".", color=color, ms=3, alpha=0.35, mew=0)
             axes.set_box_aspect(1)
             axes.locator_params(nbins=4)
         row[0].set_ylabel(name)
-    for column, k in enumerate(shown):
-        panels[0, column].set_title(f"$c_{{{k}}}$")
+    for top, k in zip(grid[0], shown, strict=True):
         reach = max(np.abs(cloud[:, k]).max() for cloud in clouds.values()) * 1.08 or 1.0
-        panels[0, column].set(xlim=(-reach, reach), ylim=(-reach, reach))
+        top.set(title=f"$c_{{{k}}}$", xlim=(-reach, reach), ylim=(-reach, reach))
     return figure
 
 
@@ -107,7 +103,9 @@ def plot_gradient_variances(
     shades = np.linspace(0.35, 1, len(wires))
     for row, width, shade in zip(variances, wires, shades, strict=True):
         label = f"{width} wire{'' if width == 1 else 's'}"
-        axes.plot(depths, row, "o-", color="#0072B2", alpha=shade, ms=4, linewidth=1.6, label=label)
+        axes.plot(
+            depths, row, "o-", color=PALETTE[0], alpha=shade, ms=4, linewidth=1.6, label=label
+        )
     axes.set(xlabel="depth", ylabel="variance of the gradient", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     # A single decade at least, so that noise does not look like a plateau.

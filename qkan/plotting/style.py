@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 __all__ = [
+    "GREY",
     "METRIC_LABELS",
-    "arm_color",
+    "PALETTE",
     "arm_colors",
     "arm_label",
+    "bare",
     "legend_below",
+    "panels",
     "render",
     "subplots",
+    "ticks",
 ]
 
 _INK = "#262626"
-_COLORS = {
-    "quantum": "#0072B2",
-    "classical": "#4D4D4D",
-    "no_entanglement": "#D55E00",
-    "random_features": "#009E73",
-    "linear": "#8C8C8C",
-    "mlp": "#262626",
-    "cnn": "#009E73",
-    "kan": "#0072B2",
-    "sinekan": "#882255",
-    "scipykan": "#56B4E9",
-    "tablekan": "#E69F00",
-    "quanvolution": "#CC79A7",
-    "qkan": "#332288",
-}
 _LABELS = {
     "quantum": "quantum filter",
     "classical": "raw pixels",
@@ -53,10 +44,11 @@ _LABELS = {
     "tablekan": "table KAN",
     "qkan": "QKAN",
 }
-_FURTHER = ("#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-_PALETTE = (
+PALETTE = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#4D4D4D", "#999933",
 )  # fmt: skip
+"""Colours that can be told apart by everyone (M. Okabe, K. Ito, "Color Universal Design", 2002, and two more)."""
+GREY = "#8C8C8C"
 
 METRIC_LABELS = {
     "train_loss": "training loss",
@@ -73,7 +65,7 @@ _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.titlepad": 8,
-    "axes.edgecolor": "#8C8C8C",
+    "axes.edgecolor": GREY,
     "axes.labelcolor": _INK,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
@@ -90,25 +82,14 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def arm_color(arm: str) -> str:
-    """Return the colour of an arm, the same in every figure (Okabe and Ito's safe palette).
-
-    Reference: M. Okabe, K. Ito, "Color Universal Design" (2002).
-    """
-    return _COLORS.get(arm) or _FURTHER[sum(arm.encode()) % len(_FURTHER)]
-
-
 def arm_colors(arms: Iterable[str]) -> dict[str, str]:
-    """Return a colour for every arm of one figure: its own if it has one, else one that is free.
+    """Return a colour for every arm, in order: figures of the same arms give each the same one.
 
     Example:
-        >>> arm_colors(["quantum", "width 8", "width 16"])
-        {'quantum': '#0072B2', 'width 8': '#D55E00', 'width 16': '#009E73'}
+        >>> arm_colors(["quantum", "classical"])
+        {'quantum': '#0072B2', 'classical': '#D55E00'}
     """
-    names = list(arms)
-    taken = {_COLORS[name] for name in names if name in _COLORS}
-    free = cycle([color for color in _PALETTE if color not in taken] or _PALETTE)
-    return {name: _COLORS.get(name) or next(free) for name in names}
+    return dict(zip(arms, cycle(PALETTE), strict=False))
 
 
 def arm_label(arm: str) -> str:
@@ -131,12 +112,39 @@ def legend_below(figure: Figure, columns: int) -> None:
 
 def subplots(
     rows: int, columns: int, size: tuple[float, float], **options: Any
-) -> tuple[Figure, Iterable[Axes]]:
+) -> tuple[Figure, list[Axes]]:
     """Return a figure of ``size`` inches and its axes, row by row, in the house style."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, np.asarray(axes).ravel().tolist()
+
+
+def panels(
+    count: int, columns: int, size: tuple[float, float], margin: tuple[float, float], **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``count`` panels of ``size`` inches, at most ``columns`` in a row, and a margin."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    whole = (size[0] * columns + margin[0], size[1] * rows + margin[1])
+    figure, axes = subplots(rows, columns, whole, **options)
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    return figure, axes[:count]
+
+
+def bare(axes: Axes) -> None:
+    """Leave of the axes a thin frame alone, as around an image."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set(visible=True, color="#BFBFBF")
+
+
+def ticks(axis: Axis, steps: Sequence[float]) -> None:
+    """Label a logarithmic axis with plain numbers at these steps of a decade."""
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def render(figure: Figure, kind: Literal["png", "pdf"]) -> bytes:

@@ -1,4 +1,4 @@
-"""Results against what was varied: heat maps, trials, costs, channels."""
+"""Results against what was varied: grids of settings, trials, costs, channels."""
 
 from __future__ import annotations
 
@@ -9,32 +9,40 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from qkan.plotting.style import (
     METRIC_LABELS,
-    arm_color,
+    PALETTE,
     arm_colors,
     arm_label,
     legend_below,
+    panels,
     subplots,
+    ticks,
 )
 
 __all__ = ["Axis", "Measured", "plot_heat_maps", "plot_scaling", "plot_sweep", "plot_tradeoff"]
 
+Array = NDArray[np.floating]
+
+_MARKERS = "osD^vP*X<>"
+_TICKS = 6
+"""Up to so many different costs each has its tick."""
+
 
 def plot_heat_maps(
-    panels: Mapping[str, NDArray[np.floating]],
+    grids: Mapping[str, Array],
     rows: tuple[str, Sequence[object]],
     columns: tuple[str, Sequence[object]],
     label: str,
     digits: int = 1,
 ) -> Figure:
-    """Draw grids of values on one scale: the larger, the darker; the largest is framed.
+    """Draw grids of values on one scale, a panel each: the larger, the darker; the largest is framed.
 
     Args:
-        panels: ``{title: values}``; NaN is left blank.
+        grids: ``{title: values}``; NaN is left blank.
         rows: What the rows are, and the setting of each.
         columns: What the columns are, and the setting of each.
         label: What the values are.
@@ -52,24 +60,19 @@ def plot_heat_maps(
         ['91.0', '92.0', '93.0', '94.0']
     """
     height, width = len(rows[1]), len(columns[1])
-    size = ((0.62 * width + 0.9) * len(panels) + 1.2, 0.5 * height + 1.3)
-    figure, axes_of = subplots(1, len(panels), size, sharey=True)
-    low, high = (f([f(grid) for grid in panels.values()]) for f in (np.nanmin, np.nanmax))
-    for (title, grid), axes in zip(panels.items(), axes_of, strict=True):
+    size = ((0.62 * width + 0.9) * len(grids) + 1.2, 0.5 * height + 1.3)
+    figure, every = subplots(1, len(grids), size, sharey=True)
+    low, high = (f([f(grid) for grid in grids.values()]) for f in (np.nanmin, np.nanmax))
+    for (title, grid), axes in zip(grids.items(), every, strict=True):
         image = axes.imshow(grid, cmap="YlGnBu", vmin=low, vmax=high, aspect="auto")
         for (row, column), value in np.ndenumerate(grid):
             if np.isfinite(value):
-                dark = value > low + 0.6 * (high - low)
-                style: dict[str, Any] = {"color": "white" if dark else "#262626", "fontsize": 8}
-                text = f"{value:.{digits}f}"
-                axes.text(column, row, text, ha="center", va="center", **style)
+                color = "white" if value > low + 0.6 * (high - low) else "#262626"
+                centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+                axes.text(column, row, f"{value:.{digits}f}", color=color, **centred)
             if value == high:
-                frame: dict[str, Any] = {
-                    "facecolor": "none",
-                    "edgecolor": "#D55E00",
-                    "linewidth": 1.8,
-                }
-                axes.bar(column, 0.96, 0.96, row - 0.48, **frame)
+                frame: dict[str, Any] = {"facecolor": "none", "edgecolor": PALETTE[1]}
+                axes.bar(column, 0.96, 0.96, row - 0.48, linewidth=1.8, **frame)
         axes.set_title(title)
         axes.set_xticks(range(width), [_text(value) for value in columns[1]])
         axes.set_yticks(range(height), [_text(value) for value in rows[1]])
@@ -77,7 +80,7 @@ def plot_heat_maps(
         axes.grid(False)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    figure.axes[0].set_ylabel(rows[0])
+    every[0].set_ylabel(rows[0])
     bar = figure.colorbar(image, ax=figure.axes, shrink=0.9, aspect=18, pad=0.02)
     bar.set_label(label)
     bar.outline.set_visible(False)
@@ -86,9 +89,6 @@ def plot_heat_maps(
 
 def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -128,23 +128,19 @@ def plot_sweep(
         >>> [axes.get_xlabel() for axes in figure.axes]
         ['trial', 'grid']
     """
-    panels = 1 + len(settings)
-    columns = min(panels, _COLUMNS)
-    rows = -(-panels // columns)
-    figure, axes_of = subplots(rows, columns, (3.6 * columns, 2.8 * rows + 0.2), sharey=True)
-    every, values = list(axes_of), np.asarray(metric, dtype=float)
+    columns = 3
+    figure, every = panels(1 + len(settings), columns, (3.6, 2.8), (0, 0.2), sharey=True)
+    values = np.asarray(metric, dtype=float)
     best = int(np.argmax(values) if maximize else np.argmin(values))
     so_far = np.maximum.accumulate(values) if maximize else np.minimum.accumulate(values)
-    every[0].step(trials, so_far, where="post", color=arm_color("classical"), linewidth=1.2)
+    every[0].step(trials, so_far, where="post", color="#4D4D4D", linewidth=1.2)
     _dots(every[0], np.asarray(trials, dtype=float), values, best)
     every[0].set_xlabel("trial")
-    for axes, setting in zip(every[1:], settings, strict=False):
+    for axes, setting in zip(every[1:], settings, strict=True):
         _dots(axes, _positions(axes, setting), values, best)
         axes.set_xlabel(setting.name)
-    for index, axes in enumerate(every):
-        axes.set_visible(index < panels)
-        if index % columns == 0:
-            axes.set_ylabel(METRIC_LABELS.get(label, label))
+    for axes in every[::columns]:
+        axes.set_ylabel(METRIC_LABELS.get(label, label))
     if label.endswith("loss") and values.min() > 0 and values.max() > 5 * values.min():
         every[0].set_yscale("log")
     return figure
@@ -156,9 +152,7 @@ def _positions(axes: Axes, setting: Axis) -> np.ndarray:
         if setting.log:
             axes.set_xscale("log")
             if max(setting.values) < 100 * min(setting.values):
-                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                axes.xaxis.set_major_formatter("{x:g}")
-                axes.xaxis.set_minor_locator(NullLocator())
+                ticks(axes.xaxis, (1, 2, 5))
         return np.asarray(setting.values, dtype=float)
     names = sorted({str(value) for value in setting.values})
     axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
@@ -169,20 +163,9 @@ def _positions(axes: Axes, setting: Axis) -> np.ndarray:
 
 
 def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, best: int) -> None:
-    axes.scatter(x, y, s=18, color=arm_color("quantum"), alpha=0.6, linewidths=0)
-    axes.scatter(
-        x[best],
-        y[best],
-        s=70,
-        facecolors="none",
-        edgecolors=arm_color("no_entanglement"),
-        linewidths=1.6,
-    )
-
-
-_MARKERS = "osD^vP*X<>"
-_TICKS = 6
-"""Up to so many different costs each has its tick."""
+    axes.scatter(x, y, s=18, color=PALETTE[0], alpha=0.6, linewidths=0)
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": PALETTE[1], "linewidths": 1.6}
+    axes.scatter(x[best], y[best], s=70, **ring)
 
 
 @dataclass(frozen=True)
@@ -196,12 +179,12 @@ class Measured:
 
 
 def plot_tradeoff(
-    panels: Mapping[str, Mapping[str, Sequence[Measured]]], label: str, *, log: bool = True
+    costs: Mapping[str, Mapping[str, Sequence[Measured]]], label: str, *, log: bool = True
 ) -> Figure:
     """Draw one panel a cost: the mean of every arm, its interval, and a line through its points.
 
     Args:
-        panels: ``{what x is: {arm: points}}``.
+        costs: ``{what x is: {arm: points}}``.
         label: What is measured.
         log: Whether the costs are drawn on logarithmic axes.
 
@@ -210,27 +193,20 @@ def plot_tradeoff(
         >>> plot_tradeoff({"width": {"kan": points}}, "test accuracy / %").axes[0].get_xlabel()
         'width'
     """
-    figure, axes_of = subplots(1, len(panels), (4.6 * len(panels), 3.9), sharey=True)
-    arms = list(dict.fromkeys(arm for series in panels.values() for arm in series))
+    figure, every = subplots(1, len(costs), (4.6 * len(costs), 3.9), sharey=True)
+    arms = list(dict.fromkeys(arm for series in costs.values() for arm in series))
     colors = arm_colors(arms)
-    for (cost, series), axes in zip(panels.items(), axes_of, strict=True):
+    for (cost, series), axes in zip(costs.items(), every, strict=True):
         for arm, points in series.items():
             ordered = sorted(points, key=lambda point: point.x)
-            errors = [[p.mean - p.low for p in ordered], [p.high - p.mean for p in ordered]]
+            marker = _MARKERS[arms.index(arm) % len(_MARKERS)]
             axes.errorbar(
                 [p.x for p in ordered],
                 [p.mean for p in ordered],
-                errors,
-                color=colors[arm],
-                label=arm_label(arm),
-                marker=_MARKERS[arms.index(arm) % len(_MARKERS)],
-                markersize=5.5,
-                markeredgecolor="white",
-                markeredgewidth=0.6,
-                linewidth=1.3,
-                elinewidth=1.2,
-                capsize=2.5,
-            )
+                [[p.mean - p.low for p in ordered], [p.high - p.mean for p in ordered]],
+                color=colors[arm], label=arm_label(arm), linewidth=1.3, elinewidth=1.2, capsize=2.5,
+                marker=marker, markersize=5.5, markeredgecolor="white", markeredgewidth=0.6,
+            )  # fmt: skip
         if log:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -239,59 +215,44 @@ def plot_tradeoff(
             axes.set_xticks(values, [f"{value:g}" for value in values])
             axes.minorticks_off()
         axes.set_xlabel(cost)
-    figure.axes[0].set_ylabel(label)
-    legend_below(figure, 3 * len(panels))
+    every[0].set_ylabel(label)
+    legend_below(figure, 3 * len(costs))
     return figure
 
 
-def plot_scaling(
-    panels: Mapping[str, Mapping[str, Mapping[int, NDArray[np.floating]]]],
-) -> Figure:
+def plot_scaling(heads: Mapping[str, Mapping[str, Mapping[int, Array]]]) -> Figure:
     """Draw one panel a head: mean and standard deviation of the accuracy against the channels.
 
     A kind of feature that comes in one number of channels is a dashed line across.
 
     Args:
-        panels: ``{head: {kind of feature: {channels: one accuracy a seed}}}``, 0 to 1.
+        heads: ``{head: {kind of feature: {channels: one accuracy a seed}}}``, 0 to 1.
 
     Example:
         >>> values = {1: np.array([0.91, 0.92]), 4: np.array([0.94, 0.95])}
         >>> plot_scaling({"linear head": {"quantum": values}}).axes[0].get_title()
         'linear head'
     """
-    figure, axes_of = subplots(1, len(panels), (4.3 * len(panels), 3.6))
-    for (head, kinds), axes in zip(panels.items(), axes_of, strict=True):
-        ticks: set[int] = set()
+    figure, every = subplots(1, len(heads), (4.3 * len(heads), 3.6))
+    colors = arm_colors(dict.fromkeys(kind for kinds in heads.values() for kind in kinds))
+    for (head, kinds), axes in zip(heads.items(), every, strict=True):
+        seen: set[int] = set()
         for kind, by_channels in kinds.items():
             channels = sorted(by_channels)
             values = [100 * np.asarray(by_channels[c]) for c in channels]
+            style: dict[str, Any] = {"color": colors[kind], "label": arm_label(kind)}
+            means = [v.mean() for v in values]
             if len(channels) == 1:
                 # One point is a level to compare with: a line across, not a dot under the others.
-                style: dict[str, Any] = {
-                    "color": arm_color(kind),
-                    "linestyle": "--",
-                    "linewidth": 1.4,
-                }
-                axes.axhline(values[0].mean(), label=arm_label(kind), zorder=1, **style)
+                axes.axhline(means[0], zorder=1, linestyle="--", linewidth=1.4, **style)
                 continue
-            axes.errorbar(
-                channels,
-                [v.mean() for v in values],
-                [v.std(ddof=min(1, len(v) - 1)) for v in values],
-                color=arm_color(kind),
-                label=arm_label(kind),
-                marker="o",
-                markersize=5,
-                linewidth=1.6,
-                elinewidth=1.2,
-                capsize=2.5,
-            )
-            ticks.update(channels)
+            style |= {"marker": "o", "markersize": 5, "linewidth": 1.6}
+            spread = [v.std(ddof=min(1, len(v) - 1)) for v in values]
+            axes.errorbar(channels, means, spread, elinewidth=1.2, capsize=2.5, **style)
+            seen.update(channels)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
-        axes.xaxis.set_major_formatter(FixedFormatter([str(tick) for tick in sorted(ticks)]))
-        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(sorted(seen), [str(tick) for tick in sorted(seen)])
+        axes.minorticks_off()
         axes.set(xlabel="channels", ylabel="test accuracy / %", title=head)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    legend_below(figure, len(figure.axes[0].get_legend_handles_labels()[1]))
     return figure

@@ -9,7 +9,15 @@ import pytest
 import circuits
 import qkan
 
-PACKAGES = (qkan, circuits, qkan.models, qkan.estimators, qkan.training)
+PACKAGES = (
+    qkan,
+    circuits,
+    qkan.models,
+    qkan.estimators,
+    qkan.training,
+    qkan.analysis,
+    qkan.plotting,
+)
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

@@ -11,7 +11,7 @@ from qkan.plotting import (
     plot_seeds,
     render,
 )
-from qkan.plotting.style import arm_color
+from qkan.plotting.style import arm_colors
 
 RNG = np.random.default_rng(0)
 ARMS = ("quantum", "classical", "no_entanglement", "random_features")
@@ -29,18 +29,18 @@ def test_a_curve_is_the_mean_over_seeds():
     axes = plot_curves(histories).axes[0]
     for line, arm in zip(axes.lines, ARMS, strict=True):
         np.testing.assert_allclose(line.get_ydata(), histories[arm]["train_loss"].mean(axis=0))
-        assert line.get_color() == arm_color(arm)
+        assert line.get_color() == arm_colors(ARMS)[arm]
     assert axes.get_yscale() == "log"
 
 
 def test_an_arm_has_one_colour_everywhere():
-    assert len({arm_color(arm) for arm in ARMS}) == len(ARMS)
+    assert len({*arm_colors(ARMS).values()}) == len(ARMS)
     finals = {arm: {m: v[:, -1] for m, v in ms.items()} for arm, ms in curves().items()}
     figure = plot_seeds(
         finals, {"quantum": {"train_loss": (1.0, 2.0)}}, {"quantum": {"train_loss": 1.5}}
     )
     (published,) = figure.axes[0].lines
-    assert published.get_color() == arm_color("quantum")
+    assert published.get_color() == arm_colors(ARMS)["quantum"]
     assert published.get_xdata() == 1.5
 
 
