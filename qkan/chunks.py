@@ -22,7 +22,7 @@ _Chunk = tuple[_Array, int]
 
 
 class Spread(Protocol):
-    """Whatever computes chunks side by side, such as :class:`qkan.studies.executors.Executor`."""
+    """Whatever computes chunks side by side, such as :class:`qkan.studies.tasks.Executor`."""
 
     def unordered(
         self,

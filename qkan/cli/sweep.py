@@ -73,8 +73,7 @@ def sweep(
     from qkan.progress import Progress
     from qkan.studies.executors import executor
     from qkan.studies.run import Places, RunFolder
-    from qkan.studies.sweep import SweepConfig, run
-    from qkan.studies.sweep.config import read_config
+    from qkan.studies.sweep import SweepConfig, read_config, run
 
     settings = read_config(config) if config else RunFolder.config_of(resume or Path(), SweepConfig)
     with interruptible(), executor(scheduler, workers) as spread:

@@ -23,7 +23,7 @@ from circuits.errors import UsageError
 from qkan.config import differences, read_toml, to_toml
 from qkan.progress import Progress
 from qkan.store import Store, key, write_whole
-from qkan.studies.executors import Executor, SerialExecutor
+from qkan.studies.tasks import Executor, SerialExecutor
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

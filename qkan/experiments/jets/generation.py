@@ -13,8 +13,8 @@ from circuits.errors import UsageError
 from qkan.config import setting
 from qkan.data.jets import OBSERVABLES, JetSample, Process, sample_bytes
 from qkan.data.jets.generate import CHUNK, PIXELS, generator_versions, make_chunk, process
-from qkan.studies.executors import TaskError
 from qkan.studies.run import Places, RunFolder, run_tasks
+from qkan.studies.tasks import TaskError
 
 __all__ = ["Generation", "generate_sample"]
 

@@ -25,8 +25,8 @@ from qkan.layers.quantum import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.progress import Progress
 from qkan.store import Store
-from qkan.studies.executors import Executor
 from qkan.studies.run import Places
+from qkan.studies.tasks import Executor
 
 __all__ = ["Setup", "load_images"]
 

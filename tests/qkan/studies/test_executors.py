@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from circuits.errors import UsageError
-from qkan.studies.executors import TaskError, executor
-from qkan.studies.executors.processes import ProcessExecutor
+from qkan.studies.executors import ProcessExecutor, executor
+from qkan.studies.tasks import TaskError
 
 # The tasks travel whole, so that workers need not find this file.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -121,17 +121,12 @@ def die_once(task):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, 0], ids=["kill", "crash", "exit"])
-def test_a_worker_that_dies_costs_its_own_task_one_try(processes, tmp_path, how):
+def test_a_worker_that_dies_costs_nobody_a_result(processes, tmp_path, how):
     log, marker = tmp_path / "log", tmp_path / "marker"
     tasks = [(log, marker if n == 2 else None, n, how) for n in range(6)]
     assert processes.map(die_once, tasks) == list(range(6))
-    assert sorted(map(int, log.read_text().split())) == [0, 1, 2, 2, 3, 4, 5]
-
-
-def test_dask_gives_the_task_of_a_dead_worker_to_another(dask, tmp_path):
-    tasks = [(tmp_path / "log", tmp_path / "marker" if n == 2 else None, n, 9) for n in range(6)]
-    assert dask.map(die_once, tasks) == list(range(6))
-    assert sorted((tmp_path / "log").read_text().split()).count("2") == 2
+    # Beside the one that died, at most the one that ran at the same time is run again.
+    assert 7 <= len(log.read_text().split()) <= 8
 
 
 def kill_worker(task):
@@ -140,28 +135,26 @@ def kill_worker(task):
     return task
 
 
-def test_a_task_that_kills_every_worker_is_given_up_and_named():
+def test_a_task_that_kills_its_worker_twice_is_given_up_and_named(elsewhere):
     kept, tasks = [], ["one", "killer", "three", "four"]
-    with ProcessExecutor(2, deaths=2) as pool, pytest.raises(TaskError) as caught:
-        pool.map(kill_worker, tasks, lambda _, name: kept.append(name), names=tasks)
+    with pytest.raises(TaskError) as caught:
+        elsewhere.map(kill_worker, tasks, lambda _, name: kept.append(name), names=tasks)
     assert sorted(kept) == ["four", "one", "three"]
     assert list(caught.value.failures) == ["killer"]
-    assert "tried 2 times" in str(caught.value)
-    assert "SIGKILL" in str(caught.value)
+    assert "killer: its worker died, and died again" in str(caught.value)
+    assert elsewhere.map(abs, [-1]) == [1]
 
 
-def test_dask_gives_up_a_task_that_kills_every_worker(dask):
-    with pytest.raises(TaskError, match="killer: it was tried 3 times"):
-        dask.map(kill_worker, ["killer"], names=["killer"])
-    assert dask.map(abs, [-1]) == [1]
+def test_dask_gives_the_task_of_a_dead_worker_to_another(dask, tmp_path):
+    tasks = [(tmp_path / "log", tmp_path / "marker" if n == 2 else None, n, 9) for n in range(6)]
+    assert dask.map(die_once, tasks) == list(range(6))
+    assert sorted((tmp_path / "log").read_text().split()).count("2") == 2
 
 
-def test_a_worker_that_died_while_idle_is_nobodys_fault():
-    with ProcessExecutor(1, deaths=1) as pool:
-        (pid,) = pool.map(lambda _: os.getpid(), [0])
-        os.kill(pid, signal.SIGKILL)
-        pool._idle[0].connection.poll(None)  # until its pipe has broken
-        assert pool.map(abs, [-1]) == [1]
+def test_a_worker_that_died_while_idle_is_nobodys_fault(processes):
+    (pid,) = {*processes.map(lambda _: os.getpid(), [0])}
+    os.kill(pid, signal.SIGKILL)
+    assert processes.map(abs, [-1]) == [1]
 
 
 def test_what_cannot_be_sent_is_the_failure_of_its_task(anywhere):

@@ -8,11 +8,11 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-
-from circuits.errors import UsageError
 from qkan.studies.sweep.config import SweepConfig
 from qkan.studies.sweep.ledger import Ledger
 from qkan.studies.sweep.space import parse_space
+
+from circuits.errors import UsageError
 
 SPACE = {
     "model.grid": {"low": 2, "high": 9},

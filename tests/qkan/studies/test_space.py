@@ -1,7 +1,7 @@
 import pytest
+from qkan.studies.sweep.space import Choice, Range, merged, parse_space
 
 from circuits.errors import UsageError
-from qkan.studies.sweep.space import Choice, Range, merged, parse_space
 
 
 def test_tables_and_names_with_dots_are_the_same():

@@ -6,15 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from qkan.studies.sweep.data import DataConfig, load
 
 from circuits.errors import UsageError
 from qkan.cli import main
 from qkan.cli.sweep import EXAMPLE
-from qkan.studies.executors import TaskError
 from qkan.studies.run import Places, RunFolder
-from qkan.studies.sweep import SweepConfig, experiment, run
-from qkan.studies.sweep.config import read_config
-from qkan.studies.sweep.data import DataConfig, load
+from qkan.studies.sweep import SweepConfig, experiment, read_config, run
+from qkan.studies.tasks import TaskError
 
 CONFIG = SweepConfig(
     model={"kind": "mlp", "sizes": [784, 10]},
@@ -102,7 +101,7 @@ import os, signal, sys
 from pathlib import Path
 from qkan.studies.run import Places
 from qkan.studies.sweep import experiment
-from qkan.studies.sweep.config import read_config
+from qkan.studies.sweep import read_config
 
 calls, train = [], experiment.train_trial
 

@@ -9,8 +9,8 @@ import pytest
 
 from circuits.errors import UsageError
 from qkan.store import CacheWarning
-from qkan.studies.executors import TaskError
 from qkan.studies.run import RunFolder, run_tasks
+from qkan.studies.tasks import TaskError
 
 
 @pytest.fixture

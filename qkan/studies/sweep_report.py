@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qkan.config import as_mapping
-from qkan.plotting.sweep import Axis, plot_sweep
-from qkan.studies.executors import Failure, TaskError
+from qkan.plotting import Axis, plot_sweep
 from qkan.studies.report import Picture, Report, Section, Table, write_report
 from qkan.studies.run import RunFolder, provenance
 from qkan.studies.statistics import summarise
-from qkan.studies.sweep.config import SweepConfig
-from qkan.studies.sweep.ledger import Trial
-from qkan.studies.sweep.space import Dimension, Range
+from qkan.studies.sweep_config import Dimension, Range, SweepConfig
+from qkan.studies.tasks import Failure, TaskError
 
-__all__ = ["write_sweep"]
+__all__ = ["Trial", "write_sweep"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that is over.
+
+    Attributes:
+        index: Which one, from 0.
+        point: The values of what was varied, by names with dots.
+        value: The metric; None if it failed.
+        results: All that was measured, one value a repetition.
+        reason: Why it failed; else empty.
+    """
+
+    index: int
+    point: dict[str, Any]
+    value: float | None
+    results: dict[str, list[float]]
+    reason: str = ""
 
 
 def write_sweep(
@@ -29,13 +47,6 @@ def write_sweep(
     facts: Mapping[str, Any],
 ) -> None:
     """Write the record, the report and its figure into the sweep's folder.
-
-    Args:
-        folder: The folder.
-        config: The sweep.
-        space: What was varied.
-        trials: All of them, by index.
-        facts: Added to the provenance.
 
     Raises:
         TaskError: If all trials failed.

@@ -1,4 +1,4 @@
-"""The settings that a sweep varies, each a list of values or a range."""
+"""What a sweep is: its settings, and which of them it varies, each over a list of values or a range."""
 
 from __future__ import annotations
 
@@ -6,18 +6,82 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from circuits.errors import UsageError, unknown_name
+from qkan.config import check, read_toml, setting
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+    from optuna import Trial
 
-__all__ = ["Choice", "Dimension", "Range", "merged", "parse_space"]
+__all__ = ["Choice", "Dimension", "Range", "SweepConfig", "merged", "parse_space", "read_config"]
 
+_TRIALS = 20
 _SECTIONS = ("model", "data", "training")
 _KEYS = ("low", "high", "log", "step")
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """All that decides a sweep's trials and their numbers.
+
+    Attributes:
+        model: The model's settings, with its ``kind``.
+        space: What is varied: ``{"model": {...}, "data": {...}, "training": {...}}``.
+        data: Settings of :class:`qkan.studies.sweep_trial.DataConfig`.
+        training: Settings of :class:`qkan.training.TrainingConfig`.
+
+    Raises:
+        UsageError: If a setting is of another type or out of range.
+
+    Example:
+        >>> SweepConfig({"kind": "mlp"}, {"model": {"sizes": [[784, 10]]}}, metric="val_accuracy").direction
+        'maximize'
+    """
+
+    model: dict[str, Any]
+    space: dict[str, Any]
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    loss: Literal["cross_entropy", "mse"] | None = setting(None, "By default as the targets are.")
+    metric: str = setting("val_loss", "What is to be good, where the training ends.")
+    direction: Literal["maximize", "minimize"] | None = setting(
+        None, "By default a loss is minimised, all else maximised."
+    )
+    sampler: Literal["grid", "random", "tpe"] = setting("tpe", "How settings are chosen.")
+    trials: int | None = setting(None, f"How many ({_TRIALS}; grid: all).")
+    repeats: int = setting(1, "Trainings a trial, from successive seeds; their mean counts.")
+    seed: int = setting(0, "What random settings, and the split of a file's data, are drawn from.")
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name in ("trials", "repeats"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"expected {name} to be 1 or more, got {value}")
+        if self.seed < 0:
+            raise UsageError(f"expected seed to be 0 or more, got {self.seed}")
+        if self.direction is None:
+            better = "minimize" if self.metric.endswith("loss") else "maximize"
+            object.__setattr__(self, "direction", better)
+        if self.trials is None and self.sampler != "grid":
+            object.__setattr__(self, "trials", _TRIALS)
+
+
+def read_config(path: Path) -> SweepConfig:
+    """Return the sweep that a TOML file describes; a data file's name is relative to it.
+
+    Raises:
+        UsageError: If a setting is unknown, missing or wrong.
+        OSError: If the file cannot be read.
+    """
+    config = read_toml(SweepConfig, path)
+    file = config.data.get("file")
+    if isinstance(file, str):
+        config = replace(config, data={**config.data, "file": str(path.parent.resolve() / file)})
+    return config
 
 
 @dataclass(frozen=True)
@@ -26,15 +90,9 @@ class Choice:
 
     values: tuple[Any, ...]
 
-    @property
-    def distribution(self) -> BaseDistribution:
-        """The labels, for Optuna, which knows only plain values."""
-        from optuna.distributions import CategoricalDistribution
-
-        return CategoricalDistribution([_label(value) for value in self.values])
-
-    def value(self, label: Any) -> Any:
-        """Return what a label stands for."""
+    def suggest(self, trial: Trial, name: str) -> Any:
+        """Return the value of a trial; Optuna knows only plain values, so that others are labels to it."""
+        label = trial.suggest_categorical(name, self.grid(name))
         return {_label(value): value for value in self.values}[label]
 
     @property
@@ -56,23 +114,13 @@ class Range:
     log: bool = False
     step: float | None = None
 
-    @property
-    def whole(self) -> bool:
-        """Whether only whole numbers are meant: both bounds are written as such."""
-        return type(self.low) is int and type(self.high) is int
-
-    @property
-    def distribution(self) -> BaseDistribution:
-        """The range, for Optuna."""
-        from optuna.distributions import FloatDistribution, IntDistribution
-
-        if self.whole:
-            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
-        return FloatDistribution(self.low, self.high, self.log, self.step)
-
-    def value(self, label: Any) -> Any:
-        """Return the number itself."""
-        return label
+    def suggest(self, trial: Trial, name: str) -> Any:
+        """Return the number of a trial."""
+        if type(self.low) is int and type(self.high) is int:
+            return trial.suggest_int(
+                name, self.low, self.high, step=int(self.step or 1), log=self.log
+            )
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
     @property
     def extremes(self) -> tuple[Any, ...]:
@@ -85,7 +133,9 @@ class Range:
         Raises:
             UsageError: If there is no end of them.
         """
-        step = self.step or (1 if self.whole and not self.log else None)
+        step = self.step or (
+            1 if type(self.low) is type(self.high) is int and not self.log else None
+        )
         if step is None:
             raise UsageError(
                 f"space.{name}: a grid needs a list of values, or a range with a step; got a continuous one"
@@ -101,7 +151,7 @@ def parse_space(space: Mapping[str, Any]) -> dict[str, Dimension]:
     """Return what is varied, by names such as ``training.learning_rate``.
 
     Args:
-        space: Tables by section, or names with dots; see :mod:`qkan.studies.sweep.config`.
+        space: Tables by section, or names with dots; see :mod:`qkan.studies.sweep`.
 
     Raises:
         UsageError: If a section is unknown, a list empty, or a range upside down.
