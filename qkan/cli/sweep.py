@@ -73,7 +73,8 @@ def sweep(
     from qkan.progress import Progress
     from qkan.studies.executors import executor
     from qkan.studies.run import Places, RunFolder
-    from qkan.studies.sweep import SweepConfig, read_config, run
+    from qkan.studies.sweep import run
+    from qkan.studies.sweep_config import SweepConfig, read_config
 
     settings = read_config(config) if config else RunFolder.config_of(resume or Path(), SweepConfig)
     with interruptible(), executor(scheduler, workers) as spread:

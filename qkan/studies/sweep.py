@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from itertools import product
 from math import prod
@@ -150,6 +151,7 @@ class _Trials:
         optuna, study = _optuna(), self._study()
         while not self._stopped.is_set():
             optuna.storages.fail_stale_trials(study)
+            _give_back_unheard(study)
             states = {trial.state.name for trial in _latest(study).values() if not _is_over(trial)}
             if "WAITING" in states:
                 study.optimize(self._objective, 1, catch=_FailedError, callbacks=[self._tell])
@@ -306,6 +308,17 @@ def _storage(
             if index not in there:
                 study.enqueue_trial(point, user_attrs={"index": index})
     return storage
+
+
+def _give_back_unheard(study: optuna.Study) -> None:
+    """Let trials wait again whose process died before its first sign of life, of which Optuna knows nothing."""
+    for index, trial in _latest(study).items():
+        if trial.state.name != "RUNNING" or "point" in trial.user_attrs or not trial.datetime_start:
+            continue
+        if (datetime.now() - trial.datetime_start).total_seconds() > _SILENCE:
+            study.tell(trial.number, state=_optuna().trial.TrialState.FAIL)
+            point = trial.system_attrs.get("fixed_params", {})
+            study.enqueue_trial(point, user_attrs={"index": index})
 
 
 def _latest(study: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:

@@ -6,13 +6,16 @@ import sys
 
 import numpy as np
 import pytest
-from qkan.studies.sweep.data import DataConfig, load
 
 from circuits.errors import UsageError
 from qkan.cli import main
 from qkan.cli.sweep import EXAMPLE
+from qkan.studies import sweep
+from qkan.studies.executors import executor
 from qkan.studies.run import Places, RunFolder
-from qkan.studies.sweep import SweepConfig, experiment, read_config, run
+from qkan.studies.sweep import run
+from qkan.studies.sweep_config import SweepConfig, parse_space, read_config
+from qkan.studies.sweep_trial import DataConfig, load
 from qkan.studies.tasks import TaskError
 
 CONFIG = SweepConfig(
@@ -32,6 +35,8 @@ CONFIG = SweepConfig(
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
     monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
+    monkeypatch.setattr(sweep, "_HEARTBEAT", 1)
+    monkeypatch.setattr(sweep, "_SILENCE", 2)
 
 
 def with_(**settings):
@@ -82,15 +87,15 @@ def counted(folder, fail_at=None, stop_at=None):
 
 def test_an_interrupted_sweep_says_how_to_go_on_and_does(tmp_path, monkeypatch):
     places = Places(out=tmp_path / "run")
-    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path, stop_at=3))
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path, stop_at=3))
     with pytest.raises(KeyboardInterrupt) as stop:
         run(CONFIG, places)
     assert f"qkan sweep --resume {tmp_path / 'run'}" in stop.value.__notes__[0]
-    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path))
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
     folder = run(CONFIG, places)  # the same folder is the same sweep
     calls = (tmp_path / "calls").read_text().split()
     assert len(calls) == 5
-    assert calls[2] == calls[3]  # the one that was interrupted
+    assert calls[2] == calls[4]  # the one that was interrupted
     assert len(set(calls)) == 4
     run(CONFIG, Places(resume=folder.path))
     assert len((tmp_path / "calls").read_text().split()) == 5
@@ -100,10 +105,11 @@ KILL = """
 import os, signal, sys
 from pathlib import Path
 from qkan.studies.run import Places
-from qkan.studies.sweep import experiment
-from qkan.studies.sweep import read_config
+from qkan.studies import sweep
+from qkan.studies.sweep_config import read_config
 
-calls, train = [], experiment.train_trial
+calls, train = [], sweep.train_trial
+sweep._HEARTBEAT, sweep._SILENCE = 1, 2
 
 def killed_at_the_third(**settings):
     calls.append(1)
@@ -111,8 +117,8 @@ def killed_at_the_third(**settings):
         os.kill(os.getpid(), signal.SIGKILL)
     return train(**settings)
 
-experiment.train_trial = killed_at_the_third
-experiment.run(read_config(Path(sys.argv[1])), Places(out=Path(sys.argv[2])))
+sweep.train_trial = killed_at_the_third
+sweep.run(read_config(Path(sys.argv[1])), Places(out=Path(sys.argv[2])))
 """
 
 TOML = """
@@ -145,19 +151,20 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    train, rates = experiment.train_trial, []
+    train, rates = sweep.train_trial, []
 
     def noted(**settings):
         rates.append(settings["training"]["learning_rate"])
         return train(**settings)
 
-    monkeypatch.setattr(experiment, "train_trial", noted)
+    monkeypatch.setattr(sweep, "train_trial", noted)
     assert main(["sweep", "--resume", str(out)]) == 0
     assert "The best of 4 trials" in capsys.readouterr().out
     assert len(rates) == 2
     whole = results_in(run(read_config(file), Places(out=tmp_path / "whole")))["trials"]
     trials = results_in(RunFolder(out))["trials"]
-    assert rates == [t["point"]["training.learning_rate"] for t in trials[2:] + whole]
+    points = [t["point"]["training.learning_rate"] for t in trials[2:] + whole]
+    assert sorted(rates) == sorted(points)
     for trial in trials + whole:
         assert trial["results"].pop("seconds")
         assert len(trial["results"]["val_loss"]) == 2
@@ -165,8 +172,104 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
     assert trials == whole
 
 
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+def test_the_same_seed_gives_the_same_trials(tmp_path, monkeypatch, sampler):
+    space = {"model.sizes": [[784, 10], [784, 4, 10]], "training.learning_rate": [0.1, 0.2, 0.3]}
+    if sampler != "grid":
+        space["training.learning_rate"] = {"low": 1e-3, "high": 1e-1, "log": True}
+    trials = 6 if sampler == "grid" else 12  # TPE draws its first ten at random
+    config = with_(space=space, sampler=sampler, trials=trials)
+    stopped, whole, other = (Places(out=tmp_path / name) for name in ("stopped", "whole", "other"))
+    # A trial that was stopped comes last when the sweep goes on, and TPE looks at those before.
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path, stop_at=5))
+    if sampler != "tpe":
+        with pytest.raises(KeyboardInterrupt):
+            run(config, stopped)
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
+    points = [[t["point"] for t in results_in(run(config, p))["trials"]] for p in (stopped, whole)]
+    assert points[0] == points[1]
+    assert len({str(point) for point in points[0]}) == trials
+    assert len((tmp_path / "calls").read_text().split()) == 2 * trials + (sampler != "tpe")
+    if sampler == "random":
+        another = results_in(run(with_(space=space, trials=trials, seed=1), other))["trials"]
+        assert not {str(t["point"]) for t in another} & {str(point) for point in points[0]}
+
+
+SHARE = """
+import os, signal, sys, time
+from pathlib import Path
+import numpy as np
+from qkan.studies import sweep
+from qkan.studies.run import Places
+from qkan.studies.sweep_config import read_config
+
+folder, how, done = Path(sys.argv[1]), sys.argv[2], []
+sweep._HEARTBEAT, sweep._SILENCE = 1, 3
+
+def train(*, training, **_):
+    if how == "dies" and len(done) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "survives" and not done:
+        print("has one", flush=True)
+        sys.stdin.readline()
+    done.append(1)
+    with open(folder / "log", "a") as log:
+        log.write(f"{training['learning_rate']}\\n")
+    return {"val_accuracy": np.array(0.5)}
+
+sweep.train_trial = train
+sweep.run(read_config(folder / "sweep.toml"), Places(out=folder / "run"))
+"""
+
+
+@pytest.mark.slow
+def test_processes_share_a_sweep_and_two_are_killed(tmp_path):
+    (tmp_path / "sweep.toml").write_text(TOML.replace("trials = 4", "trials = 20"))
+    path = os.pathsep.join(filter(None, sys.path))
+
+    def start(how):
+        return subprocess.Popen(
+            [sys.executable, "-c", SHARE, tmp_path, how],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with start("survives") as survivor, start("dies") as one, start("dies") as other:
+        assert survivor.stdout.readline()
+        assert [victim.wait(timeout=100) for victim in (one, other)] == [-signal.SIGKILL] * 2
+        survivor.communicate("go on\n", timeout=100)
+        assert survivor.returncode == 0
+    rates = (tmp_path / "log").read_text().split()
+    assert len(rates) == len(set(rates)) == 20
+    assert len(results_in(RunFolder(tmp_path / "run"))["trials"]) == 20
+
+
+@pytest.mark.slow
+def test_a_trial_that_kills_its_process_again_and_again_is_given_up(tmp_path, monkeypatch):
+    (tmp_path / "sweep.toml").write_text(TOML.replace("trials = 4", "trials = 1"))
+    path = os.pathsep.join(filter(None, sys.path))
+    script = KILL.replace("== 3", "== 1")
+    command = [sys.executable, "-c", script, tmp_path / "sweep.toml", tmp_path / "run"]
+    for _ in range(3):
+        killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False)
+        assert killed.returncode == -signal.SIGKILL
+    with pytest.raises(TaskError, match="tried 3 times, and each time its process died"):
+        run(read_config(tmp_path / "sweep.toml"), Places(resume=tmp_path / "run"))
+
+
+def test_workers_share_the_trials(tmp_path):
+    with executor("processes", 2) as pool:
+        spread = results_in(run(CONFIG, Places(out=tmp_path / "spread", executor=pool)))["trials"]
+    alone = results_in(run(CONFIG, Places(out=tmp_path / "alone")))["trials"]
+    for trial in spread + alone:
+        trial["results"].pop("seconds")
+    assert spread == alone
+
+
 def test_a_failed_trial_is_reported_and_costs_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path, fail_at=2))
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path, fail_at=2))
     folder = run(CONFIG, Places(out=tmp_path / "run"))
     trials = results_in(folder)["trials"]
     assert [trial["reason"] for trial in trials] == ["", "no", "", ""]
@@ -178,7 +281,7 @@ def test_a_sweep_of_failures_is_an_error(tmp_path, monkeypatch):
     def fail(**_):
         raise UsageError("never")
 
-    monkeypatch.setattr(experiment, "train_trial", fail)
+    monkeypatch.setattr(sweep, "train_trial", fail)
     with pytest.raises(TaskError, match="4 of 4 tasks failed"):
         run(CONFIG, Places(out=tmp_path / "run"))
 
@@ -224,7 +327,7 @@ def test_settings_out_of_range(settings, message):
 
 
 def test_another_sweep_is_not_continued(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiment, "train_trial", counted(tmp_path))
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
     run(CONFIG, Places(out=tmp_path / "run"))
     with pytest.raises(UsageError, match="trials: 4, now 5"):
         run(with_(trials=5), Places(out=tmp_path / "run"))
@@ -278,7 +381,7 @@ def test_the_example_is_a_sweep(capsys, tmp_path):
     assert capsys.readouterr().out == EXAMPLE
     (tmp_path / "sweep.toml").write_text(EXAMPLE)
     config = read_config(tmp_path / "sweep.toml")
-    experiment._Sweep.of(config, None)
+    sweep._checked(config, parse_space(config.space), None)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import pytest
-from qkan.studies.sweep.space import Choice, Range, merged, parse_space
+from optuna.trial import FixedTrial
 
 from circuits.errors import UsageError
+from qkan.studies.sweep_config import Choice, Range, merged, parse_space
 
 
 def test_tables_and_names_with_dots_are_the_same():
@@ -14,16 +15,16 @@ def test_a_range_is_whole_if_both_ends_are():
     assert Range(1, 3).grid("x") == [1, 2, 3]
     assert Range(16, 64, step=16).grid("x") == [16, 32, 48, 64]
     assert Range(0.1, 0.3, step=0.1).grid("x") == pytest.approx([0.1, 0.2, 0.3])
-    assert Range(0, 1).whole
-    assert not Range(0, 1.0).whole
+    assert type(Range(0, 1).suggest(FixedTrial({"x": 1}), "x")) is int
+    assert type(Range(0, 1.0).suggest(FixedTrial({"x": 1.0}), "x")) is float
     with pytest.raises(UsageError, match="a grid needs a list"):
         Range(0.0, 1.0).grid("x")
 
 
 def test_lists_come_back_as_lists():
     choice = Choice(([784, 10], [784, 64, 10]))
-    labels = choice.distribution.choices
-    assert [choice.value(label) for label in labels] == [[784, 10], [784, 64, 10]]
+    trials = [FixedTrial({"sizes": label}) for label in choice.grid("sizes")]
+    assert [choice.suggest(trial, "sizes") for trial in trials] == [[784, 10], [784, 64, 10]]
 
 
 def test_merging_changes_nothing_else():
