@@ -1,4 +1,4 @@
-"""Edges of KAN layers as arrays: strengths, attribution, curves, and qkan.plot."""
+r"""The edges of any KAN layer as arrays: strengths, attribution, curves, and ``qkan.plot``."""
 
 from __future__ import annotations
 
@@ -30,13 +30,17 @@ __all__ = [
     "layer_inputs",
     "learned_curves",
     "plot",
-    "usual_range",
 ]
 
 Layer = KANLayer | QuantumKANLayer
+Array = NDArray[np.float64]
 
 _VALUES = 2**22
 """So many edge values are held at a time."""
+_GRID = 65
+"""Points an input where no data tell what it sees."""
+_POINTS = 301
+"""Points of a learned curve."""
 
 
 def kan_layers(model: nn.Module) -> dict[str, Layer]:
@@ -52,11 +56,7 @@ def kan_layers(model: nn.Module) -> dict[str, Layer]:
     """
     if not isinstance(model, nn.Module):
         raise UsageError(f"expected a torch module, {type(model).__name__} arrived")
-    found = {
-        name or "layer": module
-        for name, module in model.named_modules()
-        if isinstance(module, KANLayer | QuantumKANLayer)
-    }
+    found = {name or "layer": m for name, m in model.named_modules() if isinstance(m, Layer)}
     if not found:
         raise UsageError(
             f"{type(model).__name__} has no layer with functions on its edges, such as "
@@ -81,28 +81,12 @@ def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
         UsageError: If the batch is empty, or a layer takes no part in the model's forward pass.
     """
     layers = kan_layers(model)
-    first = next(iter(model.parameters()), None)
-    batch = torch.as_tensor(inputs)
-    if first is not None:
-        batch = batch.to(first.device, first.dtype)
-    if batch.numel() == 0:
-        raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
-    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
-
-    def keep(name: str) -> Any:
-        return lambda _, arguments: seen[name].append(_points(layers[name], arguments[0]))
-
-    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
-    try:
-        with evaluating(model):
-            model(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for name, parts in seen.items():
-        if not parts:
-            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
-    return {name: torch.cat(parts) for name, parts in seen.items()}
+    seen = _inputs_of(model, layers, inputs)
+    for name, layer in layers.items():
+        if layer.input_map is not None and _mixes(layer):
+            with evaluating(layer):
+                seen[name] = layer.input_map(seen[name])
+    return seen
 
 
 def edge_values(layer: Layer, points: Tensor) -> Iterator[Tensor]:
@@ -117,27 +101,14 @@ def edge_values(layer: Layer, points: Tensor) -> Iterator[Tensor]:
         yield layer.edge_values(part) if _mixes(layer) else layer.edge_functions(part)
 
 
-def usual_range(layer: Layer) -> tuple[Tensor, Tensor]:
-    """Return the points between which edges are drawn where no data tell, ``(in_features,)`` each.
+def attribution(strengths: Sequence[Array]) -> list[Array]:
+    r"""Return how much of a network's outputs each edge accounts for.
 
-    That is the domain of its edges, or what its input map takes.
-    """
-    low, high = usual_inputs(layer.input_map, layer.domain, layer.in_features)
-    like = next(layer.parameters(), torch.zeros(()))
-    return low.to(like), high.to(like)
+    .. math:: A^{l}_{io} = B^{l}_o \frac{s^{l}_{io}}{\sum_j s^{l}_{jo}}, \qquad
+              B^{l-1}_i = \sum_o A^{l}_{io}, \qquad B^{L}_o = \frac{1}{n_L},
 
-
-def _points(layer: Layer, x: Tensor) -> Tensor:
-    rows = x.detach().reshape(-1, layer.in_features)
-    return layer.input_map(rows) if layer.input_map is not None and _mixes(layer) else rows
-
-
-def _mixes(layer: Layer) -> bool:
-    return isinstance(layer.input_map, nn.LayerNorm)
-
-
-def attribution(strengths: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """Return the shares of the edges; they sum to 1 in every layer unless a node is not moved at all.
+    with :math:`s` the standard deviation of an edge function: every node shares its importance among the edges that
+    move it. The shares sum to 1 in every layer unless a node is not moved at all.
 
     Args:
         strengths: Of the edges of one layer after the other.
@@ -152,8 +123,11 @@ def attribution(strengths: Sequence[NDArray[np.float64]]) -> list[NDArray[np.flo
         >>> attribution([np.array([[3.0, 0.0], [1.0, 2.0]]), np.array([[1.0], [1.0]])])[0]
         array([[0.375, 0.   ],
                [0.125, 0.5  ]])
+
+    Source:
+        The attribution score of Z. Liu et al., "KAN 2.0", arXiv:2408.10205, section 3.1, with equal outputs.
     """
-    shares: list[NDArray[np.float64]] = []
+    shares: list[Array] = []
     importance = np.full(strengths[-1].shape[1], 1 / strengths[-1].shape[1])
     for strength in reversed(strengths):
         if strength.shape[1] != len(importance):
@@ -168,10 +142,7 @@ def attribution(strengths: Sequence[NDArray[np.float64]]) -> list[NDArray[np.flo
     return shares[::-1]
 
 
-_GRID = 65
-
-
-def edge_strengths(model: nn.Module, inputs: Any = None) -> dict[str, NDArray[np.float64]]:
+def edge_strengths(model: nn.Module, inputs: Any = None) -> dict[str, Array]:
     r"""Return the standard deviation of every edge function over the inputs, layer by layer.
 
     .. math:: s_{io} = \sqrt{\operatorname{Var}_x \phi_{io}(x_i)}
@@ -180,7 +151,8 @@ def edge_strengths(model: nn.Module, inputs: Any = None) -> dict[str, NDArray[np
 
     Args:
         model: Any module with KAN layers, classical or quantum.
-        inputs: A batch for it; without one, edges are looked at over :func:`usual_range`.
+        inputs: A batch for it; without one, edges are looked at over the layer's domain, or over what its input map
+            takes.
 
     Shape:
         Result: ``(in_features, out_features)`` for each layer.
@@ -193,7 +165,8 @@ def edge_strengths(model: nn.Module, inputs: Any = None) -> dict[str, NDArray[np
         >>> edge_strengths(qkan.QKAN([2, 3, 1]))["0"].shape
         (2, 3)
     """
-    return {name: _strengths(layer, p) for name, (layer, p) in _layer_points(model, inputs).items()}
+    layers = kan_layers(model)
+    return {name: _strengths(layers[name], x) for name, x in _points(model, inputs).items()}
 
 
 def edge_curves(
@@ -202,7 +175,7 @@ def edge_curves(
     """Return the curves of the edges that matter most for the outputs, layer by layer.
 
     From the last layer to the first, edges are taken that lead to a node already shown: the strongest of each node,
-    then those of the highest :func:`qkan.analysis.edges`.
+    then those of the highest :func:`attribution`.
 
     Args:
         model: Any module with KAN layers, classical or quantum.
@@ -218,77 +191,19 @@ def edge_curves(
         >>> [len(layer.edges) for layer in edge_curves(qkan.QKAN([784, 32, 10]))]
         [14, 14]
     """
-    layers = _layer_points(model, inputs)
-    strengths = {name: _strengths(layer, seen) for name, (layer, seen) in layers.items()}
-    shares = attribution(list(strengths.values()))
+    layers, seen = kan_layers(model), _points(model, inputs)
+    shares = attribution([_strengths(layers[name], x) for name, x in seen.items()])
     found: list[EdgeCurves] = []
-    shown: set[int] | None = None
-    for (name, (layer, seen)), share in reversed(list(zip(layers.items(), shares, strict=True))):
+    shown: list[int] | None = None
+    for (name, x), share in reversed(list(zip(seen.items(), shares, strict=True))):
         chosen = _strongest(share, shown, most)
-        with evaluating(layer):
-            x, y = _curves(layer, seen, chosen, points)
-        found.append(EdgeCurves(name, strengths[name].shape, chosen, x, y, share))
-        shown = {int(i) for i, _ in chosen}
+        curves = _curves(layers[name], x, chosen, points)
+        found.append(EdgeCurves(name, share.shape, chosen, *curves, share))
+        shown = sorted({i for i, _ in chosen})
     return found[::-1]
 
 
-def _layer_points(model: nn.Module, inputs: Any) -> Mapping[str, tuple[Layer, Tensor]]:
-    layers = kan_layers(model)
-    if inputs is not None:
-        return {name: (layers[name], x) for name, x in layer_inputs(model, inputs).items()}
-    return {name: (layer, _between(*usual_range(layer), _GRID)) for name, layer in layers.items()}
-
-
-def _between(low: Tensor, high: Tensor, points: int) -> Tensor:
-    steps = torch.linspace(0, 1, points, dtype=low.dtype, device=low.device).unsqueeze(1)
-    return torch.lerp(low.unsqueeze(0), high.unsqueeze(0), steps)
-
-
-def _strengths(layer: Layer, points: Tensor) -> NDArray[np.float64]:
-    """Return standard deviations over the points from sums over parts of them, about the first value."""
-    total = squares = torch.zeros((), dtype=torch.float64)
-    origin: Tensor | None = None
-    with evaluating(layer):
-        for part in edge_values(layer, points):
-            values = part.double()
-            origin = values[0] if origin is None else origin
-            values = values - origin
-            total = total + values.sum(0)
-            squares = squares + values.square().sum(0)
-    variance = squares / len(points) - (total / len(points)).square()
-    return np.asarray(variance.clamp_min(0).sqrt().cpu())
-
-
-def _strongest(
-    share: NDArray[np.float64], shown: set[int] | None, most: int
-) -> list[tuple[int, int]]:
-    """Return the strongest edge of each shown node, so that none hangs in the air, then the strongest of all."""
-    targets = range(share.shape[1]) if shown is None else sorted(shown)
-    each = [(int(share[:, o].argmax()), o) for o in targets]
-    ranked = np.argsort(-share, axis=None, kind="stable").tolist()
-    every = [divmod(k, share.shape[1]) for k in ranked]
-    strongest = [edge for edge in every if edge[1] in set(targets)]
-    first = each if len(each) <= most else []
-    return list(dict.fromkeys(first + strongest))[:most]
-
-
-def _curves(
-    layer: Layer, seen: Tensor, edges: Sequence[tuple[int, int]], points: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    low, high = seen.min(0).values, seen.max(0).values
-    # An input that never changes has no range; a little of its surroundings shows the curve.
-    flat = high <= low
-    low, high = torch.where(flat, low - 0.5, low), torch.where(flat, high + 0.5, high)
-    grid = _between(low, high, points)
-    i, o = (torch.tensor(column, device=grid.device) for column in zip(*edges, strict=True))
-    values = torch.cat([part[:, i, o] for part in edge_values(layer, grid)])
-    return np.asarray(grid[:, i].T.double().cpu()), np.asarray(values.T.double().cpu())
-
-
-_POINTS = 301
-
-
-def connection_strengths(model: nn.Module, inputs: Tensor) -> list[NDArray[np.float64]]:
+def connection_strengths(model: nn.Module, inputs: Tensor) -> list[Array]:
     r"""Return how far each connection moves its output over the inputs, layer by layer.
 
     .. math:: s_{io} = \mathrm{sd}_x \, \phi_{io}(x_i) \quad\text{or}\quad |w_{oi}| \, \mathrm{sd}_x(x_i)
@@ -303,17 +218,15 @@ def connection_strengths(model: nn.Module, inputs: Tensor) -> list[NDArray[np.fl
         Result: ``(in, out)`` for each layer; none for a model without such layers.
 
     Example:
-        >>> from qkan.models.mlp import MLP
-        >>> [s.shape for s in connection_strengths(MLP([4, 3, 2]), torch.rand(9, 4))]
+        >>> import qkan
+        >>> [s.shape for s in connection_strengths(qkan.MLP([4, 3, 2]), torch.rand(9, 4))]
         [(4, 3), (3, 2)]
     """
-    if any(isinstance(module, KANLayer) for module in model.modules()):
+    if any(isinstance(module, Layer) for module in model.modules()):
         return list(edge_strengths(model, inputs).values())
-    affine = [m for m in model.modules() if isinstance(m, nn.Linear)]
-    return [
-        _array((x.std(dim=0) * layer.weight.abs()).T)
-        for layer, x in zip(affine, _inputs_of(model, affine, inputs), strict=True)
-    ]
+    dense = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    seen = _inputs_of(model, dense, inputs)
+    return [_array((seen[n].std(dim=0) * m.weight.abs()).T) for n, m in dense.items()]
 
 
 def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[EdgeFunction]:
@@ -325,57 +238,24 @@ def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[Edge
         most: The largest number of curves.
 
     Example:
-        >>> from qkan.models.kan import KAN
-        >>> sorted(curve.name for curve in learned_curves(KAN([2, 1]), torch.rand(9, 2)))
+        >>> import qkan
+        >>> sorted(curve.name for curve in learned_curves(qkan.KAN([2, 1]), torch.rand(9, 2)))
         ['layer 1: 0 to 0', 'layer 1: 1 to 0']
     """
-    if any(isinstance(module, KANLayer) for module in model.modules()):
-        return _edges(model, inputs, most)
-    return []
-
-
-def _edges(model: nn.Module, inputs: Tensor, most: int) -> list[EdgeFunction]:
-    layers = {n: m for n, m in model.named_modules() if isinstance(m, KANLayer)}
-    seen, strengths = layer_inputs(model, inputs), edge_strengths(model, inputs)
+    if not any(isinstance(module, Layer) for module in model.modules()):
+        return []
+    layers, seen = kan_layers(model), layer_inputs(model, inputs)
     share = -(-most // len(layers))
-    curves = []
+    found = []
     for number, (name, layer) in enumerate(layers.items(), start=1):
-        strongest = np.argsort(-strengths[name], axis=None)[:share]
-        for i, o in zip(*np.unravel_index(strongest, strengths[name].shape), strict=True):
-            data = seen[name][:, i]
-            low, high = float(data.min()), float(data.max())
-            low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
-            x = torch.linspace(low, high, _POINTS).to(data)
-            grid = data.mean().expand(_POINTS, layer.in_features).clone()
-            grid[:, i] = x
-            with evaluating(layer):
-                y = torch.cat([part[:, i, o] for part in edge_values(layer, grid)])
-            # A spline's grid is worth seeing; sines have none.
-            domain = layer.domain if hasattr(layer, "breakpoints") else None
+        data = seen[name]
+        edges = _strongest(_strengths(layer, data), None, share, each=False)
+        # A spline's grid is worth seeing; sines have none.
+        domain = layer.domain if hasattr(layer, "breakpoints") else None
+        for (i, o), x, y in zip(edges, *_curves(layer, data, edges, _POINTS), strict=True):
             title = f"layer {number}: {i} to {o}"
-            curves.append(EdgeFunction(title, _array(x), _array(y), _array(data), domain))
-    return curves[:most]
-
-
-def _inputs_of(model: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:
-    """Return what each layer sees, its leading dimensions flattened."""
-    seen: dict[nn.Module, Tensor] = {}
-
-    def keep(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        seen.setdefault(layer, arguments[0].detach())
-
-    hooks = [layer.register_forward_pre_hook(keep) for layer in layers]
-    try:
-        with evaluating(model):
-            model(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return [seen[layer].reshape(-1, seen[layer].shape[-1]) for layer in layers]
-
-
-def _array(values: Tensor) -> NDArray[np.float64]:
-    return np.asarray(values.detach().double().cpu())
+            found.append(EdgeFunction(title, x, y, _array(data[:, i]), domain))
+    return found[:most]
 
 
 def plot(model: nn.Module, inputs: Any = None, *, most: int = 14) -> Figure:
@@ -402,3 +282,95 @@ def plot(model: nn.Module, inputs: Any = None, *, most: int = 14) -> Figure:
         'all 10 edges'
     """
     return plot_edge_network(edge_curves(model, inputs, most=most))
+
+
+def _mixes(layer: Layer) -> bool:
+    return isinstance(layer.input_map, nn.LayerNorm)
+
+
+def _inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], inputs: Any) -> dict[str, Tensor]:
+    """Return what each layer sees, its leading dimensions flattened."""
+    first = next(iter(model.parameters()), None)
+    batch = torch.as_tensor(inputs)
+    if first is not None:
+        batch = batch.to(first.device, first.dtype)
+    if batch.numel() == 0:
+        raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def keep(name: str) -> Any:
+        return lambda _, given: seen[name].append(given[0].detach().reshape(-1, given[0].shape[-1]))
+
+    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
+    try:
+        with evaluating(model):
+            model(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for name, parts in seen.items():
+        if not parts:
+            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
+    return {name: torch.cat(parts) for name, parts in seen.items()}
+
+
+def _points(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
+    """Return where the edges of each layer are looked at: its inputs, or a grid over what it usually takes."""
+    if inputs is not None:
+        return layer_inputs(model, inputs)
+    grids = {}
+    for name, layer in kan_layers(model).items():
+        like = next(layer.parameters(), torch.zeros(()))
+        low, high = usual_inputs(layer.input_map, layer.domain, layer.in_features)
+        grids[name] = _between(low.to(like), high.to(like), _GRID)
+    return grids
+
+
+def _between(low: Tensor, high: Tensor, points: int) -> Tensor:
+    steps = torch.linspace(0, 1, points, dtype=low.dtype, device=low.device).unsqueeze(1)
+    return torch.lerp(low.unsqueeze(0), high.unsqueeze(0), steps)
+
+
+def _strengths(layer: Layer, points: Tensor) -> Array:
+    """Return standard deviations over the points from sums over parts of them, about the first value."""
+    total = squares = torch.zeros((), dtype=torch.float64)
+    origin: Tensor | None = None
+    with evaluating(layer):
+        for part in edge_values(layer, points):
+            values = part.double()
+            origin = values[0] if origin is None else origin
+            values = values - origin
+            total = total + values.sum(0)
+            squares = squares + values.square().sum(0)
+    variance = squares / len(points) - (total / len(points)).square()
+    return np.asarray(variance.clamp_min(0).sqrt().cpu())
+
+
+def _strongest(
+    share: Array, targets: Sequence[int] | None, most: int, *, each: bool = True
+) -> list[tuple[int, int]]:
+    """Return the strongest edges into the targets, first one for each of them, so that none hangs in the air."""
+    wanted = range(share.shape[1]) if targets is None else targets
+    ranked = np.argsort(-share, axis=None, kind="stable").tolist()
+    strongest = [edge for edge in (divmod(k, share.shape[1]) for k in ranked) if edge[1] in wanted]
+    first = [(int(share[:, o].argmax()), o) for o in wanted] if each and len(wanted) <= most else []
+    return list(dict.fromkeys(first + strongest))[:most]
+
+
+def _curves(
+    layer: Layer, seen: Tensor, edges: Sequence[tuple[int, int]], points: int
+) -> tuple[Array, Array]:
+    """Return x and y of these edges over what the layer has seen, ``(edges, points)`` each."""
+    low, high = seen.min(0).values, seen.max(0).values
+    # An input that never changes has no range; a little of its surroundings shows the curve.
+    flat = high <= low
+    low, high = torch.where(flat, low - 0.5, low), torch.where(flat, high + 0.5, high)
+    grid = _between(low, high, points)
+    i, o = (torch.tensor(column, device=grid.device) for column in zip(*edges, strict=True))
+    with evaluating(layer):
+        values = torch.cat([part[:, i, o] for part in edge_values(layer, grid)])
+    return _array(grid[:, i].T), _array(values.T)
+
+
+def _array(values: Tensor) -> Array:
+    return np.asarray(values.detach().double().cpu())
