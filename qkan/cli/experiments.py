@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from qkan.cli.interrupts import interruptible
+from qkan.cli.console import interruptible
 from qkan.experiments import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _costs(found: Any, config: Any, places: Places) -> list[tuple[Backend, Cost]
 
 def _print_costs(costs: list[tuple[Backend, Cost]]) -> None:
     """Print a row for each circuit, and their sum."""
-    from qkan.cli.tables import print_table
+    from qkan.cli.console import print_table
 
     rows: dict[str, list[object]] = {
         "circuit": [each.circuit for _, each in costs],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qkan.cli.interrupts import interruptible
+from qkan.cli.console import interruptible
 
 __all__ = ["app"]
 

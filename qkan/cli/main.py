@@ -12,19 +12,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import (
-    backends,
-    bench,
-    cache,
-    circuits,
-    draw,
-    experiments,
-    export,
-    inspect,
-    jets,
-    jobs,
-    sweep,
-)
+from qkan.cli import bench, circuit_tools, experiments, inspect, jets, kept, sweep
 
 __all__ = ["app", "main"]
 
@@ -35,16 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for group in (experiments.reproduce, experiments.cost, cache.app, jets.app, jobs.app):
+for group in (experiments.reproduce, experiments.cost, kept.cache, jets.app, kept.jobs):
     app.add_typer(group)
 for command in (
     bench.bench,
-    circuits.circuits,
-    draw.draw,
-    export.export,
+    circuit_tools.circuits,
+    circuit_tools.draw,
+    circuit_tools.export,
     inspect.inspect,
     sweep.sweep,
-    backends.backends,
+    circuit_tools.backends,
 ):
     app.command()(command)
 

@@ -1,4 +1,4 @@
-"""``qkan export NAME|RUN|CHECKPOINT``: circuits as Qiskit scripts, QPY, OpenQASM or pictures."""
+"""``qkan circuits | backends | draw | export``: what circuits there are, where they run, what they look like."""
 
 from __future__ import annotations
 
@@ -7,15 +7,63 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from circuits.errors import MissingExtraError, UsageError, unknown_name
+from qkan.cli.console import print_table
+
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
 
     from circuits import Circuit
 
-__all__ = ["export"]
+__all__ = ["backends", "circuits", "draw", "export"]
 
 _ENDINGS = {"qiskit": ".py", "qpy": ".qpy", "qasm3": ".qasm", "qasm2": ".qasm", "png": ".png"}
 _MOST_FILES = 1000
+
+
+def circuits() -> None:
+    """List the filters: wires, outputs, circuits that fix the Fourier series."""
+    from circuits import FILTERS, quanvolutional_filter
+
+    made = [(name, quanvolutional_filter(name)) for name in FILTERS]
+    header = ["name", "wires", "outputs", "nodes", "where it comes from"]
+    rows = [[n, c.num_wires, c.num_observables, c.num_nodes, c.reference] for n, c in made]
+    print_table(header, rows)
+
+
+def backends() -> None:
+    """List the backends: what is installed, what works, and if not why."""
+    from circuits.backends import backend_table
+
+    facts = (
+        "name",
+        "installed",
+        "usable",
+        "gradient",
+        "native_batching",
+        "shots",
+        "noise",
+        "why_not",
+    )
+    header = ["name", "installed", "usable", "gradient", "batches", "shots", "noise", "why not"]
+    print_table(header, [[getattr(row, fact) for fact in facts] for row in backend_table()])
+
+
+def draw(
+    name: Annotated[str, typer.Argument(help="A filter, as `qkan circuits` lists them.")],
+    out: Annotated[Path | None, typer.Option(help="The file, .png or .pdf (NAME.png).")] = None,
+) -> None:
+    """Draw a circuit into a file."""
+    from circuits import quanvolutional_filter
+    from circuits.drawing import draw as draw_circuit
+    from qkan.plotting import render
+
+    path = out or Path(f"{name.replace('/', '-')}.png")
+    if path.suffix not in (".png", ".pdf"):
+        raise UsageError(f"expected a file that ends in .png or .pdf, got {path}")
+    figure = draw_circuit(quanvolutional_filter(name))
+    path.write_bytes(render(figure, "pdf" if path.suffix == ".pdf" else "png"))
+    typer.echo(path)
 
 
 def export(
@@ -41,8 +89,6 @@ def export(
     ] = None,
 ) -> None:
     """Write circuits for Qiskit and others; inputs and free weights are parameters by name."""
-    from circuits.errors import UsageError, unknown_name
-
     if format not in _ENDINGS:
         raise unknown_name("format", format, _ENDINGS)
     # Without a wish: what was trained is bound, what has only a name is free where the format allows it.
@@ -102,7 +148,6 @@ def _circuit_of_run(path: Path) -> str | None:
 
 def _named(name: str) -> Circuit:
     from circuits import EDGES, FILTERS, edge, quanvolutional_filter
-    from circuits.errors import unknown_name
 
     key = name.partition("(")[0].partition("/")[0].strip()
     if key in EDGES:
@@ -114,8 +159,6 @@ def _named(name: str) -> Circuit:
 
 def _bind(circuit: QuantumCircuit, inputs: str | None, format: str) -> QuantumCircuit:
     """Give the inputs their values, in the order of their numbers."""
-    from circuits.errors import UsageError
-
     names = {p.name for p in circuit.parameters if p.name.startswith("inputs_")}
     if inputs is not None:
         try:
@@ -153,7 +196,6 @@ def _content(circuits: list[QuantumCircuit], format: str) -> bytes:
 def _picture(circuit: QuantumCircuit) -> bytes:
     from importlib.util import find_spec
 
-    from circuits.errors import MissingExtraError
     from qkan.plotting import render
 
     if find_spec("pylatexenc") is None:

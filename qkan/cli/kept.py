@@ -1,4 +1,4 @@
-"""``qkan cache``: look at, check and clear what was computed before."""
+"""``qkan cache`` and ``qkan jobs``: what was computed before, here and on hardware."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qkan.cli.console import print_table
+
 if TYPE_CHECKING:
     from qkan.store import Store
 
-__all__ = ["app"]
+__all__ = ["cache", "jobs"]
 
-app = typer.Typer(name="cache", help="Look at, check and clear the cache.", no_args_is_help=True)
+cache = typer.Typer(name="cache", help="Look at, check and clear the cache.", no_args_is_help=True)
+jobs = typer.Typer(
+    name="jobs", help="Look at the record of jobs on hardware.", no_args_is_help=True
+)
 
 CacheDir = Annotated[
     Path | None, typer.Option(help="The cache (QKAN_CACHE, or the platform's).", show_default=False)
@@ -26,26 +31,23 @@ def _store(cache_dir: Path | None) -> Store:
     return Store(cache_dir)
 
 
-@app.command("ls")
+@cache.command("ls")
 def list_entries(cache_dir: CacheDir = None) -> None:
     """List the results, the newest first."""
-    from qkan.cli.tables import print_table
-
     store = _store(cache_dir)
     entries = store.entries()
     if entries:
-        print_table(
-            ["key", "kB", "written (UTC)", "what"],
-            [
-                [e.key[:12], f"{e.size / 1000:,.1f}", f"{e.created:%Y-%m-%d %H:%M}", e.what]
-                for e in entries
-            ],
-        )
+        header = ["key", "kB", "written (UTC)", "what"]
+        rows = [
+            [e.key[:12], f"{e.size / 1000:,.1f}", f"{e.created:%Y-%m-%d %H:%M}", e.what]
+            for e in entries
+        ]
+        print_table(header, rows)
     total = sum(entry.size for entry in entries) / 1e6
     typer.echo(f"{len(entries)} results, {total:,.1f} MB, in {store.path}")
 
 
-@app.command()
+@cache.command()
 def show(
     key: Annotated[str, typer.Argument(help="The first digits of a key.")],
     cache_dir: CacheDir = None,
@@ -59,7 +61,7 @@ def show(
     typer.echo(json.dumps({**facts, "meta": entry.meta}, indent=2, default=dict))
 
 
-@app.command()
+@cache.command()
 def verify(cache_dir: CacheDir = None) -> None:
     """Compare every result with its checksum; exit code 1 if one is damaged."""
     entries = _store(cache_dir).verify()
@@ -71,7 +73,7 @@ def verify(cache_dir: CacheDir = None) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@cache.command()
 def clear(
     older_than: Annotated[
         float | None, typer.Option(help="Only what was written so many days ago.", min=0)
@@ -82,3 +84,39 @@ def clear(
     age = None if older_than is None else timedelta(days=older_than)
     removed = _store(cache_dir).clear(age)
     typer.echo(f"removed {len(removed)} results, {sum(e.size for e in removed) / 1e6:,.1f} MB")
+
+
+@jobs.command("ls")
+def list_jobs() -> None:
+    """List the jobs, the newest first."""
+    from circuits.backends.jobs import JobStore
+
+    store = JobStore()
+    found = store.jobs()
+    if found:
+        header = ["key", "job", "device", "rows", "asked (UTC)", "state"]
+        rows = []
+        for job in found:
+            failed = f"{len(job.failures)} failures" if job.failures else "under way"
+            facts = [str(job.meta.get(name, "")) for name in ("device", "rows")]
+            asked = job.created[:16].replace("T", " ")
+            state = "kept" if job.finished else failed
+            rows.append([job.key[:12], job.job_id or "not sent", *facts, asked, state])
+        print_table(header, rows)
+    typer.echo(f"{len(found)} jobs in {store.path}")
+
+
+@jobs.command()
+def forget(key: Annotated[str, typer.Argument(help="The first digits of a key.")]) -> None:
+    """Remove a job and its result from the record; on the service it stays."""
+    from circuits.backends.jobs import JobStore
+    from circuits.errors import UsageError
+
+    store = JobStore()
+    found = [job for job in store.jobs() if job.key.startswith(key)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found)} jobs of {store.path} have a key that begins {key!r}; give one, as qkan jobs ls prints it."
+        )
+    store.forget(found[0].key)
+    typer.echo(f"forgot {found[0].key[:12]} (job {found[0].job_id})")
