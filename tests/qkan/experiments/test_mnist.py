@@ -102,6 +102,7 @@ def test_many_comparisons_make_wide_intervals():
     assert many.low < one.low
 
 
+@pytest.mark.slow
 def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
     monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
     few_kinds = {"linear", "mlp", "quanvolution", "no_entanglement"}

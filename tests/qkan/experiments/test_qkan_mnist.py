@@ -6,11 +6,8 @@ import torch
 
 from circuits.errors import UsageError
 from qkan.experiments.mnist_task import Images
-from qkan.experiments.qkan_functions.arms import parameters_of
-from qkan.experiments.qkan_mnist import Config, run
-from qkan.experiments.qkan_mnist.arms import LABELS, models_of
-from qkan.experiments.qkan_mnist.conclusion import differences
-from qkan.experiments.qkan_mnist.training import train_at_best_rate
+from qkan.experiments.qkan_functions import parameters_of
+from qkan.experiments.qkan_mnist import LABELS, Config, differences, models_of, run, train_from
 from qkan.models import load, make
 from qkan.models.to_classical import to_classical
 from qkan.studies.run import Places
@@ -27,6 +24,7 @@ def folder(tmp_path_factory):
     return run(Config(**small, edge="pz(depth=1)", rates="1e-2"), places).path
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_record_figures_and_a_model(folder):
     record = json.loads((folder / "results.json").read_text())
     assert set(record["arms"]) == set(LABELS)
@@ -39,8 +37,8 @@ def test_a_run_leaves_a_record_figures_and_a_model(folder):
 def test_validation_chooses_the_rate():
     common = {"seed": 0, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
     rates = [1e-2, 1e-9]
-    single = [train_at_best_rate(**common, rates=[rate]) for rate in rates]
-    best = train_at_best_rate(**common, rates=rates)
+    single = [train_from(**common, rates=[rate], start="twin") for rate in rates]
+    best = train_from(**common, rates=rates, start="twin")
     highest = max(single, key=lambda found: found["val_accuracy"].max())
     assert best["rate"] == highest["rate"]
     assert best["test_accuracy"] == highest["test_accuracy"]
@@ -49,16 +47,14 @@ def test_validation_chooses_the_rate():
 def test_the_twin_starts_as_the_quantum_kan():
     """At a vanishing rate both stay what they began as, and score alike."""
     common = {"seed": 1, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
-    quantum, twin = (
-        train_at_best_rate(**common, rates=[1e-12], start=s) for s in ("random", "twin")
-    )
+    quantum, twin = (train_from(**common, rates=[1e-12], start=s) for s in ("random", "twin"))
     assert quantum["test_loss"] == pytest.approx(twin["test_loss"], rel=1e-5)
     free = to_classical(make(MODEL, generator=torch.Generator()))
     assert twin["parameters"] == free.num_parameters
 
 
 def test_the_warm_start_spends_as_many_epochs():
-    found = train_at_best_rate(
+    found = train_from(
         seed=0,
         model=MODEL,
         training=TRAINING,
@@ -82,30 +78,20 @@ def test_wide_models_have_as_many_parameters():
 
 
 def test_differences_are_paired():
-    values = {
-        "qkan": {"test_accuracy": np.array([0.8, 0.9])},
-        "kan": {"test_accuracy": np.array([0.7, 0.8])},
-    }
-    gap = differences(values)["kan"]
-    assert gap.low == pytest.approx(-0.1)
-    assert gap.high == pytest.approx(-0.1)
-    assert (
-        differences({arm: {"test_accuracy": v["test_accuracy"][:1]} for arm, v in values.items()})
-        == {}
-    )
+    accuracies = {"qkan": np.array([0.8, 0.9]), "kan": np.array([0.7, 0.8])}
+    gap = differences({arm: {"test_accuracy": v} for arm, v in accuracies.items()})["kan"]
+    assert (gap.low, gap.high) == pytest.approx((-0.1, -0.1))
+    assert differences({arm: {"test_accuracy": v[:1]} for arm, v in accuracies.items()}) == {}
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
+def test_mistakes():
+    for settings, message in (
         ({"epochs": 1}, "epochs to be 2 or more"),
         ({"pruned": 1.0}, r"pruned to be in \[0, 1\)"),
         ({"gamma": 0.0}, "gamma"),
         ({"rates": "fast"}, "numbers separated by commas"),
         ({"rates": "-1"}, "positive rates"),
         ({"edge": "pz3"}, "unknown edge"),
-    ],
-)
-def test_mistakes(settings, message):
-    with pytest.raises(UsageError, match=message):
-        Config(**settings)
+    ):
+        with pytest.raises(UsageError, match=message):
+            Config(**settings)
