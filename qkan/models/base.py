@@ -1,40 +1,40 @@
-"""What every model shares: a configuration that says what it is, and files that bring it back."""
+"""What every model shares: a description of what it is, files that bring it back, and chains of layers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from circuits.errors import UsageError
-from qkan.config import from_mapping
+from circuits.errors import UsageError, check_integer
 from qkan.layers.checks import require_tensor
+from qkan.models import files
+from qkan.models.conversions import refine, to_classical
+from qkan.models.pruning import PrunedLayer, prune
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    from qkan.models.pruning import PrunedLayer
-
-__all__ = ["Chain", "Model", "check_sizes", "settled"]
-
-C = TypeVar("C", bound="DataclassInstance")
+__all__ = ["Chain", "Model", "check_sizes"]
 
 
 class Model(nn.Module):
-    """A network that is made from a configuration.
+    """A network that says what it is in words and numbers.
 
-    A subclass names the class of its configurations; its constructor takes one and keeps it as
-    ``config``.
+    Attributes:
+        kind: The name of the class, in :data:`qkan.models.MODELS`.
     """
 
-    Config: ClassVar[type[DataclassInstance]]
-    config: DataclassInstance
+    kind: ClassVar[str]
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the model is, as JSON has it: ``qkan.models.make(model.spec())`` is such a one.
+
+        It follows the layers as they are: after pruning and refining, it says what is there.
+        """
+        raise NotImplementedError
 
     @property
     def dtype(self) -> torch.dtype:
@@ -49,26 +49,25 @@ class Model(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def prune(self, x: Tensor | None = None, **options: Any) -> tuple[PrunedLayer, ...]:
-        """Prune small edges, and nodes without edges, in place; see :func:`qkan.models.pruning.prune`."""
-        from qkan.models.pruning import prune
-
+        """Prune small edges, and nodes without edges, in place; see :func:`qkan.models.prune`."""
         return prune(self, x, **options)
 
-    def to_classical(self) -> nn.Module:
-        """Return the same function without quantum KAN layers; see :mod:`qkan.models.to_classical`."""
-        from qkan.models.to_classical import to_classical
+    def refine(self, amount: int | None = None, **options: Any) -> Self:
+        """Give edges more parameters in place, keep the function, and return the model; see :func:`qkan.models.refine`."""
+        refine(self, amount, **options)
+        return self
 
+    def to_classical(self) -> nn.Module:
+        """Return the same function without quantum KAN layers; see :func:`qkan.models.to_classical`."""
         return to_classical(self)
 
     def save(self, path: str | Path) -> None:
-        """Write configuration and weights to a safetensors file, which holds no code.
+        """Write description and weights to a safetensors file, which holds no code.
 
         Raises:
             UsageError: If it cannot be written; what was there before is still there.
         """
-        from qkan.models.checkpoint import save
-
-        save(self, path)
+        files.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> Self:
@@ -76,16 +75,14 @@ class Model(nn.Module):
 
         Args:
             path: The file.
-            options: Of the constructor, beside the configuration: ``device``; where the model has
+            options: Of the constructor, beside the description: ``device``; where the model has
                 circuits, ``backend`` and ``evaluate``, and ``edge`` for a circuit of your own.
 
         Raises:
             UsageError: If the file is damaged, another program's, another model's, or its circuit
                 is another.
         """
-        from qkan.models.checkpoint import load_as
-
-        return load_as(cls, path, **options)
+        return files.load_as(cls, path, **options)
 
 
 class Chain(Model, nn.Sequential):
@@ -101,7 +98,10 @@ class Chain(Model, nn.Sequential):
         UsageError: If an input has another shape or dtype.
     """
 
-    in_features: int
+    @property
+    def in_features(self) -> int:
+        """Size of each input sample."""
+        return int(self[0].in_features)
 
     def __getitem__(self, index: Any) -> Any:
         """Return a layer, or a plain sequence of several."""
@@ -139,34 +139,18 @@ class Chain(Model, nn.Sequential):
             )
 
 
-def settled(kind: type[C], config: object, settings: Mapping[str, Any]) -> C:
-    """Return the configuration that a model's constructor was asked for.
-
-    Args:
-        kind: The class of the configuration.
-        config: A configuration, or the widths.
-        settings: More settings, which come before those of the configuration.
+def check_sizes(sizes: Sequence[int]) -> list[int]:
+    """Return the widths of a chain.
 
     Raises:
-        UsageError: If a setting is unknown or of the wrong type, or the configuration another's.
+        UsageError: If there are fewer than two, or one is no positive integer.
+
+    Example:
+        >>> check_sizes(3)
+        Traceback (most recent call last):
+        circuits.errors.UsageError: sizes are at least two widths, such as [784, 32, 10], got 3
     """
-    if isinstance(config, kind):
-        unknown = settings.keys() - set(config.__dataclass_fields__)
-        if not unknown:
-            return replace(config, **settings)
-        return from_mapping(kind, dict.fromkeys(unknown))  # raises what says it best
-    if not isinstance(config, Sequence) or isinstance(config, str):
-        raise UsageError(f"expected a {kind.__name__} or a list of widths, got {config!r}")
-    return from_mapping(kind, {"sizes": list(config), **settings})
-
-
-def check_sizes(sizes: Sequence[int]) -> None:
-    """Refuse what are no widths.
-
-    Raises:
-        UsageError: If there are fewer than two, or one is not positive.
-    """
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise UsageError(
-            f"sizes must be at least two widths, such as [784, 32, 10], got {list(sizes)}"
-        )
+    listed = hasattr(sizes, "__iter__") and not isinstance(sizes, str)
+    if not listed or len(sizes) < 2:
+        raise UsageError(f"sizes are at least two widths, such as [784, 32, 10], got {sizes!r}")
+    return [check_integer(f"sizes[{k}]", size) for k, size in enumerate(sizes)]

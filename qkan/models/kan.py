@@ -1,110 +1,297 @@
-"""Kolmogorov-Arnold networks with B-splines on their edges."""
+"""Kolmogorov-Arnold networks: layers by a specification, and the presets of one kind of layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from qkan.config import check
-from qkan.layers.bspline import BSplineKANLayer
-from qkan.models.base import Chain, check_sizes, settled
+from circuits import Circuit
+from circuits.backends import Backend
+from circuits.edges import EDGES
+from circuits.edges import edge as named_edge
+from circuits.errors import UsageError, unknown_name
+from circuits.naming import parse_call
+from qkan.layers import LAYERS
+from qkan.layers.kan_layer import KANLayer
+from qkan.layers.qkan import QuantumKANLayer
+from qkan.models.base import Chain, check_sizes
+from qkan.models.conversions import EdgeFits, base_of, follow, input_map_of, kan_layers
+from qkan.models.files import write_call
 
-__all__ = ["KAN", "KANConfig"]
+__all__ = ["KAN", "QKAN", "SineKAN"]
 
-
-@dataclass(frozen=True)
-class KANConfig:
-    """What a :class:`KAN` is made from; see :class:`qkan.BSplineKANLayer`.
-
-    Attributes:
-        sizes: The widths, from the inputs to the outputs.
-        grid: The number of cells of every edge's grid.
-        degree: The degree of the splines.
-        domain: The range of the grids.
-        base: The fixed function on the edges, or None.
-        extrapolation: What splines do outside the domain.
-        bias: Whether a constant is added to each output.
-        input_map: What is done to the inputs of every layer: ``"none"``, ``"layer"``,
-            ``"batch"`` or ``"tanh"``.
-    """
-
-    kind: ClassVar[str] = "kan"
-
-    sizes: tuple[int, ...]
-    grid: int = 5
-    degree: int = 3
-    domain: tuple[float, float] = (-1.0, 1.0)
-    base: Literal["silu", "tanh", "identity"] | None = "silu"
-    extrapolation: Literal["linear", "clamp", "zero", "periodic", "error"] = "linear"
-    bias: bool = False
-    input_map: Literal["none", "layer", "batch", "tanh"] = "none"
-
-    def __post_init__(self) -> None:
-        check(self)
-        check_sizes(self.sizes)
+_OWN = "own"
+_TAKEN = {"self", "in_features", "out_features", "edge", "backend", "evaluate", "stream"}
+_TAKEN |= {"generator", "device", "dtype"}
 
 
 class KAN(Chain):
-    r"""A chain of B-spline KAN layers, :math:`y = L_n \circ \dots \circ L_1(x)`.
+    r"""A chain of KAN layers of any kind, classical and quantum, :math:`y = L_n \circ \dots \circ L_1(x)`.
 
     Shape:
         - Input: ``(*, sizes[0])``, or images ``(N, C, H, W)`` with C H W = sizes[0].
         - Output: ``(*, sizes[-1])``.
 
     Args:
-        config: The configuration, or just the widths.
+        sizes: The widths, from the inputs to the outputs.
+        layers: One layer for each step between widths, or one for all of them: a name in
+            :data:`qkan.layers.LAYERS` or, for a quantum layer, that of its edge circuit
+            (:data:`circuits.edges.EDGES`). Options are written as in a call, ``"bspline(grid=8)"``,
+            those of a quantum layer beside those of its edge, ``"pz(depth=3, input_map='tanh')"``.
+        edge: The circuit, such as one of your own, of the layers that are called ``"own"``.
+        backend: Where circuits run.
+        evaluate: How: see :class:`qkan.QuantumKANLayer`.
         generator: Draws the initial weights, layer by layer.
         device: The device of the parameters.
         dtype: The type of the parameters, and of the inputs.
-        settings: Settings of :class:`KANConfig` that differ from ``config``.
+        options: Of all layers, where a layer's own text does not say otherwise.
 
     Raises:
-        UsageError: If a setting is unknown or out of range.
+        UsageError: If a layer or an option is unknown or out of range.
 
     Example:
-        >>> model = KAN([784, 64, 10], grid=8)
-        >>> model(torch.zeros(5, 1, 28, 28)).shape
+        >>> KAN([784, 64, 10], grid=8)(torch.zeros(5, 1, 28, 28)).shape
         torch.Size([5, 10])
+        >>> model = KAN([784, 16, 10], layers=("bspline(grid=8)", "pz(depth=3)"))
+        >>> model(torch.zeros(5, 784)).shape
+        torch.Size([5, 10])
+        >>> KAN([2, 3, 1], "chebyshev(degree=6)")[1]
+        ChebyshevKANLayer(3, 1, degree=6, ...)
 
     Source: Liu et al., KAN: Kolmogorov-Arnold Networks, arXiv:2404.19756.
     """
 
-    Config = KANConfig
-    config: KANConfig
+    kind = "kan"
 
     def __init__(
         self,
-        config: KANConfig | Sequence[int],
+        sizes: Sequence[int],
+        layers: str | Sequence[str] = "bspline",
+        edge: Circuit | None = None,
         *,
+        backend: str | Backend = "auto",
+        evaluate: str = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        **settings: Any,
+        **options: Any,
     ) -> None:
-        config = settled(KANConfig, config, settings)
-        options = {k: v for k, v in asdict(config).items() if k != "sizes"}
-        super().__init__(
-            *(
-                BSplineKANLayer(
-                    before, after, generator=generator, device=device, dtype=dtype, **options
-                )
-                for before, after in pairwise(config.sizes)
+        steps = list(pairwise(check_sizes(sizes)))
+        named = [layers] * len(steps) if isinstance(layers, str) else list(layers)
+        if len(named) != len(steps):
+            raise UsageError(
+                f"{len(sizes)} widths have {len(steps)} layers between them, got {len(named)}: {named}"
             )
-        )
-        self.config = config
-        self.in_features = config.sizes[0]
+        common: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
+        quantum: dict[str, Any] = {"backend": backend, "evaluate": evaluate}
+        made: list[nn.Module] = []
+        for index, (features, layer) in enumerate(zip(steps, named, strict=True)):
+            name, written = parse_call("layer", layer)
+            given = options | written
+            if name in LAYERS:
+                kind = LAYERS[name]
+                known = _check_options(name, given, kind)
+                first = {"first": index == 0} if "first" in known else {}  # SineKAN's rule
+                made.append(kind(*features, **first | given, **common))
+            else:
+                circuit, given = _circuit(name, given, edge)
+                _check_options(name, given, QuantumKANLayer)
+                made.append(
+                    QuantumKANLayer(*features, circuit, stream=index, **given, **quantum, **common)
+                )
+        super().__init__(*made)
 
-    def refine(self, grid: int) -> KAN:
-        """Change the number of cells of every edge in place, keep the function, return the model.
+    @staticmethod
+    def of(layers: Iterable[nn.Module]) -> KAN:
+        """Return a network of layers that are there already, which it does not copy."""
+        model = KAN.__new__(KAN)
+        Chain.__init__(model, *layers)
+        return model
 
-        Optimisers hold the old parameters: make them anew. See :meth:`BSplineKANLayer.refine`.
+    def spec(self) -> dict[str, Any]:
+        """Return kind, sizes and layers; see :meth:`qkan.models.base.Model.spec`.
+
+        Example:
+            >>> KAN([2, 3, 1], layers=("rbf(grid=4, base=None)", "pz")).refine(1).spec()["layers"][1]
+            "pz(depth=4, scale='per-input', base='silu', ...)"
+        """
+        layers: list[KANLayer] = list(self)
+        return {
+            "kind": self.kind,
+            "sizes": [layers[0].in_features, *(layer.out_features for layer in layers)],
+            "layers": [_written(layer) for layer in layers],
+        }
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit on the edges of the first quantum layer.
+
+        Raises:
+            UsageError: If there is none.
         """
         for layer in self:
-            if isinstance(layer, BSplineKANLayer):
-                layer.refine(grid)
-        self.config = replace(self.config, grid=grid)
-        return self
+            if isinstance(layer, QuantumKANLayer):
+                return layer.circuit
+        raise UsageError(f"{type(self).__name__} has no quantum layers, and no circuit")
+
+
+class SineKAN(KAN):
+    """A :class:`KAN` of sine layers; the first has the paper's rule for first layers.
+
+    Args:
+        sizes: The widths, from the inputs to the outputs.
+        options: Of :class:`KAN`, and of all layers; see :class:`qkan.SineKANLayer`.
+
+    Example:
+        >>> SineKAN([784, 64, 10], grid=4)(torch.zeros(5, 784)).shape
+        torch.Size([5, 10])
+
+    Source: Reinhardt, Dinesh and Gleyzer, arXiv:2407.04149.
+    """
+
+    kind = "sinekan"
+
+    def __init__(
+        self, sizes: Sequence[int], layers: str | Sequence[str] = "sine", **options: Any
+    ) -> None:
+        super().__init__(sizes, layers, **options)
+
+
+class QKAN(KAN):
+    r"""A :class:`KAN` of quantum layers.
+
+    Args:
+        sizes: The widths, from the inputs to the outputs.
+        edge: The circuit on the edges: a name, or a circuit of your own.
+        layers: Edges by name, one for each step between widths, in place of ``edge`` for all.
+        options: Of :class:`KAN`, and of all layers; see :class:`qkan.QuantumKANLayer`.
+
+    Attributes:
+        warm_start: How closely each layer followed a classical one at first; see :meth:`from_kan`.
+
+    Example:
+        >>> model = QKAN([784, 32, 10], edge="real(depth=2)")
+        >>> model(torch.zeros(5, 784)).shape
+        torch.Size([5, 10])
+    """
+
+    kind = "qkan"
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        edge: str | Circuit = "pz(depth=3)",
+        layers: str | Sequence[str] = _OWN,
+        **options: Any,
+    ) -> None:
+        check_sizes(sizes)  # before an edge is looked for: QKAN(2, 3, 1) has none called 3
+        circuit = edge if isinstance(edge, Circuit) else named_edge(edge)
+        super().__init__(sizes, layers, circuit, **options)
+        self.warm_start: tuple[EdgeFits, ...] = ()
+
+    @classmethod
+    def from_kan(
+        cls,
+        kan: nn.Module,
+        edge: str | Circuit = "pz(depth=3)",
+        *,
+        x: Tensor | None = None,
+        domain: tuple[float, float] | None = None,
+        points: int = 65,
+        starts: int = 4,
+        iterations: int = 50,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> QKAN:
+        """Return a network whose quantum edges follow the edges of a classical KAN, a start for training.
+
+        How close they came is in ``warm_start``, one :class:`qkan.models.conversions.EdgeFits` a layer. The residual
+        shrinks as the degree grows.
+
+        Args:
+            kan: A chain of classical KAN layers of any kind, pruned or not; or one layer.
+            edge: The circuit on the edges.
+            x: Data, over whose range in every layer edges are fitted; by default over the layers' own domains.
+            domain: In place of data: one range for all layers.
+            points: How many points of a curve are compared.
+            starts: How many circuits are tried for each edge.
+            iterations: Of the optimisation.
+            generator: Draws the starts.
+            options: Of the network; ``base`` and ``input_map`` are those of the KAN by default.
+
+        Raises:
+            UsageError: If a layer is not a classical KAN layer, or mixes its inputs by a ``LayerNorm``.
+
+        Example:
+            >>> kan = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
+            >>> model = QKAN.from_kan(kan, "pz(depth=4)", generator=torch.Generator().manual_seed(1))
+            >>> x = torch.rand(100, 2, generator=torch.Generator().manual_seed(2))
+            >>> bool((model[0](x) - kan[0](x)).abs().max() < 0.1)
+            True
+            >>> print(model.warm_start[0])
+            (2, 3) edges: residual rms ...
+        """
+        layers = kan_layers(kan)
+        sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
+        like = next(layers[0].parameters())
+        model = cls(
+            sizes,
+            edge,
+            generator=generator,
+            device=like.device,
+            dtype=like.dtype,
+            **{"input_map": input_map_of(layers), "base": base_of(layers)} | options,
+        )
+        model.warm_start = follow(
+            model, kan, x, domain, points=points, starts=starts, iterations=iterations, generator=generator
+        )
+        return model.train(kan.training)
+
+
+def _circuit(
+    name: str, options: Mapping[str, Any], own: Circuit | None
+) -> tuple[Circuit, dict[str, Any]]:
+    """Return the edge circuit of a name, and the options that are the layer's."""
+    if name == _OWN:
+        if own is None:
+            raise UsageError(f"the layer {_OWN!r} needs a circuit of your own: pass it as edge=")
+        return own, dict(options)
+    if name not in EDGES:
+        raise unknown_name("layer", name, [*LAYERS, *EDGES, _OWN])
+    known = inspect.signature(EDGES[name]).parameters
+    circuit = named_edge(name, **{k: v for k, v in options.items() if k in known})
+    return circuit, {k: v for k, v in options.items() if k not in known}
+
+
+def _check_options(name: str, options: Mapping[str, Any], layer: type[nn.Module]) -> list[str]:
+    """Return the options that a layer has; refuse others."""
+    known = [option for option in inspect.signature(layer).parameters if option not in _TAKEN]
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of layer {name!r}:", option, known)
+    return known
+
+
+def _written(layer: KANLayer) -> str:
+    """Return the text from which :class:`KAN` makes such a layer."""
+    options = layer.options()
+    if "edge" in options:
+        name, more = _edge_name(layer.circuit)
+        options = more | options
+        del options["edge"]
+    else:
+        name = next(name for name, kind in LAYERS.items() if type(layer) is kind)
+    return write_call(name, options)
+
+
+def _edge_name(circuit: Circuit) -> tuple[str, dict[str, Any]]:
+    """Return the name and the options with which the library makes a circuit; ``own`` if it is another's."""
+    name, options = parse_call("edge", circuit.name)
+    if name in EDGES and named_edge(circuit.name).fingerprint == circuit.fingerprint:
+        return name, options
+    return _OWN, {}

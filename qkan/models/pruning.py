@@ -11,21 +11,29 @@ above the threshold); folding the constants is ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from circuits.errors import UsageError
-from qkan.layers.prunable import PrunableLayer
-from qkan.models.edge_sizes import Norm, edge_sizes, edge_values
-from qkan.models.settings import update_settings
+from circuits.errors import UsageError, unknown_name
+from qkan.layers.checks import evaluating, require_finite, require_tensor
+from qkan.layers.fourier import FourierKANLayer
+from qkan.layers.kan_layer import KANLayer
+from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.spectral import parseval_norms
 
-__all__ = ["PrunedLayer", "compact", "prune"]
+__all__ = ["EdgeSizes", "Norm", "PrunedLayer", "compact", "edge_sizes", "layer_inputs", "prune"]
+
+Norm = Literal["data", "parseval"]
 
 _BETWEEN = (nn.Identity, nn.Dropout)
+
+_CHUNK = 2**23
+"""So many values of edges are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +72,8 @@ def prune(
 ) -> tuple[PrunedLayer, ...]:
     """Prune small edges in place, in every KAN layer of a model, classical or quantum.
 
-    Masks are a part of the ``state_dict``. Nodes that are taken away make layers, and the configuration of a model of
-    this library, smaller; optimisers hold the old parameters then: make them anew.
+    Masks are a part of the ``state_dict``. Nodes that are taken away make layers smaller; optimisers hold the old
+    parameters then: make them anew.
 
     Args:
         model: The model, or one layer.
@@ -85,14 +93,14 @@ def prune(
             or if a layer would lose all its edges.
 
     Example:
-        >>> from qkan.models.kan import KAN
+        >>> from qkan.models import KAN
         >>> model = KAN([4, 8, 2], generator=torch.Generator().manual_seed(0))
         >>> x = torch.rand(100, 4, generator=torch.Generator().manual_seed(1))
         >>> for layer in prune(model, x, fraction=0.75): print(layer)
         0: 8 of 32 edges stay; 4 x 8 is now 4 x ...
         1: 4 of 16 edges stay; 8 x 2 is now ...
     """
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, PrunableLayer)}
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, KANLayer)}
     if not layers:
         raise UsageError(f"{type(model).__name__} has no KAN layers to prune")
     if (threshold is None) == (fraction is None):
@@ -159,10 +167,9 @@ def compact(model: nn.Module) -> None:
         changed = False
         for first, second in _pairs(model):
             changed |= _compact_pair(first, second)
-    update_settings(model)
 
 
-def _compact_pair(first: PrunableLayer, second: PrunableLayer) -> bool:
+def _compact_pair(first: KANLayer, second: KANLayer) -> bool:
     """Take away what is dead between two layers; return whether there was something."""
     reached, used = first.kept_edges.any(0), second.kept_edges.any(1)
     alive = reached & used
@@ -175,30 +182,32 @@ def _compact_pair(first: PrunableLayer, second: PrunableLayer) -> bool:
         for part in (getattr(first, "bias", None), first.offset):
             if part is not None and part.ndim == 1:
                 values += part
-        second.add_offset((edge_values(second, values)[0] * constant.unsqueeze(1)).sum(0))
+        with evaluating(second):
+            edges = second.edge_functions(values)[0]
+        second.add_offset((edges * constant.unsqueeze(1)).sum(0))
     stay = alive.nonzero().squeeze(1)
     second.select_features(stay, torch.arange(second.out_features, device=stay.device))
     first.select_features(torch.arange(first.in_features, device=stay.device), stay)
     return True
 
 
-def _pairs(model: nn.Module) -> Iterator[tuple[PrunableLayer, PrunableLayer]]:
+def _pairs(model: nn.Module) -> Iterator[tuple[KANLayer, KANLayer]]:
     for module in model.modules():
         if isinstance(module, nn.Sequential):
             row = [layer for layer in module if not isinstance(layer, _BETWEEN)]
             for first, second in pairwise(row):
-                if isinstance(first, PrunableLayer) and isinstance(second, PrunableLayer):
+                if isinstance(first, KANLayer) and isinstance(second, KANLayer):
                     yield first, second
 
 
-def _mixes(layer: PrunableLayer) -> bool:
-    return isinstance(getattr(layer, "input_map", None), nn.LayerNorm)
+def _mixes(layer: KANLayer) -> bool:
+    return isinstance(layer.input_map, nn.LayerNorm)
 
 
 def _require_connection(model: nn.Module, keeps: dict[str, Tensor]) -> None:
     """Refuse masks that let nothing through; ``keeps`` stand in for those of the layers."""
     names = {module: name for name, module in model.named_modules()}
-    reached: dict[PrunableLayer, Tensor] = {}
+    reached: dict[KANLayer, Tensor] = {}
     for first, second in _pairs(model):
         one, two = (keeps.get(names[layer], layer.kept_edges) for layer in (first, second))
         inputs = reached.get(first, torch.ones_like(one[:, 0]))
@@ -208,3 +217,98 @@ def _require_connection(model: nn.Module, keeps: dict[str, Tensor]) -> None:
                 f"no path would be left from layer {names[first]!r} to layer {names[second]!r}, and the model would be "
                 "constant; prune less"
             )
+
+
+class EdgeSizes(NamedTuple):
+    """Standard deviation and mean of every edge of a layer, (in_features, out_features)."""
+
+    sizes: Tensor
+    means: Tensor
+
+
+@torch.no_grad()
+def edge_sizes(
+    model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor | None, norm: Norm
+) -> dict[str, EdgeSizes]:
+    """Return the sizes and means of the edges of some layers of a model, as in ``eval()``.
+
+    Args:
+        model: The model.
+        layers: Its layers by name.
+        x: Inputs of the model, for ``norm="data"``.
+        norm: ``"data"`` or ``"parseval"``; see :func:`prune`.
+
+    Raises:
+        UsageError: If data are missing, empty or not finite; if a layer's edges are no Fourier series.
+    """
+    if norm not in get_args(Norm):
+        raise unknown_name("norm", str(norm), get_args(Norm))
+    if norm == "parseval":
+        return {name: _by_parseval(name, layer) for name, layer in layers.items()}
+    if x is None:
+        raise UsageError(
+            "norm='data' needs inputs of the model: prune(model, x, ...); for quantum and Fourier layers there is "
+            "norm='parseval', which needs none"
+        )
+    require_tensor(x, "prune")
+    if not x.numel():
+        raise UsageError("prune needs at least one sample to tell how large the edges are")
+    require_finite(x, "prune")
+    return {
+        name: _over(layers[name], seen) for name, seen in layer_inputs(model, layers, x).items()
+    }
+
+
+def layer_inputs(
+    model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor
+) -> dict[str, Tensor]:
+    """Return what reaches the layers when ``x`` runs through the model, each (N, in_features)."""
+    seen: dict[str, Tensor] = {}
+    hooks = [
+        layer.register_forward_pre_hook(
+            lambda module, args, name=name: seen.update(
+                {name: args[0].detach().reshape(-1, module.in_features)}
+            )
+        )
+        for name, layer in layers.items()
+    ]
+    try:
+        with evaluating(model):
+            model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    missing = [name for name in layers if name not in seen]
+    if missing:
+        raise UsageError(f"the layers {missing} are not used when the model is called")
+    return {name: seen[name] for name in layers}
+
+
+def _over(layer: KANLayer, x: Tensor) -> EdgeSizes:
+    step = max(1, _CHUNK // (layer.in_features * layer.out_features))
+    total = square = torch.zeros(())
+    with evaluating(layer):
+        origin = layer.edge_functions(x[:1]).double()  # close to the mean: no digits are lost
+        for part in torch.split(x, step):
+            values = layer.edge_functions(part).double() - origin
+            total = total.to(values) + values.sum(0)
+            square = square.to(values) + values.square().sum(0)
+    mean = total / len(x)
+    variance = (square / len(x) - mean.square()).clamp_min(0)
+    return EdgeSizes(variance.sqrt(), mean + origin[0])
+
+
+def _by_parseval(name: str, layer: KANLayer) -> EdgeSizes:
+    if not isinstance(layer, QuantumKANLayer | FourierKANLayer):
+        raise UsageError(
+            f"norm='parseval' is for edges that are Fourier series; layer {name!r} is a {type(layer).__name__}: "
+            "use norm='data'"
+        )
+    sizes = parseval_norms(layer)
+    if layer.base_weight is not None:
+        sizes = sizes + layer.masked(layer.base_weight).abs()
+    means = torch.zeros_like(sizes)
+    if isinstance(layer, QuantumKANLayer):
+        means = layer.coefficients()[0] + (0 if layer.bias is None else layer.bias)
+        means = means if layer.factor is None else means * layer.factor
+    return EdgeSizes(sizes, means)

@@ -1,66 +1,54 @@
-"""The models and their names. A new model is a new file here and a line below."""
+"""The models by their names: made from settings, and read from files."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from circuits.errors import UsageError, unknown_name
-from qkan.config import from_mapping
-from qkan.models import checkpoint
+from qkan.models import files
 from qkan.models.base import Model
-from qkan.models.cnn import CNN
-from qkan.models.hybrid_kan import HybridKAN
-from qkan.models.kan import KAN
-from qkan.models.mlp import MLP
-from qkan.models.qkan import QKAN
-from qkan.models.quanvolution_net import QuanvolutionNet
-from qkan.models.sine_kan import SineKAN
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from qkan.models.image import HEADS, QuanvolutionNet
 
 __all__ = ["MODELS", "load", "make"]
 
-MODELS: dict[str, type[Model]] = {
-    "kan": KAN,
-    "sinekan": SineKAN,
-    "qkan": QKAN,
-    "hybridkan": HybridKAN,
-    "mlp": MLP,
-    "cnn": CNN,
-    "quanvolution": QuanvolutionNet,
-}
+MODELS: dict[str, type[Model]] = {**HEADS, "quanvolution": QuanvolutionNet}
+"""The models by the names that :func:`make` and files know. A new model is a new class and a line here."""
 
 
-def make(model: str | DataclassInstance | Mapping[str, Any], **options: Any) -> Model:
+def make(model: str | Mapping[str, Any], **options: Any) -> Model:
     """Return a new model.
 
     Args:
-        model: A name; or a configuration, as a dataclass or as a mapping with its ``kind``.
-        options: Of the constructor: ``generator``, ``device``, ``dtype``, settings.
+        model: A name; or settings, with the name as ``kind``.
+        options: More settings, and ``generator``, ``device``, ``dtype``.
 
     Raises:
         UsageError: If a name or a setting is unknown or wrong.
 
     Example:
-        >>> make("kan", sizes=[2, 5, 1], grid=3).config.grid
+        >>> make("kan", sizes=[2, 5, 1], grid=3)[0].grid
         3
         >>> make({"kind": "mlp", "sizes": [2, 8, 1]})
         MLP(...)
     """
-    if isinstance(model, str):
-        cls = _find(model)
-        names = {field for field in cls.Config.__dataclass_fields__ if field != "kind"}
-        settings = {k: options.pop(k) for k in names & options.keys()}
-        return _build(cls, from_mapping(cls.Config, settings), options)
-    if isinstance(model, Mapping):
-        if "kind" not in model:
-            raise UsageError(f"a model's settings need a kind, one of: {', '.join(MODELS)}")
-        cls = _find(str(model["kind"]))
-        return _build(cls, from_mapping(cls.Config, model), options)
-    return _build(_find(str(getattr(model, "kind", type(model).__name__))), model, options)
+    settings = {"kind": model} if isinstance(model, str) else dict(model)
+    if "kind" not in settings:
+        raise UsageError(f"a model's settings need a kind, one of: {', '.join(MODELS)}")
+    cls = _find(str(settings.pop("kind")))
+    settings |= options
+    known = inspect.signature(cls).parameters
+    for name, parameter in known.items():
+        needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        if needed and name not in settings:
+            raise UsageError(f"the setting {name!r} is missing; {cls.__name__} needs it")
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        for name in settings:
+            if name not in known:
+                raise unknown_name("setting", name, known)
+    return cls(**settings)
 
 
 def load(path: str | Path, **options: Any) -> Model:
@@ -73,14 +61,10 @@ def load(path: str | Path, **options: Any) -> Model:
     Raises:
         UsageError: If the file is damaged or another program's, or a circuit is another.
     """
-    return _find(checkpoint.kind_of(checkpoint.read(path))).load(path, **options)
+    return _find(str(files.read(path).facts["spec"].get("kind"))).load(path, **options)
 
 
 def _find(name: str) -> type[Model]:
     if name.lower() not in MODELS:
         raise unknown_name("model", name, MODELS)
     return MODELS[name.lower()]
-
-
-def _build(cls: type[Model], config: DataclassInstance, options: dict[str, Any]) -> Model:
-    return cls(config, **options)

@@ -1,0 +1,144 @@
+"""Models in files: what they are, the circuits' fingerprints, and the weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from circuits import Circuit
+from circuits.errors import UsageError
+from circuits.naming import parse_call
+from qkan.tensor_file import OtherFormatError, TensorFile, read_tensor_file, write_tensor_file
+
+if TYPE_CHECKING:
+    from qkan.models.base import Model
+
+__all__ = ["load_as", "read", "save", "write_call"]
+
+_FORMAT, _FIRST = "hybrid-qkan model 2", "hybrid-qkan model 1"
+
+M = TypeVar("M", bound="Model")
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write a model to a safetensors file, which holds no code.
+
+    Raises:
+        UsageError: If it cannot be written; what was there before is still there.
+    """
+    facts = {
+        "spec": model.spec(),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "circuits": _circuits(model),
+    }
+    write_tensor_file(path, _FORMAT, facts, model.state_dict())
+
+
+def read(path: str | Path) -> TensorFile:
+    """Return what a model's file holds; its facts are ``spec``, ``dtype`` and ``circuits``.
+
+    Raises:
+        UsageError: If it is not there, damaged, or holds no model.
+    """
+    try:
+        return read_tensor_file(path, _FORMAT)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no model to load: {path} does not exist") from error
+    except OtherFormatError:
+        if not _is_first(path):
+            raise
+    file = read_tensor_file(path, _FIRST)
+    facts = file.facts | {"spec": _spec_of_first(file.facts["config"]), "first": True}
+    return TensorFile(facts, file.tensors)
+
+
+def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
+    """Read a model of a known class; see :meth:`qkan.models.base.Model.load`."""
+    file = read(path)
+    spec = dict(file.facts["spec"])
+    kind = spec.pop("kind")
+    if kind != cls.kind:
+        raise UsageError(f"{path} holds a {kind!r}, not a {cls.kind!r}; qkan.models.load finds the class")
+    options["dtype"] = getattr(torch, file.facts["dtype"])
+    # The first weights are overwritten; drawn from a generator of their own, they disturb no other.
+    options["generator"] = torch.Generator().manual_seed(0)
+    try:
+        model = cls(**spec | options)
+    except UsageError as error:
+        names = sorted({circuit["name"] for circuit in file.facts["circuits"].values()})
+        raise UsageError(
+            f"the model in {path} cannot be built: {error}\nIts circuits: {', '.join(names) or 'none'}. "
+            "Pass those of your own, as edge= or filters="
+        ) from error
+    for place, then in file.facts["circuits"].items():
+        now = _circuits(model).get(place, {"name": "nothing", "fingerprint": ""})
+        if then["fingerprint"] == now["fingerprint"]:
+            continue
+        if "first" not in file.facts or then["name"] != now["name"]:
+            raise UsageError(
+                f"{path} was trained with the circuit {then['name']!r} in layer {place}, which is "
+                f"another circuit than {now['name']!r}; pass the one it was made with as edge="
+            )
+        if options.keys() & {"edge", "filters"}:
+            warnings.warn(
+                f"{path} is of an older version, whose fingerprints were others: whether the circuit "
+                f"{now['name']!r} is the one it was trained with cannot be checked; save it again",
+                stacklevel=3,
+            )
+    try:
+        model.load_state_dict(file.tensors)
+    except RuntimeError as error:
+        raise UsageError(f"the weights in {path} do not fit its description: {error}") from error
+    return model
+
+
+def _circuits(model: nn.Module) -> dict[str, dict[str, str]]:
+    """Return name and fingerprint of the circuit in every quantum layer, by the layer's place."""
+    found: dict[str, dict[str, str]] = {}
+    for place, module in model.named_modules():
+        circuit = getattr(module, "circuit", None)
+        inside = any(place.startswith(f"{outer}.") for outer in found)
+        if place and isinstance(circuit, Circuit) and not inside:
+            found[place] = {"name": circuit.name, "fingerprint": circuit.fingerprint}
+    return found
+
+
+def _is_first(path: str | Path) -> bool:
+    with safe_open(path, framework="pt") as file:
+        return (file.metadata() or {}).get("format") == _FIRST
+
+
+def _spec_of_first(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of a model from the configuration in a file of the first version."""
+    renamed = {"normalization": "input_map", "input_range": "input_map"}
+    spec = {renamed.get(name, name): value for name, value in config.items()}
+    if spec["kind"] == "hybridkan":
+        spec |= {"kind": "kan", "layers": [_layer_of_first(layer) for layer in spec["layers"]]}
+    if isinstance(spec.get("head"), Mapping):
+        spec["head"] = _spec_of_first(spec["head"])
+    return spec
+
+
+def _layer_of_first(text: str) -> str:
+    name, given = parse_call("layer", text)
+    options = {"input_map" if "_range" in key or "norm" in key else key: v for key, v in given.items()}
+    if name == "scaled-fourier":
+        name = "fourier"
+        options = {"frequencies": "per-input", "base": "silu", "bias": True} | options
+    return write_call(name, options)
+
+
+def write_call(name: str, options: Mapping[str, Any]) -> str:
+    """Return a name with its options, as :func:`circuits.naming.parse_call` reads it.
+
+    Example:
+        >>> write_call("rbf", {"grid": 4, "base": None})
+        'rbf(grid=4, base=None)'
+    """
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in options.items())})"
