@@ -47,16 +47,8 @@ if TYPE_CHECKING:
         KAN as KAN,
         MLP as MLP,
         QKAN as QKAN,
-        CNNConfig as CNNConfig,
-        HybridKAN as HybridKAN,
-        HybridKANConfig as HybridKANConfig,
-        KANConfig as KANConfig,
-        MLPConfig as MLPConfig,
-        QKANConfig as QKANConfig,
         QuanvolutionNet as QuanvolutionNet,
-        QuanvolutionNetConfig as QuanvolutionNetConfig,
         SineKAN as SineKAN,
-        SineKANConfig as SineKANConfig,
     )
     from qkan.training import History as History, TrainingConfig as TrainingConfig, fit as fit
 else:

@@ -148,7 +148,7 @@ display(plot_harmonics(panels))
 # %%
 rivals = {
     "QKAN, my edge": {"kind": "qkan", "sizes": [2, 5, 1]},
-    "free Fourier": {"kind": "hybridkan", "sizes": [2, 8, 1], "layers": "scaled-fourier(degree=4)"},
+    "free Fourier": {"kind": "kan", "sizes": [2, 8, 1], "layers": "scaled-fourier(degree=4)"},
     "B-spline KAN": {"kind": "kan", "sizes": [2, 9, 1]},
     "SineKAN": {"kind": "sinekan", "sizes": [2, 9, 1]},
     "MLP": {"kind": "mlp", "sizes": [2, 13, 13, 1], "activation": "tanh"},
@@ -176,7 +176,7 @@ for name, settings in rivals.items():
 # network without a circuit in it: the same function, to rounding.
 
 # %%
-from qkan.models.to_classical import to_classical
+from qkan.models.conversions import to_classical
 
 twin = to_classical(model)
 print(twin)

@@ -13,7 +13,7 @@ from circuits.backends import Backend
 from circuits.backends.aer import AerBackend
 from circuits.backends.estimator import Pub
 from qkan.benchmarks.harness import Case
-from qkan.models.qkan import QKAN
+from qkan.models.kan import QKAN
 
 __all__ = ["cases"]
 

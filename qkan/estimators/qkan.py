@@ -10,7 +10,7 @@ import torch
 from circuits import Circuit
 from circuits.backends import Backend
 from qkan.estimators.base import Classifier, Estimator, Regressor
-from qkan.models.qkan import QKAN
+from qkan.models.kan import QKAN
 
 __all__ = ["QKANClassifier", "QKANRegressor"]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from circuits.errors import UsageError
 from qkan import models
 from qkan.layers.checks import evaluating
-from qkan.models.initial import linear
+from qkan.models.image import linear
 from qkan.plotting import EdgeFunction
 
 __all__ = [

@@ -21,8 +21,8 @@ from qkan.experiments.inspection.page import INPUTS
 from qkan.experiments.mnist_task import Images, Part, Trained, arm, from_random, train_on_mnist
 from qkan.experiments.qkan_functions import fourier, parameters_of, size_for
 from qkan.models import KAN, QKAN, make
+from qkan.models.conversions import to_classical
 from qkan.models.pruning import prune
-from qkan.models.to_classical import to_classical
 from qkan.plotting import plot_curves, plot_scores
 from qkan.studies.report import Picture, Record, Section, Table, percent, points
 from qkan.studies.run import Places, RunFolder

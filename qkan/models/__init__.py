@@ -1,4 +1,4 @@
-"""Models made of this library's layers, each from a plain configuration, saved and loaded whole."""
+"""Models made of this library's layers, each from words and numbers, saved and loaded whole."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qkan.models.base import Model as Model
-    from qkan.models.cnn import CNN as CNN, CNNConfig as CNNConfig
-    from qkan.models.hybrid_kan import HybridKAN as HybridKAN, HybridKANConfig as HybridKANConfig
-    from qkan.models.kan import KAN as KAN, KANConfig as KANConfig
-    from qkan.models.mlp import MLP as MLP, MLPConfig as MLPConfig
-    from qkan.models.qkan import QKAN as QKAN, QKANConfig as QKANConfig
-    from qkan.models.quanvolution_net import (
-        QuanvolutionNet as QuanvolutionNet,
-        QuanvolutionNetConfig as QuanvolutionNetConfig,
-    )
+    from qkan.models.conversions import refine as refine, to_classical as to_classical
+    from qkan.models.files import save as save
+    from qkan.models.image import CNN as CNN, MLP as MLP, QuanvolutionNet as QuanvolutionNet
+    from qkan.models.kan import KAN as KAN, QKAN as QKAN, SineKAN as SineKAN
+    from qkan.models.pruning import prune as prune
     from qkan.models.registry import MODELS as MODELS, load as load, make as make
-    from qkan.models.sine_kan import SineKAN as SineKAN, SineKANConfig as SineKANConfig
 else:
     from circuits._lazy import lazy_exports
 

@@ -53,12 +53,12 @@ class Model(nn.Module):
         return prune(self, x, **options)
 
     def refine(self, amount: int | None = None, **options: Any) -> Self:
-        """Give edges more parameters in place, keep the function, and return the model; see :func:`qkan.models.refine`."""
+        """Give edges more parameters in place, keep the function; see :func:`qkan.models.refine`."""
         refine(self, amount, **options)
         return self
 
     def to_classical(self) -> nn.Module:
-        """Return the same function without quantum KAN layers; see :func:`qkan.models.to_classical`."""
+        """Return the same function without quantum KAN layers; see :func:`qkan.models.conversions`."""
         return to_classical(self)
 
     def save(self, path: str | Path) -> None:

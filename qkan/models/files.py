@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from circuits import Circuit
 from circuits.errors import UsageError
 from circuits.naming import parse_call
-from qkan.tensor_file import OtherFormatError, TensorFile, read_tensor_file, write_tensor_file
+from qkan.store import TensorFile, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from qkan.models.base import Model
@@ -37,7 +36,7 @@ def save(model: Model, path: str | Path) -> None:
         "dtype": str(model.dtype).removeprefix("torch."),
         "circuits": _circuits(model),
     }
-    write_tensor_file(path, _FORMAT, facts, model.state_dict())
+    write_tensors(path, _FORMAT, facts, model.state_dict())
 
 
 def read(path: str | Path) -> TensorFile:
@@ -47,15 +46,12 @@ def read(path: str | Path) -> TensorFile:
         UsageError: If it is not there, damaged, or holds no model.
     """
     try:
-        return read_tensor_file(path, _FORMAT)
+        file = read_tensors(path, _FORMAT, _FIRST)
     except FileNotFoundError as error:
         raise UsageError(f"there is no model to load: {path} does not exist") from error
-    except OtherFormatError:
-        if not _is_first(path):
-            raise
-    file = read_tensor_file(path, _FIRST)
-    facts = file.facts | {"spec": _spec_of_first(file.facts["config"]), "first": True}
-    return TensorFile(facts, file.tensors)
+    if file.format == _FIRST:
+        file.facts["spec"] = _spec_of_first(file.facts["config"])
+    return file
 
 
 def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
@@ -64,7 +60,9 @@ def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
     spec = dict(file.facts["spec"])
     kind = spec.pop("kind")
     if kind != cls.kind:
-        raise UsageError(f"{path} holds a {kind!r}, not a {cls.kind!r}; qkan.models.load finds the class")
+        raise UsageError(
+            f"{path} holds a {kind!r}, not a {cls.kind!r}; qkan.models.load finds the class"
+        )
     options["dtype"] = getattr(torch, file.facts["dtype"])
     # The first weights are overwritten; drawn from a generator of their own, they disturb no other.
     options["generator"] = torch.Generator().manual_seed(0)
@@ -80,7 +78,7 @@ def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
         now = _circuits(model).get(place, {"name": "nothing", "fingerprint": ""})
         if then["fingerprint"] == now["fingerprint"]:
             continue
-        if "first" not in file.facts or then["name"] != now["name"]:
+        if file.format != _FIRST or then["name"] != now["name"]:
             raise UsageError(
                 f"{path} was trained with the circuit {then['name']!r} in layer {place}, which is "
                 f"another circuit than {now['name']!r}; pass the one it was made with as edge="
@@ -109,15 +107,9 @@ def _circuits(model: nn.Module) -> dict[str, dict[str, str]]:
     return found
 
 
-def _is_first(path: str | Path) -> bool:
-    with safe_open(path, framework="pt") as file:
-        return (file.metadata() or {}).get("format") == _FIRST
-
-
 def _spec_of_first(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description of a model from the configuration in a file of the first version."""
-    renamed = {"normalization": "input_map", "input_range": "input_map"}
-    spec = {renamed.get(name, name): value for name, value in config.items()}
+    spec = _present_names(config)
     if spec["kind"] == "hybridkan":
         spec |= {"kind": "kan", "layers": [_layer_of_first(layer) for layer in spec["layers"]]}
     if isinstance(spec.get("head"), Mapping):
@@ -126,12 +118,17 @@ def _spec_of_first(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _layer_of_first(text: str) -> str:
-    name, given = parse_call("layer", text)
-    options = {"input_map" if "_range" in key or "norm" in key else key: v for key, v in given.items()}
-    if name == "scaled-fourier":
-        name = "fourier"
-        options = {"frequencies": "per-input", "base": "silu", "bias": True} | options
-    return write_call(name, options)
+    name, options = parse_call("layer", text)
+    return write_call(name, _present_names(options))
+
+
+def _present_names(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by their names of today; a scale that is a word was that of a quantum layer."""
+    names = {"normalization": "input_map", "input_range": "input_map", "scale": "frequencies"}
+    return {
+        names.get(key, key) if isinstance(value, str) else key: value
+        for key, value in options.items()
+    }
 
 
 def write_call(name: str, options: Mapping[str, Any]) -> str:

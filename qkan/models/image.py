@@ -124,7 +124,10 @@ class CNN(Model):
         super().__init__()
         self.image = _image(image)
         channels = _integers("channels", channels)
-        kernel_size, hidden = check_integer("kernel_size", kernel_size), check_integer("hidden", hidden)
+        kernel_size, hidden = (
+            check_integer("kernel_size", kernel_size),
+            check_integer("hidden", hidden),
+        )
         padding, classes = check_integer("padding", padding, 0), check_integer("classes", classes)
         options: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
         layers: list[nn.Module] = []
@@ -168,7 +171,13 @@ class CNN(Model):
         return scores
 
 
-HEADS: dict[str, type[Model]] = {"kan": KAN, "sinekan": SineKAN, "qkan": QKAN, "mlp": MLP, "cnn": CNN}
+HEADS: dict[str, type[Model]] = {
+    "kan": KAN,
+    "sinekan": SineKAN,
+    "qkan": QKAN,
+    "mlp": MLP,
+    "cnn": CNN,
+}
 """The models that may see the feature maps of a quanvolution."""
 
 

@@ -16,14 +16,17 @@ from circuits.edges import EDGES
 from circuits.edges import edge as named_edge
 from circuits.errors import UsageError, unknown_name
 from circuits.naming import parse_call
-from qkan.layers import LAYERS
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers import LAYERS as CLASSICAL
+from qkan.layers.input_map import input_map_name
 from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.models.base import Chain, check_sizes
-from qkan.models.conversions import EdgeFits, base_of, follow, input_map_of, kan_layers
 from qkan.models.files import write_call
+from qkan.models.warm_start import EdgeFits, base_of, follow, input_map_of, kan_layers
 
 __all__ = ["KAN", "QKAN", "SineKAN"]
+
+LAYERS: Any = {**CLASSICAL, "scaled-fourier": ScaledFourierKANLayer}
 
 _OWN = "own"
 _TAKEN = {"self", "in_features", "out_features", "edge", "backend", "evaluate", "stream"}
@@ -117,27 +120,15 @@ class KAN(Chain):
         """Return kind, sizes and layers; see :meth:`qkan.models.base.Model.spec`.
 
         Example:
-            >>> KAN([2, 3, 1], layers=("rbf(grid=4, base=None)", "pz")).refine(1).spec()["layers"][1]
-            "pz(depth=4, scale='per-input', base='silu', ...)"
+            >>> KAN([2, 3, 1], layers=("rbf(grid=4)", "pz")).refine(1).spec()["layers"][1]
+            "pz(depth=4, frequencies='per-input', base='silu', ...)"
         """
-        layers: list[KANLayer] = list(self)
+        layers: list[Any] = list(self)
         return {
             "kind": self.kind,
             "sizes": [layers[0].in_features, *(layer.out_features for layer in layers)],
             "layers": [_written(layer) for layer in layers],
         }
-
-    @property
-    def circuit(self) -> Circuit:
-        """The circuit on the edges of the first quantum layer.
-
-        Raises:
-            UsageError: If there is none.
-        """
-        for layer in self:
-            if isinstance(layer, QuantumKANLayer):
-                return layer.circuit
-        raise UsageError(f"{type(self).__name__} has no quantum layers, and no circuit")
 
 
 class SineKAN(KAN):
@@ -194,6 +185,12 @@ class QKAN(KAN):
         super().__init__(sizes, layers, circuit, **options)
         self.warm_start: tuple[EdgeFits, ...] = ()
 
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit on the edges of the first layer."""
+        circuit: Circuit = self[0].circuit
+        return circuit
+
     @classmethod
     def from_kan(
         cls,
@@ -210,7 +207,7 @@ class QKAN(KAN):
     ) -> QKAN:
         """Return a network whose quantum edges follow the edges of a classical KAN, a start for training.
 
-        How close they came is in ``warm_start``, one :class:`qkan.models.conversions.EdgeFits` a layer. The residual
+        How close they came is in ``warm_start``, one :class:`qkan.models.warm_start.EdgeFits` a layer. The residual
         shrinks as the degree grows.
 
         Args:
@@ -248,7 +245,14 @@ class QKAN(KAN):
             **{"input_map": input_map_of(layers), "base": base_of(layers)} | options,
         )
         model.warm_start = follow(
-            model, kan, x, domain, points=points, starts=starts, iterations=iterations, generator=generator
+            model,
+            kan,
+            x,
+            domain,
+            points=points,
+            starts=starts,
+            iterations=iterations,
+            generator=generator,
         )
         return model.train(kan.training)
 
@@ -277,9 +281,9 @@ def _check_options(name: str, options: Mapping[str, Any], layer: type[nn.Module]
     return known
 
 
-def _written(layer: KANLayer) -> str:
+def _written(layer: Any) -> str:
     """Return the text from which :class:`KAN` makes such a layer."""
-    options = layer.options()
+    options = _options(layer)
     if "edge" in options:
         name, more = _edge_name(layer.circuit)
         options = more | options
@@ -295,3 +299,23 @@ def _edge_name(circuit: Circuit) -> tuple[str, dict[str, Any]]:
     if name in EDGES and named_edge(circuit.name).fingerprint == circuit.fingerprint:
         return name, options
     return _OWN, {}
+
+
+def _options(layer: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for name in inspect.signature(type(layer)).parameters:
+        value = getattr(layer, name, None)
+        if name == "edge":
+            value = layer.circuit.name
+        elif name in _TAKEN:
+            continue
+        elif name == "input_map":
+            value = input_map_name(value)
+        elif name == "trainable":
+            value = any(weight.requires_grad for weight in layer.edges.weights())
+        elif name in ("bias", "weight"):
+            value = value is not None
+        elif name in ("grid", "degree") and value is None:
+            value = layer.num_basis
+        options[name] = value
+    return options

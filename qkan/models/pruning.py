@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.checks import evaluating, require_finite, require_tensor
 from qkan.layers.fourier import FourierKANLayer
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers.prunable import PrunableLayer as KANLayer
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.spectral import parseval_norms
 
@@ -259,9 +259,7 @@ def edge_sizes(
     }
 
 
-def layer_inputs(
-    model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor
-) -> dict[str, Tensor]:
+def layer_inputs(model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor) -> dict[str, Tensor]:
     """Return what reaches the layers when ``x`` runs through the model, each (N, in_features)."""
     seen: dict[str, Tensor] = {}
     hooks = [
@@ -309,6 +307,6 @@ def _by_parseval(name: str, layer: KANLayer) -> EdgeSizes:
         sizes = sizes + layer.masked(layer.base_weight).abs()
     means = torch.zeros_like(sizes)
     if isinstance(layer, QuantumKANLayer):
-        means = layer.coefficients()[0] + (0 if layer.bias is None else layer.bias)
+        means = layer.circuit_coefficients()[0] + (0 if layer.bias is None else layer.bias)
         means = means if layer.factor is None else means * layer.factor
     return EdgeSizes(sizes, means)

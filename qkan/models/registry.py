@@ -41,7 +41,9 @@ def make(model: str | Mapping[str, Any], **options: Any) -> Model:
     settings |= options
     known = inspect.signature(cls).parameters
     for name, parameter in known.items():
-        needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        needed = (
+            parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        )
         if needed and name not in settings:
             raise UsageError(f"the setting {name!r} is missing; {cls.__name__} needs it")
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):

@@ -76,7 +76,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 def hybrid(**options: object) -> nn.Module:
     """A chain of three kinds of layers."""
     layers = ("bspline(grid=3)", "pz(depth=2, input_map='tanh')", "chebyshev(degree=3)")
-    return qkan.HybridKAN([3, 4, 3, 2], layers=layers, **options)
+    return qkan.KAN([3, 4, 3, 2], layers, **options)
 
 
 MODELS["hybrid"] = hybrid

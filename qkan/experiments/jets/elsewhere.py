@@ -16,7 +16,7 @@ from qkan.experiments.jets.arms import arms
 from qkan.experiments.jets.config import Config
 from qkan.experiments.jets.features import split
 from qkan.experiments.jets.training import scored
-from qkan.models.to_classical import to_classical
+from qkan.models.conversions import to_classical
 from qkan.studies.report import Section, Table
 from qkan.studies.study import trained
 from qkan.training import predict

@@ -12,8 +12,8 @@ from circuits.errors import unknown_name
 from qkan.experiments.jets.features import Split
 from qkan.experiments.jets.losses import bce
 from qkan.models import QKAN, Model, make
+from qkan.models.conversions import to_classical
 from qkan.models.pruning import prune
-from qkan.models.to_classical import to_classical
 from qkan.training import TrainingConfig, fit
 
 __all__ = ["STARTS", "begin"]

@@ -9,7 +9,7 @@ from qkan.experiments.mnist_task import Images
 from qkan.experiments.qkan_functions import parameters_of
 from qkan.experiments.qkan_mnist import LABELS, Config, differences, models_of, run, train_from
 from qkan.models import load, make
-from qkan.models.to_classical import to_classical
+from qkan.models.conversions import to_classical
 from qkan.studies.run import Places
 
 IMAGES = Images.of(train=64, validation=20, test=50)
@@ -30,7 +30,7 @@ def test_a_run_leaves_a_record_figures_and_a_model(folder):
     assert set(record["arms"]) == set(LABELS)
     assert record["verdict"]["difference_to_qkan"] == {}  # of one seed there is no interval
     assert {p.stem for p in (folder / "figures").glob("*.png")} == {"accuracy", "curves", "network"}
-    assert load(folder / "models" / "qkan.safetensors").config.sizes == (784, 1, 10)
+    assert load(folder / "models" / "qkan.safetensors").spec()["sizes"] == [784, 1, 10]
     assert np.load(folder / "models" / "inputs.npy").shape == (500, 784)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from qkan.models.mlp import MLP
+from qkan.models.image import MLP
 
 
 class SmallNet(nn.Sequential):

@@ -16,7 +16,6 @@ class Net(Chain):
         super().__init__(
             *(nn.Linear(*size, device=place) for size, place in zip(sizes, places, strict=True))
         )
-        self.in_features = 3
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])

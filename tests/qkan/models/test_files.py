@@ -1,6 +1,7 @@
 """Files that are cut, foreign or of another model are told apart, and nothing in them is run."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from circuits.errors import UsageError
-from qkan.models import KAN, MLP, QKAN, load
+from qkan.models import KAN, MLP, QKAN, SineKAN, load
+
+FIRST = Path(__file__).parents[2] / "golden" / "models"
 
 
 @pytest.fixture
@@ -29,9 +32,36 @@ def rewritten(path, change):
 def test_it_describes_itself(path):
     with safe_open(path, framework="pt") as file:
         facts = json.loads(file.metadata()["facts"])
-    assert facts["config"]["kind"] == "kan"
-    assert facts["config"]["sizes"] == [3, 4, 2]
+    assert facts["spec"]["kind"] == "kan"
+    assert facts["spec"]["sizes"] == [3, 4, 2]
     assert facts["dtype"] == "float32"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: KAN([2, 3, 1], base=None),
+        lambda: QKAN([2, 3, 1], base=None),
+        lambda: SineKAN([2, 3, 1], base="silu"),
+        lambda: QKAN([2, 3, 1], base=None).to_classical(),
+    ],
+)
+def test_a_file_keeps_whether_there_is_a_base(model, tmp_path):
+    model, x = model(), torch.rand(4, 2)
+    model.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    assert again.spec() == model.spec()
+    assert torch.equal(again(x), model(x))
+
+
+def test_layers_that_were_changed_one_by_one_are_saved_as_they_are(tmp_path):
+    model, x = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0)), torch.rand(4, 2)
+    model[0].refine(10)
+    model[0].update_grid(x)
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert [layer.grid for layer in again] == [10, 5]
+    assert torch.equal(again(x), model(x))
 
 
 @pytest.mark.parametrize("keep", [0, 7, 200, -1])
@@ -73,11 +103,11 @@ def test_another_model(path):
         MLP.load(path)
 
 
-def test_weights_that_do_not_fit(tmp_path):
+def test_weights_that_do_not_fit(tmp_path, monkeypatch):
     model = KAN([3, 2])
-    model.config = KAN([3, 4]).config
+    monkeypatch.setattr(model, "spec", KAN([3, 4]).spec)
     model.save(tmp_path / "model")
-    with pytest.raises(UsageError, match=r"(?s)do not fit its configuration.*size mismatch"):
+    with pytest.raises(UsageError, match=r"(?s)do not fit its description.*size mismatch"):
         load(tmp_path / "model")
 
 
@@ -106,3 +136,12 @@ def test_evaluation_and_backend_are_chosen_when_loading(tmp_path):
     x = torch.rand(4, 2)
     assert again[0].evaluate == "direct"
     torch.testing.assert_close(again(x), model(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["kan", "hybrid", "quanvolution"])
+def test_files_of_the_first_version_are_written_again_as_todays(name, tmp_path):
+    model = load(FIRST / f"{name}.safetensors")
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.spec() == model.spec()
+    assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
