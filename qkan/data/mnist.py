@@ -260,7 +260,9 @@ def _download(folder: Path, names: list[str], md5: Mapping[str, str]) -> dict[st
     try:
         from torchvision import datasets
     except ImportError as error:
-        told = "MNIST is downloaded by torchvision, which is not installed."
+        told = (
+            "torchvision, which downloads MNIST, is not installed: pip install 'hybrid-qkan[mnist]'"
+        )
         raise MissingExtraError(_advice(told, folder, md5)) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -29,3 +29,34 @@ def test_circuits_need_no_torch():
     loaded = heavy_after("import circuits; circuits.quanvolutional_filter('demo').num_nodes")
     assert "pennylane" in loaded
     assert not loaded & {"torch", "qiskit"}
+
+
+WITHOUT_EXTRAS = """
+import importlib, pkgutil, sys
+
+EXTRAS = "optuna torchvision sklearn dask distributed qiskit_aer qiskit_ibm_runtime pylatexenc h5py awkward vector " \\
+    "fastjet pythia8mc".split()
+
+class Nothing:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in EXTRAS:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Nothing())
+import circuits, qkan
+
+for package in (circuits, qkan):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            try:
+                importlib.import_module(module.name)
+            except (ModuleNotFoundError, qkan.MissingExtraError):
+                print(module.name)
+"""
+
+
+@pytest.mark.slow
+def test_without_the_extras_everything_but_the_estimators_can_be_imported():
+    code = [sys.executable, "-W", "ignore", "-c", WITHOUT_EXTRAS]
+    run = subprocess.run(code, capture_output=True, text=True, check=True)
+    assert all(name.startswith("qkan.estimators") for name in run.stdout.split())
