@@ -79,7 +79,7 @@ def _backends(setup: Setup) -> dict[str, Backend]:
     found = {"no noise": backend("default.qubit")}
     found |= {noise: backend("default.mixed", noise=noise) for noise in NOISES}
     own = setup.backend
-    if own.noise is not None or own.name.startswith("aer:"):
+    if own.noisy:
         name = own.name if own.noise is None else str(own.noise)
         found[name] = backend(own.name, noise=own.noise)
     return found
@@ -88,8 +88,8 @@ def _backends(setup: Setup) -> dict[str, Backend]:
 def noise_section(setup: Setup, images: Tensor, folder: RunFolder) -> Section | None:
     """Return what is said of a run with shots or noise; None for exact runs, and where circuits are paid for."""
     own = setup.backend
-    exact = own.analytic and own.noise is None and not own.name.startswith("aer:")
-    if exact or own.paid or setup.circuit.direct_only is not None:
+
+    if own.exact or own.paid or setup.circuit.direct_only is not None:
         return None
     found = feature_errors(setup, images)
     maps = setup.features(setup.circuit, images).maps

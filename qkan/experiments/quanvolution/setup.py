@@ -93,7 +93,7 @@ class Setup:
     @property
     def is_published(self) -> bool:
         """Whether the filter is the published one, without shots and noise."""
-        exact = self.backend.analytic and self.backend.noise is None
+        exact = self.backend.exact
         return exact and self.circuit.fingerprint == demo().fingerprint
 
     @property

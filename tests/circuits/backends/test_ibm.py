@@ -300,7 +300,7 @@ def test_wrong_options(options, message, ibm):
 
 
 def test_noise_and_no_device_name(fake_runtime):
-    with pytest.raises(UsageError, match="has noise of its own"):
+    with pytest.raises(UsageError, match="has the noise of its device"):
         backend("ibm:fake_one", shots=10, noise="bit-flip:0.1")
     with pytest.raises(UsageError, match="name the device"):
         backend("ibm:", shots=10)
