@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from circuits import (
     Circuit,
@@ -28,6 +28,7 @@ from circuits.filters.demo import demo
 from qkan.chunks import cached_chunks
 from qkan.config import setting
 from qkan.data import MNIST
+from qkan.experiments.random_features import COSINE_SEEDS, RandomCosines
 from qkan.layers.preprocess import Preprocessed, preprocess
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.plotting import Response, plot_channels, plot_response
@@ -35,12 +36,11 @@ from qkan.store import Store
 from qkan.studies.report import Picture, Section
 from qkan.studies.run import Places, RunFolder
 
-__all__ = ["LABELS", "Config", "Filter", "Form", "RandomCosines", "describe", "form_of", "pixels"]
+__all__ = ["LABELS", "Config", "Filter", "Form", "describe", "form_of", "pixels"]
 
 _PROTOCOL = {"seeds": 30, "epochs": 60, "batch_size": 4, "train": 50, "validation": 30}
 _FULL = {"seeds": 3, "epochs": 6, "batch_size": 128, "train": 55_000, "validation": 5_000}
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_COSINE_SEEDS = 10_000  # the heads' initial weights are drawn from 0, 1, 2, ...
 _SHOWN = 8
 
 LABELS = {
@@ -226,7 +226,7 @@ class Filter:
 
     def cosines(self, channels: int, seed: int) -> RandomCosines:
         """Return the control of a seed: so many random cosines of the same patches."""
-        return RandomCosines(channels, _COSINE_SEEDS + seed, self.patch)
+        return RandomCosines(channels, COSINE_SEEDS + seed, self.patch)
 
     def series(self) -> FourierSeries | None:
         """Return the filter's exact Fourier series, or None where there is none or it is huge."""
@@ -385,46 +385,3 @@ def describe(forms: Sequence[Form]) -> str:
 
 def _count(number: int) -> str:
     return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-
-
-class RandomCosines(nn.Module):
-    r"""Frozen random cosine features of every patch, as many channels as the filter has: the classical control.
-
-    .. math:: z_c = \cos(w_c \cdot x + b_c), \qquad w_c \sim \mathcal N(0, \tfrac{\pi^2}{n} I),
-              \quad b_c \sim \mathcal U[0, 2 \pi)
-
-    With n pixels a patch, a frequency has the mean square :math:`\pi^2` that the encoding
-    :math:`R_Y(\pi x)` gives to a one-pixel sinusoid.
-
-    Args:
-        channels: The number of cosines.
-        seed: What they are drawn from.
-        kernel_size: The side of a patch, and the step between patches.
-
-    Shape:
-        ``(N, 1, H, W)`` to ``(N, channels, H', W')``, as ``Conv2d``.
-
-    Example:
-        >>> RandomCosines(4, seed=0)(torch.zeros(2, 1, 28, 28)).shape
-        torch.Size([2, 4, 14, 14])
-
-    Reference: A. Rahimi, B. Recht, "Random features for large-scale kernel machines", NIPS 2007.
-    """
-
-    weight: Tensor
-    bias: Tensor
-
-    def __init__(self, channels: int, seed: int, kernel_size: int = 2) -> None:
-        super().__init__()
-        self.stride = kernel_size
-        generator = torch.Generator().manual_seed(seed)
-        shape = (channels, 1, kernel_size, kernel_size)
-        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
-        uniform = torch.rand(channels, generator=generator, dtype=torch.float64)
-        self.register_buffer("weight", math.pi / kernel_size * normal)
-        self.register_buffer("bias", 2 * math.pi * uniform)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the features, in the images' dtype."""
-        weight, bias = self.weight.to(images), self.bias.to(images)
-        return torch.cos(nn.functional.conv2d(images, weight, bias, stride=self.stride))

@@ -13,7 +13,7 @@ from circuits import quanvolutional_filter
 from circuits.errors import unknown_name
 from qkan.data.jets import JetSample, quark_gluon
 from qkan.experiments.jets.inputs import INPUTS
-from qkan.experiments.quanvolution.random_features import COSINE_SEEDS, RandomCosines
+from qkan.experiments.random_features import COSINE_SEEDS, RandomCosines
 from qkan.layers.quanvolution import Quanvolution2d
 
 __all__ = ["IMAGES", "Split", "split"]

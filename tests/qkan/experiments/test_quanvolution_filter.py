@@ -13,12 +13,12 @@ from qkan.experiments.quanvolution_filter import (
     Config,
     Filter,
     Form,
-    RandomCosines,
     describe,
     form_of,
     forms_of,
     pixels,
 )
+from qkan.experiments.random_features import RandomCosines
 from qkan.studies.run import Places
 
 RNG = np.random.default_rng(0)
