@@ -23,7 +23,7 @@ from qiskit.quantum_info import SparsePauliOp
 from circuits.backends.aer import hardware_info
 from circuits.backends.base import BackendInfo
 from circuits.backends.estimator import EstimatorBackend
-from circuits.backends.jobs import JobStore, Patience, Request, TransientError, run_jobs
+from circuits.backends.jobs import JobError, JobStore, Patience, Request, TransientError, run_jobs
 from circuits.backends.pubs import Pub, unpack
 from circuits.errors import UsageError, unknown_name
 
@@ -170,7 +170,14 @@ class IBMBackend(EstimatorBackend):
             return submit(ready, options, tag, copies), {"copies": copies}
 
         def read(values: list[Values], details: Mapping[str, Any]) -> Values:
-            return unpack(pub, values, int(details["copies"]))
+            copies = int(details["copies"])
+            expected = (-(-len(pub) // copies), copies * len(pub.observables))
+            arrived = [value.shape for value in values]
+            if arrived != [expected]:
+                raise JobError(f"expected values of shape {[expected]}, got {arrived}")
+            if not np.isfinite(values[0]).all():
+                raise JobError("some of its values are NaN or infinite")
+            return unpack(pub, values, copies)
 
         meta = {**facts, "rows": len(pub), "observables": len(pub.observables)}
         return Request(_fingerprint(pub, facts), meta, send, read)
@@ -210,7 +217,7 @@ def _fingerprint(pub: Pub, facts: Mapping[str, Any]) -> str:
             digest.update(str(parameter).encode() if numbers.dtype == object else numbers.tobytes())
     for observable in pub.observables:
         digest.update(f"\0{sorted(observable.to_list())}".encode())
-    digest.update(str(pub.values.shape).encode() + pub.values.tobytes())
+    digest.update(str(pub.values.shape).encode() + (pub.values + 0.0).tobytes())  # -0.0 is 0.0
     return digest.hexdigest()
 
 
