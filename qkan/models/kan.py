@@ -75,7 +75,7 @@ class KAN(Chain):
         self,
         sizes: Sequence[int],
         layers: str | Sequence[str] = "bspline",
-        edge: Circuit | None = None,
+        edge: str | Circuit | None = None,
         *,
         backend: str | Backend = "auto",
         evaluate: str = "auto",
@@ -91,22 +91,20 @@ class KAN(Chain):
                 f"{len(sizes)} widths have {len(steps)} layers between them, got {len(named)}: {named}"
             )
         common: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
-        quantum: dict[str, Any] = {"backend": backend, "evaluate": evaluate}
         made: list[nn.Module] = []
-        for index, (features, layer) in enumerate(zip(steps, named, strict=True)):
+        for index, ((before, after), layer) in enumerate(zip(steps, named, strict=True)):
             name, written = parse_call("layer", layer)
             given = options | written
             if name in LAYERS:
                 kind = LAYERS[name]
                 known = _check_options(name, given, kind)
                 first = {"first": index == 0} if "first" in known else {}  # SineKAN's rule
-                made.append(kind(*features, **first | given, **common))
+                made.append(kind(before, after, **first | given | common))
             else:
                 circuit, given = _circuit(name, given, edge)
                 _check_options(name, given, QuantumKANLayer)
-                made.append(
-                    QuantumKANLayer(*features, circuit, stream=index, **given, **quantum, **common)
-                )
+                given |= {"stream": index, "backend": backend, "evaluate": evaluate}
+                made.append(QuantumKANLayer(before, after, circuit, **given | common))
         super().__init__(*made)
 
     @staticmethod
@@ -258,13 +256,13 @@ class QKAN(KAN):
 
 
 def _circuit(
-    name: str, options: Mapping[str, Any], own: Circuit | None
+    name: str, options: Mapping[str, Any], own: str | Circuit | None
 ) -> tuple[Circuit, dict[str, Any]]:
     """Return the edge circuit of a name, and the options that are the layer's."""
     if name == _OWN:
         if own is None:
             raise UsageError(f"the layer {_OWN!r} needs a circuit of your own: pass it as edge=")
-        return own, dict(options)
+        return named_edge(own) if isinstance(own, str) else own, dict(options)
     if name not in EDGES:
         raise unknown_name("layer", name, [*LAYERS, *EDGES, _OWN])
     known = inspect.signature(EDGES[name]).parameters

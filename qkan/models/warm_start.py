@@ -400,8 +400,8 @@ class _Form:
 
     def __call__(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return coefficients, (N, 2 d + 1), and derivatives, (N, 2 d + 1, n), at weights (N, n)."""
-        values = weights.repeat(self.size, 1).T
-        values = values.split([weight[..., 0, 0].numel() for weight in self.weights])
+        sizes = [weight[..., 0, 0].numel() for weight in self.weights]
+        values = torch.split(weights.repeat(self.size, 1).T, sizes)
         for weight, value in zip(self.weights, values, strict=True):
             weight.data.copy_(value.reshape(weight.shape))
         with torch.enable_grad():

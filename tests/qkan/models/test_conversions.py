@@ -9,7 +9,7 @@ from torch import nn
 from circuits import CircuitError, UsageError
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.models import KAN, QKAN, QuanvolutionNet, load, refine
-from qkan.models import conversions as to_classical
+from qkan.models.conversions import to_classical
 
 DOUBLE = {"dtype": torch.float64}
 
