@@ -16,23 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pennylane as qml
 from pennylane.operation import Operator
 
 from circuits.definition import Circuit
 from circuits.errors import CircuitError
-from circuits.spelling import spell
+from circuits.gates import GateTable, Parameter
+from circuits.symbols import Form
 from circuits.tape import frequencies
 
 __all__ = ["AngleForm", "Recipe", "angle_form"]
-
-_SEED = 17
-_RANGES = ((-3.0, 0.0), (0.0, 3.0), (-3.0, 3.0))
-"""Of both signs, so that a branch shows."""
 
 Recipe = tuple[tuple[float, float, float], ...]
 """The terms (factor, multiplier, shift) of a derivative."""
@@ -67,19 +63,14 @@ class AngleForm:
             weights: The weights by name; with a batch of their own as :mod:`circuits.batching` has it.
 
         Raises:
-            CircuitError: If the gates are not those that the circuit is known to have.
+            CircuitError: If the gates, or numbers that were constants, are not those of the circuit's table.
         """
         gates = self.source.gates(inputs, **weights)
-        if _forms(gates) != self._known:
-            raise CircuitError(
-                f"circuit {self.source.name!r}: its gates change with inputs or weights, from {self._known} to "
-                f"{_forms(gates)}; do not branch on their values"
-            )
+        if (
+            self.source.direct_only is not None
+        ):  # else they have been held against the table already
+            self.source.table.hold(gates, inputs, weights)
         return [gates[k].data[index] for k, index in self.slots]
-
-    @cached_property
-    def _known(self) -> list[str]:
-        return _forms(self.gates)
 
 
 def angle_form(circuit: Circuit) -> AngleForm:
@@ -95,32 +86,24 @@ def angle_form(circuit: Circuit) -> AngleForm:
         >>> form.circuit.num_inputs, form.recipes[0]
         (8, ((0.5, 1.0, 1.5707963267948966), (-0.5, 1.0, -1.5707963267948966)))
     """
-    rng = np.random.default_rng(_SEED)
-    draws = [_at_random(circuit, rng, low, high) for low, high in _RANGES]
-    forms = [_forms(gates) for gates in draws]
-    if any(form != forms[0] for form in forms):
+    table = circuit.table
+    if table.problem is not None:
         raise CircuitError(
-            f"circuit {circuit.name!r} has no fixed gates: they change with inputs or weights, for example from "
-            f"{forms[0]} to {next(form for form in forms if form != forms[0])}"
+            f"circuit {circuit.name!r} has no fixed gates: {table.problem}; do not branch on their values"
         )
-    slots = tuple(
-        (k, index)
-        for k, gate in enumerate(draws[0])
-        for index in range(len(gate.data))
-        if not all(np.array_equal(gate.data[index], other[k].data[index]) for other in draws[1:])
-    )
-    for k, index in slots:
-        value = draws[0][k].data[index]
-        if np.ndim(value) or np.iscomplexobj(value):
+    for parameter in table.parameters:
+        if parameter.form is None and parameter.value is None:
+            gate = table.gates[parameter.gate]
             raise CircuitError(
-                f"circuit {circuit.name!r}: {draws[0][k].name} on wires {draws[0][k].wires.tolist()} takes an "
-                "array or a complex number that depends on inputs or weights, not an angle; write it as rotations"
+                f"circuit {circuit.name!r}: {gate.name} on wires {gate.wires.tolist()} takes an array or a complex "
+                "number that depends on inputs or weights, not an angle; write it as rotations"
             )
+    slots = tuple((p.gate, p.index) for p in table.angles if p.value is None)
     if not slots:
         raise CircuitError(f"circuit {circuit.name!r} depends neither on inputs nor on weights")
     free = Circuit(
         name=f"{circuit.name} by angles",
-        function=partial(_apply, gates=tuple(draws[0]), slots=slots),
+        function=partial(_apply, gates=table.gates, slots=slots),
         num_wires=circuit.num_wires,
         num_inputs=len(slots),
         observables=circuit.observables,
@@ -130,8 +113,14 @@ def angle_form(circuit: Circuit) -> AngleForm:
         cones=(),
         direct_only="its inputs are the angles of gates",
     )
-    recipes = tuple(_recipe(draws[0][k], index) for k, index in slots)
-    return AngleForm(circuit, free, tuple(draws[0]), slots, recipes)
+    of_angles = [
+        Parameter(k, index, Form({number: 1.0})) for number, (k, index) in enumerate(slots)
+    ]
+    constants = [p for p in table.parameters if p.value is not None]
+    parameters = tuple(sorted([*of_angles, *constants], key=lambda p: (p.gate, p.index)))
+    free.__dict__["table"] = GateTable(free.name, len(slots), {}, table.gates, parameters)
+    recipes = tuple(_recipe(table.gates[k], index) for k, index in slots)
+    return AngleForm(circuit, free, table.gates, slots, recipes)
 
 
 def _apply(angles: Any, *, gates: Sequence[Operator], slots: Sequence[Slot]) -> None:
@@ -156,14 +145,3 @@ def _recipe(gate: Operator, index: int) -> Recipe | None:
         rule = qml.gradients.generate_shift_rule(known[index])
         terms = [(factor, 1.0, shift) for factor, shift in rule]
     return tuple((float(c), float(m), float(s)) for c, m, s in terms)
-
-
-def _at_random(
-    circuit: Circuit, rng: np.random.Generator, low: float, high: float
-) -> list[Operator]:
-    weights = {name: rng.uniform(low, high, s) for name, s in circuit.weight_shapes.items()}
-    return circuit.gates(rng.uniform(low, high, circuit.num_inputs), **weights)
-
-
-def _forms(gates: Sequence[Operator]) -> list[str]:
-    return [spell(gate, angles=False) for gate in gates]

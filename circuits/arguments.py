@@ -19,6 +19,7 @@ from circuits.tape import QuantumFunction
 
 __all__ = [
     "check_degrees",
+    "check_domain",
     "check_observables",
     "check_scales",
     "check_signature",
@@ -144,6 +145,18 @@ def check_scales(scales: Sequence[Any], name: str) -> tuple[float, ...]:
             f"circuit {name!r}: scales must be positive and finite, not {tuple(scales)}"
         )
     return tuple(float(s) for s in scales)
+
+
+def check_domain(domain: Any, name: str) -> tuple[float, float] | None:
+    """Return a domain as two numbers, the smaller one first."""
+    if domain is None:
+        return None
+    ends = tuple(domain) if _several(domain) else ()
+    if len(ends) != 2 or not all(map(_is_finite, ends)) or not ends[0] < ends[1]:
+        raise CircuitError(
+            f"circuit {name!r}: a domain is a pair such as (-1, 1), the smaller number first, not {domain!r}"
+        )
+    return float(ends[0]), float(ends[1])
 
 
 def _is_finite(value: Any) -> bool:

@@ -7,8 +7,8 @@ for many circuits at once, without PennyLane.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -16,12 +16,12 @@ from pennylane.operation import Operator
 
 from circuits.definition import Circuit
 from circuits.errors import CircuitError
+from circuits.symbols import Form
 
 __all__ = ["BlochProgram", "Fixed", "Rotation", "bloch_program"]
 
 _AXES = {"RX": 0, "RY": 1, "RZ": 2, "PhaseShift": 2}
 _TOLERANCE = 1e-12
-_SEED = 5
 
 _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
@@ -80,62 +80,38 @@ def bloch_program(circuit: Circuit) -> BlochProgram:
     circuit.require_series()
     if circuit.num_wires != 1 or circuit.num_inputs != 1 or circuit.num_observables != 1:
         raise _error(circuit, "it does not have one wire, one input and one observable")
-    rng = np.random.default_rng(_SEED)
-    size = sum(int(np.prod(shape)) for shape in circuit.weight_shapes.values())
-    origin = rng.uniform(-1, 1, size)
-    start = _gates(circuit, 0.0, origin)
-    angles = _angles(circuit, start, 0.0, origin)
-    slopes = np.empty((len(angles), size))
-    for column, unit in enumerate(np.eye(size)):
-        slopes[:, column] = _angles(circuit, start, 0.0, origin + unit) - angles
-    rates = (_angles(circuit, start, 1.0, origin) - angles) / circuit.scales[0]
-    slopes, rates = _tidy(slopes), _tidy(rates)
-    constants = _tidy(angles - slopes @ origin)
-    for _ in range(2):  # at points far from those that the slopes were taken from
-        x, weights = rng.uniform(-9, 9), rng.uniform(-9, 9, size)
-        predicted = slopes @ weights + constants + rates * circuit.scales[0] * x
-        if not np.allclose(predicted, _angles(circuit, start, x, weights), rtol=0, atol=1e-9):
-            raise _error(circuit, "an angle is not linear in the weights")
-    if np.any(rates != np.round(rates)):
-        raise _error(circuit, "the input enters at a rate that is no multiple of the scale")
-    return _assemble(circuit, start, slopes, constants, rates)
-
-
-def _assemble(
-    circuit: Circuit,
-    gates: Sequence[Operator],
-    slopes: np.ndarray,
-    constants: np.ndarray,
-    rates: np.ndarray,
-) -> BlochProgram:
+    table = circuit.table
+    if table.problem is not None:
+        raise _error(circuit, table.problem)
     steps: list[Rotation | Fixed] = []
-    kept: list[int] = []
-    turning = iter(range(len(rates)))
+    rows: list[np.ndarray] = []
+    constants: list[float] = []
+    gates = [part for whole in table.symbolic_gates() for part in _apart(circuit, whole)]
     for gate in gates:
         if gate.name not in _AXES:
             steps.append(Fixed(_rotation(qml.matrix(gate))))
             continue
-        index = next(turning)
-        row = None
-        if np.any(slopes[index]) or constants[index]:
-            row = len(kept)
-            kept.append(index)
-        if row is not None or rates[index]:
-            steps.append(Rotation(_AXES[gate.name], row, int(rates[index])))
+        form = Form.of(np.asarray(gate.data[0], dtype=object).item())
+        if form.bent:
+            raise _error(circuit, "an angle is not linear in the weights")
+        weights = np.array([form.rates.get(1 + j, 0.0) for j in range(table.num_weights)])
+        rate = float(_tidy(form.rates.get(0, 0.0) / circuit.scales[0]))
+        if rate != round(rate):
+            raise _error(circuit, "the input enters at a rate that is no multiple of the scale")
+        turns = bool(np.any(weights) or form.constant)
+        if turns or rate:
+            steps.append(Rotation(_AXES[gate.name], len(rows) if turns else None, int(rate)))
+        if turns:
+            rows.append(weights)
+            constants.append(form.constant)
     matrix = qml.matrix(circuit.observables[0], wire_order=[0])
     parts = [float(np.trace(p @ matrix).real / 2) for p in (np.eye(2), *_PAULI)]
     return BlochProgram(
-        tuple(steps), slopes[kept], constants[kept], (parts[0], parts[1], parts[2], parts[3])
+        tuple(steps),
+        np.reshape(rows, (len(rows), table.num_weights)),
+        np.array(constants),
+        (parts[0], parts[1], parts[2], parts[3]),
     )
-
-
-def _gates(circuit: Circuit, x: float, weights: np.ndarray) -> list[Operator]:
-    """Record the gates, taken apart until each is a Pauli rotation or has no parameter."""
-    return [
-        gate
-        for operation in circuit.gates(np.array([x]), **_split(circuit, weights))
-        for gate in _apart(circuit, operation)
-    ]
 
 
 def _apart(circuit: Circuit, gate: Operator) -> list[Operator]:
@@ -145,27 +121,12 @@ def _apart(circuit: Circuit, gate: Operator) -> list[Operator]:
         return [gate]
     if isinstance(gate, qml.QubitUnitary) or not gate.has_decomposition:
         raise _error(circuit, f"{gate.name} is no rotation about x, y or z")
-    with qml.QueuingManager.stop_recording():
-        parts = gate.decomposition()
+    try:
+        with qml.QueuingManager.stop_recording():
+            parts = gate.decomposition()
+    except Exception as error:  # whatever a gate does with symbols
+        raise _error(circuit, f"{gate.name} cannot be taken apart ({error})") from error
     return [part for piece in parts for part in _apart(circuit, piece)]
-
-
-def _angles(
-    circuit: Circuit, like: Sequence[Operator], x: float, weights: np.ndarray
-) -> np.ndarray:
-    gates = _gates(circuit, x, weights)
-    if [gate.name for gate in gates] != [gate.name for gate in like]:
-        raise _error(circuit, "its gates change with the weights")
-    return np.array([float(gate.data[0]) for gate in gates if gate.name in _AXES])
-
-
-def _split(circuit: Circuit, flat: np.ndarray) -> Mapping[str, np.ndarray]:
-    values, start = {}, 0
-    for name, shape in circuit.weight_shapes.items():
-        size = int(np.prod(shape))
-        values[name] = flat[start : start + size].reshape(shape)
-        start += size
-    return values
 
 
 def _rotation(unitary: np.ndarray) -> np.ndarray:
@@ -176,7 +137,7 @@ def _rotation(unitary: np.ndarray) -> np.ndarray:
     return _tidy(matrix / 2)
 
 
-def _tidy(values: np.ndarray) -> np.ndarray:
+def _tidy(values: Any) -> np.ndarray:
     """Take rounding noise off whole numbers."""
     whole = np.round(values)
     return np.where(np.abs(values - whole) < _TOLERANCE, whole, values)

@@ -15,6 +15,7 @@ import pennylane as qml
 from pennylane.operation import Operator
 
 from circuits.arguments import (
+    check_domain,
     check_observables,
     check_signature,
     check_wires,
@@ -25,8 +26,10 @@ from circuits.arguments import (
     weight_mapping,
 )
 from circuits.errors import CircuitError, UsageError
+from circuits.fingerprint import fingerprint
+from circuits.gates import GateTable, numbers_of, probe, read_gates
 from circuits.series import NodePlan, count_nodes, plan_nodes
-from circuits.spectrum import gate_spectra, probe_points, resolve_spectrum
+from circuits.spectrum import resolve_spectrum
 from circuits.tape import (
     CONVENTIONS,
     QuantumFunction,
@@ -63,6 +66,7 @@ class Circuit:
         direct_only: Why there is no Fourier series, or None if there is one.
         convention: How a batch of inputs is handed to the function (see ``circuits.tape``).
         reference: Where the circuit comes from.
+        domain: Between what its inputs must be, or None for all numbers.
     """
 
     name: str
@@ -78,6 +82,7 @@ class Circuit:
     direct_only: str | None = None
     convention: str = "last"
     reference: str = ""
+    domain: tuple[float, float] | None = None
 
     @property
     def num_observables(self) -> int:
@@ -108,11 +113,16 @@ class Circuit:
             )
         return plan_nodes(self.cones, self.scales)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """A hash of what the circuit computes: gates, observables, spectrum; not of its name or its text."""
-        from circuits.fingerprint import fingerprint
+        """A hash of what the circuit computes: gates, observables, spectrum; not of its name or its text.
 
+        If it leans on the function's code, it is made anew each time: globals may change.
+        """
+        return self._fingerprint if self.table.exact else fingerprint(self)
+
+    @cached_property
+    def _fingerprint(self) -> str:
         return fingerprint(self)
 
     def require_series(self) -> None:
@@ -123,9 +133,21 @@ class Circuit:
                 "Evaluate it with evaluate='direct'."
             )
 
+    @cached_property
+    def table(self) -> GateTable:
+        """What the function does: gates, wires, and every angle as a function of inputs and weights."""
+        view = CONVENTIONS[self.convention]
+        probes = probe(self.function, view, self.num_inputs, self.weight_shapes, self.domain)
+        return read_gates(self.function, view, probes, self.weight_shapes, self.name)
+
     def apply(self, inputs: Any, **weights: Any) -> list[Operator]:
-        """Queue the gates for inputs of shape ``(..., num_inputs)`` and return them."""
-        operations, _ = record(self.function, CONVENTIONS[self.convention](inputs), weights)
+        """Queue the gates for inputs of shape ``(..., num_inputs)`` and return them.
+
+        Raises:
+            CircuitError: If the circuit has a series, and a gate or an angle is not what its table says.
+            UsageError: If an input is outside of the circuit's domain.
+        """
+        operations, _ = self._record(inputs, weights)
         if qml.QueuingManager.recording():
             for operation in operations:
                 qml.apply(operation)
@@ -134,7 +156,35 @@ class Circuit:
     def gates(self, inputs: Any, **weights: Any) -> list[Operator]:
         """Return the elementary gates: templates decomposed until each angle stands alone."""
         with qml.QueuingManager.stop_recording():
-            return elementary(self.apply(inputs, **weights))
+            operations, gates = self._record(inputs, weights)
+            return elementary(operations) if gates is None else gates
+
+    def _record(
+        self, inputs: Any, weights: Mapping[str, Any]
+    ) -> tuple[list[Operator], list[Operator] | None]:
+        """Return the operations, and the elementary gates where they were held against the table."""
+        self._require_domain(inputs)
+        if self.table.in_place:
+            inputs, weights = _copy(inputs), {name: _copy(w) for name, w in weights.items()}
+        given = CONVENTIONS[self.convention](inputs)
+        operations, _ = record(self.function, given, weights)
+        if self.direct_only is not None:
+            return operations, None  # what is run as it was recorded needs no table
+        with qml.QueuingManager.stop_recording():
+            gates = elementary(operations)
+        self.table.hold(gates, inputs, weights)
+        return operations, gates
+
+    def _require_domain(self, inputs: Any) -> None:
+        values = numbers_of(inputs) if self.domain is not None else None
+        if self.domain is None or values is None:
+            return
+        low, high = self.domain
+        if np.any((values < low) | (values > high)):
+            raise UsageError(
+                f"circuit {self.name!r} is defined for inputs from {low:g} to {high:g}; "
+                f"{values.min():g} to {values.max():g} arrived. Map them into this range first"
+            )
 
     @cached_property
     def qfunc(self) -> Callable[..., tuple[Any, ...]]:
@@ -197,6 +247,7 @@ class Circuit:
             )
         if not np.isfinite(values).all():
             raise UsageError(f"inputs of circuit {self.name!r} hold NaN or infinity")
+        self._require_domain(values)
         return values
 
     def random_weights(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -215,7 +266,7 @@ class Circuit:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = {"qfunc", "plan", "fingerprint"}
+        derived = {"qfunc", "plan", "_fingerprint", "table"}
         return {key: value for key, value in self.__dict__.items() if key not in derived}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -227,9 +278,14 @@ class Circuit:
         return super().__reduce_ex__(protocol)
 
 
+def _copy(value: Any) -> Any:
+    return value.clone() if hasattr(value, "clone") else np.array(value)
+
+
 def _numbers(value: Any, what: str) -> np.ndarray:
     try:
-        return np.asarray(value, dtype=np.float64)
+        array = np.asarray(value)
+        return array.astype(np.float64, casting="unsafe" if array.dtype == object else "same_kind")
     except (TypeError, ValueError) as error:
         raise UsageError(f"{what} must be an array of real numbers: {error}") from error
 
@@ -239,8 +295,6 @@ def _by_name(module: str, path: str) -> Any:
 
 
 _SEED = 7
-_WEIGHTS = (0.0, -3.5, 3.5, -7.0)
-"""Weights are tried in intervals of length 3.5 from here, so that a branch on one of them shows."""
 
 
 def circuit(
@@ -253,6 +307,7 @@ def circuit(
     observables: Sequence[Operator] | Operator | None = None,
     defaults: Mapping[str, Any] | None = None,
     direct_only: bool = False,
+    domain: tuple[float, float] | None = None,
     name: str | None = None,
     reference: str = "",
 ) -> Callable[[QuantumFunction], Circuit]:
@@ -273,6 +328,7 @@ def circuit(
         observables: The outputs; by default what the function returns, else Pauli Z on every wire.
         defaults: Values of weights that belong to the circuit.
         direct_only: Make no series, and verify none.
+        domain: Where the function is defined, such as (-1, 1) for an arccosine; inputs outside are refused.
         name: By default the function's name.
         reference: Where the circuit comes from.
 
@@ -304,6 +360,7 @@ def circuit(
             observables=observables,
             defaults=defaults,
             direct_only=direct_only,
+            domain=domain,
             name=name,
             reference=reference,
         )
@@ -322,6 +379,7 @@ def make_circuit(
     observables: Sequence[Operator] | Operator | None = None,
     defaults: Mapping[str, Any] | None = None,
     direct_only: bool = False,
+    domain: tuple[float, float] | None = None,
     name: str | None = None,
     reference: str = "",
 ) -> Circuit:
@@ -331,20 +389,20 @@ def make_circuit(
     num_wires = positive("wires", wires, label)
     shapes = weight_mapping(weights or {}, label)
     check_signature(function, shapes, label)
+    interval = check_domain(domain, label)
     rng = np.random.default_rng(_SEED)
-    draws = [{n: rng.uniform(a, a + 3.5, s) for n, s in shapes.items()} for a in _WEIGHTS]
-
-    rows = rng.uniform(0.1, 3, (3, count)) * [[1], [-1], [1]]  # both signs, so that a branch shows
-    convention = find_convention(function, rows, draws[0], label)
-    points = probe_points(count, rng)
-    view = CONVENTIONS[convention]
-    recorded = [record(function, view(points), draw) for draw in draws]
-    gates = [elementary(operations) for operations, _ in recorded]
+    signs = np.array([[1], [-1], [1]])  # both, so that a branch shows
+    rows = rng.uniform(0.1, 3, (3, count)) * signs
+    if interval is not None:
+        rows = rng.uniform(*interval, (3, count))
+    draw = {n: rng.uniform(0, 3.5, s) for n, s in shapes.items()}
+    convention = find_convention(function, rows, draw, label)
+    probes = probe(function, CONVENTIONS[convention], count, shapes, interval)
     if observables is None:
-        measured = [m for _, m in (record(function, view(points[0]), draws[0]), *recorded)]
-        observables = fixed_observables(measured, label) or [qml.Z(w) for w in range(num_wires)]
+        observables = fixed_observables(probes.measured, label)
+        observables = observables or [qml.Z(w) for w in range(num_wires)]
     outputs = check_observables(observables, label)
-    check_wires([gate for part in gates for gate in part], num_wires, "gates", label)
+    check_wires([gate for part in probes.gates for gate in part], num_wires, "gates", label)
     check_wires(outputs, num_wires, "observables", label)
 
     made = Circuit(
@@ -361,11 +419,21 @@ def make_circuit(
         direct_only="it was declared direct-only",
         convention=convention,
         reference=reference,
+        domain=interval,
     )
-    draws.append(made.check_weights({**draws[0], **made.defaults}))
+    draws = [*probes.draws, made.check_weights({**probes.draws[0], **made.defaults})]
     if direct_only:
         return made
-    spectrum = resolve_spectrum(
-        made, gate_spectra(gates, points), per_input(degree, count), per_input(scale, count), draws
-    )
-    return replace(made, **vars(spectrum))
+    if interval is not None:
+        if degree is not None or scale is not None:
+            raise CircuitError(
+                f"circuit {label!r}: a series is fixed by nodes over a whole period, which its domain {interval} "
+                "leaves out; leave degree and scale out"
+            )
+        return replace(made, direct_only="the nodes of a series lie outside of its domain")
+    table = read_gates(function, CONVENTIONS[convention], probes, shapes, label)
+    made.__dict__["table"] = table
+    degrees, scales = per_input(degree, count), per_input(scale, count)
+    done = replace(made, **vars(resolve_spectrum(made, table, degrees, scales, draws)))
+    done.__dict__["table"] = table
+    return done

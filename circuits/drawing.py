@@ -11,6 +11,7 @@ import pennylane as qml
 from pennylane.operation import Operator
 
 from circuits.definition import Circuit
+from circuits.symbols import Form
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,19 +40,16 @@ def draw(
     """
     zeros = {n: np.zeros(s) for n, s in circuit.weight_shapes.items() if n not in circuit.defaults}
     values = circuit.check_weights(zeros | dict(weights or {}))
-    points = np.concatenate([np.zeros((1, circuit.num_inputs)), np.eye(circuit.num_inputs)])
-    points = np.concatenate([points, -points[1:]])
-    batched = circuit.gates(points, **values)
-    single = circuit.gates(points[0], **values)
-    for gate, moved in zip(single, batched, strict=True):
-        if decimals is None:
-            continue
-        angles = [
-            _formula(np.asarray(one), np.asarray(many), circuit.num_inputs, decimals)
-            for one, many in zip(gate.data, moved.data, strict=True)
-        ]
-        if angles and all(angles):
-            gate.label = partial(_label, gate, angles)
+    row = np.full(circuit.num_inputs, 0.0 if circuit.domain is None else np.mean(circuit.domain))
+    single, table = circuit.gates(row, **values), circuit.table
+    if decimals is not None and table.problem is None:
+        labels: dict[int, list[str]] = {}
+        for parameter in table.angles:
+            angle = float(single[parameter.gate].data[parameter.index])
+            text = _formula(parameter.form, angle, row, decimals)
+            labels.setdefault(parameter.gate, []).append(text)
+        for k, angles in labels.items():
+            single[k].label = partial(_label, single[k], angles)
     measured = [qml.expval(observable) for observable in circuit.observables]
     tape = qml.tape.QuantumScript(single, measured)
 
@@ -69,19 +67,16 @@ def _label(gate: Operator, angles: list[str], *_: Any, **options: Any) -> str:
     return f"{name}\n({', '.join(angles)})"
 
 
-def _formula(one: np.ndarray, many: np.ndarray, inputs: int, decimals: int) -> str:
-    """Write an angle as a sum over inputs; empty where it is a matrix, f(x) where it is not linear."""
-    if one.ndim:
-        return ""
-    if many.ndim == 0:
-        return f"{float(one):.{decimals}f}"
-    up, down = many[1 : inputs + 1] - many[0], many[0] - many[inputs + 1 :]
-    if not np.allclose(up, down):
+def _formula(form: Form, angle: float, row: np.ndarray, decimals: int) -> str:
+    """Write an angle as a sum over inputs, and a number for all the rest; f(x) where it is not linear."""
+    if any(k < len(row) for k in form.bent):
         return "f(x)"
-    terms = [f"{_rate(rate)}x{k}" for k, rate in enumerate(up) if abs(rate) > 1e-12]
-    if abs(float(one)) > 1e-12:
-        terms.append(f"{float(one):.{decimals}f}")
-    return "+".join(terms).replace("+-", "-") or "0"
+    rates = {k: rate for k, rate in sorted(form.rates.items()) if k < len(row)}
+    terms = [f"{_rate(rate)}x{k}" for k, rate in rates.items()]
+    rest = angle - sum(rate * row[k] for k, rate in rates.items())
+    if not terms or abs(rest) > 1e-12:
+        terms.append(f"{rest:.{decimals}f}")
+    return "+".join(terms).replace("+-", "-")
 
 
 def _rate(rate: float) -> str:

@@ -2,72 +2,197 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import os
+import sys
+import sysconfig
 import types
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pennylane.operation import Operator
 
-from circuits.spelling import spell, spell_observable
+from circuits.gates import GateTable, Parameter
+from circuits.tape import spell, spell_numbers, spell_observable
 
 if TYPE_CHECKING:
     from circuits.definition import Circuit
 
 __all__ = ["fingerprint"]
 
-_SEED = 20260101
-_DIGITS = 10
-_ROWS = 3
+_LIBRARIES = tuple(
+    os.path.realpath(sysconfig.get_path(which)) + os.sep
+    for which in ("stdlib", "purelib", "platlib")
+)
 
 
 def fingerprint(circuit: Circuit) -> str:
     """Return the SHA-256, in hex, of a circuit's gates, observables and spectrum.
 
-    The gates are recorded at fixed pseudo-random inputs and weights and their angles rounded to 10 digits,
-    so renaming, reformatting or rewriting the function leaves the hash alone and a changed gate or
-    angle does not. Where no spectrum could be read off the gates, the code of the function is hashed too:
-    such a function may branch where the probes do not look.
+    Gates and angles come from the circuit's table, so renaming, reformatting or rewriting the function leaves the hash
+    alone and a changed gate or rate does not. What the table does not know (an angle that is not linear, a function
+    that symbols cannot pass) is in the function's code, and in all that the code leans on: closures, globals,
+    defaults, arguments of partial functions, helpers. If that holds something that has no lasting text, the hash is
+    a random one and a warning says so: results are then kept for no other process.
     """
     digest = hashlib.sha256()
-    for part in _facts(circuit):
-        digest.update(part.encode() + b"\0")
+    try:
+        for part in _facts(circuit):
+            digest.update(part.encode() + b"\0")
+    except _UncoveredError as error:
+        warnings.warn(
+            f"results of circuit {circuit.name!r} are not kept: its function leans on {error}, of which it is not "
+            "known whether it stays the same; make it of numbers, arrays, gates and functions",
+            stacklevel=4,
+        )
+        return hashlib.sha256(os.urandom(32)).hexdigest()
     return digest.hexdigest()
 
 
 def _facts(circuit: Circuit) -> Iterator[str]:
-    yield f"wires {circuit.num_wires} inputs {circuit.num_inputs}"
+    yield f"wires {circuit.num_wires} inputs {circuit.num_inputs} domain {circuit.domain}"
     yield f"weights {sorted(circuit.weight_shapes.items())}"
-    yield f"spectrum {circuit.degrees} {[f'{s:.{_DIGITS}g}' for s in circuit.scales]}"
+    yield f"spectrum {circuit.degrees} {[f'{s:.10g}' for s in circuit.scales]}"
     yield f"cones {[sorted(cone.items()) for cone in circuit.cones]}"
-    rng = np.random.default_rng(_SEED)
-    for _ in range(_ROWS):
-        inputs = rng.uniform(-np.pi, np.pi, circuit.num_inputs)
-        weights = {
-            n: rng.uniform(-np.pi, np.pi, s) for n, s in sorted(circuit.weight_shapes.items())
-        }
-        for gate in circuit.gates(inputs, **weights):
-            yield spell(gate)
+    yield f"direct only {circuit.direct_only is not None}"
+    table = circuit.table
+    for gate in table.gates:
+        yield spell(gate, angles=False)
+    for parameter in table.parameters:
+        yield f"{parameter.gate} {parameter.index} {_parameter(table, parameter)}"
     for observable in circuit.observables:
         yield "measure " + spell_observable(observable)
-    if circuit.direct_only is not None:
-        yield from _code(circuit.function)
+    if not table.exact:
+        yield from _text(circuit.function, set())
 
 
-def _code(function: Any) -> Iterator[str]:
-    inner = getattr(function, "func", function)
-    code = getattr(inner, "__code__", None)
-    if code is not None:
-        yield from _constants(code)
+def _parameter(table: GateTable, parameter: Parameter) -> str:
+    form = parameter.form
+    if form is None:
+        return "moves" if parameter.value is None else spell_numbers(parameter.value)
+    names = table.variables
+    terms = sorted((names[k], f"{rate:.10g}") for k, rate in form.rates.items())
+    constant = 0.0 if abs(form.constant) <= 1e-12 * form.size else form.constant
+    return f"{terms} {constant:.10g} {sorted(names[k] for k in form.bent)}"
 
 
-def _constants(code: types.CodeType) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield str(code.co_names)
+_PLAIN = (bool, int, float, complex, str, bytes, np.generic, slice, range, np.dtype, type(...))
+
+
+class _UncoveredError(Exception):
+    """Something in a function has no text that is the same in every process."""
+
+
+def _text(value: Any, seen: set[int], names: tuple[str, ...] = ()) -> Iterator[str]:
+    """Spell a value out: data by what they hold, functions by their code and all that it leans on.
+
+    Args:
+        value: What to spell.
+        seen: What has been spelled already.
+        names: The names that the code uses, which tell what it takes from a module.
+    """
+    if isinstance(value, _PLAIN) or value is None:
+        yield f"{type(value).__name__} {value!r}"
+    elif id(value) in seen:
+        yield "again"
+    elif isinstance(value, set | frozenset):  # its order changes from process to process
+        yield str(sorted(" ".join(_text(item, seen, names)) for item in value))
+    else:
+        seen.add(id(value))
+        found = _of_data(value) or _of_code(value, names)
+        if found is None:
+            raise _UncoveredError(f"a {type(value).__module__}.{type(value).__qualname__}")
+        label, parts = found
+        yield label
+        inside = _used(value.__code__) if isinstance(value, types.FunctionType) else names
+        for part in parts:
+            yield from _text(part, seen, inside)
+
+
+def _of_data(value: Any) -> tuple[str, Iterable[Any]] | None:  # noqa: PLR0911  (a case each)
+    """Return a label of its own, and the values that it is made of."""
+    if hasattr(value, "fingerprint") and hasattr(value, "table"):  # a circuit
+        return value.fingerprint, ()
+    if isinstance(value, Operator):
+        return spell(value), ()
+    if isinstance(value, np.ndarray) or hasattr(value, "detach"):
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        if array.dtype == object:
+            return f"objects {array.shape}", array.ravel().tolist()
+        return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}", ()
+    if isinstance(value, Mapping):
+        return f"mapping {len(value)}", (part for item in value.items() for part in item)
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__} {len(value)}", value
+    return None
+
+
+def _of_code(value: Any, names: tuple[str, ...]) -> tuple[str, Iterable[Any]] | None:  # noqa: PLR0911  (a case each)
+    if isinstance(value, functools.partial):
+        return "partial", (value.func, value.args, value.keywords)
+    if isinstance(value, types.MethodType):
+        return "method", (value.__func__, value.__self__)
+    if isinstance(value, types.ModuleType):
+        own = () if _of_library(value.__name__) else names
+        return value.__name__, [getattr(value, name) for name in own if hasattr(value, name)]
+    if isinstance(value, types.BuiltinFunctionType | np.ufunc):
+        return repr(value), ()
+    if _of_library(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}", ()
+    if isinstance(value, types.FunctionType):
+        return _code(value.__code__), _leans_on(value)
+    if isinstance(value, type):
+        methods = [getattr(m, "__func__", getattr(m, "fget", m)) for m in vars(value).values()]
+        return value.__qualname__, [m for m in methods if isinstance(m, types.FunctionType)]
+    if hasattr(value, "__dict__") and not _of_library(type(value).__module__):
+        return "object", (type(value), vars(value))
+    return None
+
+
+def _leans_on(function: types.FunctionType) -> Iterator[Any]:
+    yield from (function.__defaults__, function.__kwdefaults__, function.__dict__)
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # it is filled later
+            yield cell.cell_contents
+    for name in _used(function.__code__):
+        if name in function.__globals__:
+            yield name
+            yield function.__globals__[name]
+
+
+def _used(code: types.CodeType) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_names(code)))
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _constants(constant)
-        elif isinstance(constant, frozenset):  # its order changes from process to process
-            yield str(sorted(map(repr, constant)))
+            yield from _names(constant)
+
+
+def _code(code: types.CodeType) -> str:
+    parts = [code.co_code.hex(), str(code.co_names)]
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            parts.append(_code(constant))
         else:
-            yield repr(constant)
+            parts.append(
+                str(sorted(map(repr, constant)))
+                if isinstance(constant, frozenset)
+                else repr(constant)
+            )
+    return "\0".join(parts)
+
+
+def _of_library(module: str | None) -> bool:
+    """Whether a module is Python's or was installed: its version stands for what it does."""
+    root = (module or "").partition(".")[0]
+    if root in sys.stdlib_module_names or root == "circuits":
+        return root != "__main__"
+    path = getattr(sys.modules.get(module or ""), "__file__", None)
+    return path is not None and os.path.realpath(path).startswith(_LIBRARIES)

@@ -24,7 +24,8 @@ from pennylane.operation import Channel, Operator
 from circuits import fourier
 from circuits.arguments import check_degrees, check_scales
 from circuits.errors import CircuitError
-from circuits.spelling import spell
+from circuits.gates import GateTable, Parameter
+from circuits.symbols import Form
 from circuits.tape import frequencies
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ __all__ = [
     "direct_values",
     "find_departure",
     "gate_spectra",
-    "probe_points",
     "resolve_spectrum",
 ]
 
 _TOLERANCE = 1e-9
 _LARGEST_RATIO = 1024
+_MARKERS = frozenset({"Barrier", "Snapshot", "WireCut"})
+_RATES = frozenset({"a product", "a quotient", "a rate set by the weights"})
 
 
 @dataclass(frozen=True)
@@ -62,87 +64,48 @@ class GateSpectrum:
     problem: str | None = None
 
 
-def probe_points(num_inputs: int, rng: np.random.Generator) -> np.ndarray:
-    """Return rows of inputs at which an affine dependence shows, shape ``(4 (1 + 2 n), n)``.
-
-    Four base points of different sizes, each followed by two steps along every axis: a longer one, which
-    is to one side or the other enough to change the sign, and a shorter one back.
-    """
-    sizes = (0.5, -2.0, 7.0, -30.0)
-    rows = []
-    for size in sizes:
-        base = rng.uniform(-abs(size), abs(size), num_inputs)
-        rows.append(base)
-        for step in (0.37 * size, -1.21 * size):
-            rows.extend(base + step * np.eye(num_inputs)[k] for k in range(num_inputs))
-    return np.stack(rows)
-
-
-def gate_spectra(
-    recordings: Sequence[Sequence[Operator]], points: np.ndarray
-) -> list[GateSpectrum] | str:
-    """Compare recordings of one circuit at ``points``, each with other weights.
-
-    Args:
-        recordings: The elementary gates, recorded with the whole batch of :func:`probe_points`.
-        points: Those points, shape ``(rows, num_inputs)``.
-
-    Returns:
-        One entry a gate, or the reason why the gates cannot be compared.
-    """
-    forms = {tuple(spell(gate, angles=False) for gate in gates) for gates in recordings}
-    if len(forms) > 1:
-        return "the gates change with the weights"
+def gate_spectra(table: GateTable) -> list[GateSpectrum]:
+    """Return how the inputs enter each gate of a table."""
+    entries: list[list[Parameter]] = [[] for _ in table.gates]
+    for parameter in table.parameters:
+        entries[parameter.gate].append(parameter)
     return [
-        _gate_spectrum([gates[index] for gates in recordings], points)
-        for index in range(len(recordings[0]))
+        _gate_spectrum(gate, of_gate, table.num_inputs)
+        for gate, of_gate in zip(table.gates, entries, strict=True)
     ]
 
 
-def _gate_spectrum(gates: Sequence[Operator], points: np.ndarray) -> GateSpectrum:
+def _gate_spectrum(
+    gate: Operator, parameters: Sequence[Parameter], num_inputs: int
+) -> GateSpectrum:
+    # Markers are no gates: what they stand on does not meet there.
+    wires = frozenset() if gate.name in _MARKERS else frozenset(int(wire) for wire in gate.wires)
     found: dict[int, tuple[float, ...]] = {}
-    wires = frozenset(int(wire) for wire in gates[0].wires)
     problem = None
-    for position in range(gates[0].num_params):
-        slopes = [_slopes(np.asarray(gate.data[position]), points) for gate in gates]
-        moving = [k for k in range(points.shape[1]) if any(np.any(s[k] != 0) for s in slopes)]
-        for k in moving:
-            rates = np.concatenate([s[k].reshape(-1) for s in slopes])
-            scale = np.abs(rates).max()
-            known = frequencies(gates[0])
-            if known is None or np.ndim(gates[0].data[position]) > 1 or np.any(rates.imag):
-                problem = f"input {k} is not the angle of a rotation in {gates[0].name} on wires {sorted(wires)}"
-            elif np.ptp(rates) > _TOLERANCE * max(scale, 1.0):
-                within = any(np.ptp(s[k]) > _TOLERANCE * max(scale, 1.0) for s in slopes)
-                how = (
-                    "does not depend on it linearly"
-                    if within
-                    else "depends on it at a rate set by the weights"
-                )
-                problem = f"the angle of {gates[0].name} on wires {sorted(wires)} {how} (input {k})"
-            else:
-                rate = float(np.median(np.abs(rates)))
-                more = tuple(rate * frequency for frequency in known[position])
-                found[k] = (*_sums(found.get(k, ()), more),)
+    known = frequencies(gate)
+    for parameter in parameters:
+        form = parameter.form
+        variables = parameter.moves if form is None else form.variables
+        for k in sorted(k for k in variables if k < num_inputs):
             found.setdefault(k, ())
+            if form is None or known is None:
+                problem = f"input {k} is not the angle of a rotation in {gate.name} on wires {sorted(wires)}"
+            elif k in form.bent:
+                problem = problem or _bent(gate, form, k, num_inputs)
+            else:
+                rate = abs(form.rates[k])
+                more = tuple(rate * frequency for frequency in known[parameter.index])
+                found[k] = _sums(found[k], more)
     return GateSpectrum(wires, found, problem)
 
 
-def _slopes(values: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
-    """Finite differences of one gate parameter along each input, over all base points and steps."""
-    rows, inputs = points.shape
-    if values.ndim == 0 or values.shape[0] != rows:
-        return [np.zeros(1) for _ in range(inputs)]
-    block = 1 + 2 * inputs
-    slopes: list[list[np.ndarray]] = [[] for _ in range(inputs)]
-    for start in range(0, rows, block):
-        for offset in range(1, block):
-            k = (offset - 1) % inputs
-            step = points[start + offset, k] - points[start, k]
-            change = (values[start + offset] - values[start]) / step
-            noise = _TOLERANCE * (1.0 + np.abs(values[start]).max()) / abs(step)
-            slopes[k].append(np.where(np.abs(change) < noise, 0.0, change))
-    return [np.stack(list(changes)) for changes in slopes]
+def _bent(gate: Operator, form: Form, k: int, num_inputs: int) -> str:
+    by_weight = max(form.bent) >= num_inputs and sum(j < num_inputs for j in form.bent) == 1
+    if by_weight and form.reason in _RATES:
+        how = "depends on it at a rate set by the weights"
+    else:
+        how = "does not depend on it linearly"
+    return f"the angle of {gate.name} on wires {gate.wires.tolist()} {how} (input {k})"
 
 
 def _sums(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[float, ...]:
@@ -206,13 +169,13 @@ class Spectrum:
 class _Reading:
     """What the gates tell: for each input the unit of its frequencies, or why they tell nothing."""
 
-    gates: list[GateSpectrum]
+    gates: list[GateSpectrum] | None
     units: tuple[float, ...]
     problem: str | None
 
     def bound(self, scales: Sequence[float], num_wires: int) -> Mapping[int, int] | None:
         """Degrees that the gates can reach, or None if they do not vouch for these scales."""
-        if self.problem is not None:
+        if self.problem is not None or self.gates is None:
             return None
         for gate in self.gates:
             for k, values in gate.frequencies.items():
@@ -224,7 +187,7 @@ class _Reading:
 
 def resolve_spectrum(
     made: Circuit,
-    gates: list[GateSpectrum] | str,
+    table: GateTable,
     degree: Sequence[float] | None,
     scale: Sequence[float] | None,
     draws: Sequence[Mapping[str, np.ndarray]],
@@ -236,7 +199,7 @@ def resolve_spectrum(
 
     Args:
         made: The circuit, its spectrum still empty.
-        gates: The result of :func:`circuits.spectrum.gate_spectra`.
+        table: Its gates.
         degree: The declared degrees, or None to compute them.
         scale: The declared scales, or None to compute them.
         draws: Weights at which values are compared: the first, or all if the gates do not vouch.
@@ -244,7 +207,7 @@ def resolve_spectrum(
     Raises:
         CircuitError: If a declaration is malformed or wrong.
     """
-    reading = _read(gates, made.num_inputs)
+    reading = _read(table)
     declared = degree is not None or scale is not None
     if not declared and reading.problem is not None:
         return _direct_only(made, reading.problem)
@@ -260,7 +223,7 @@ def resolve_spectrum(
             f"{reading.problem or f'the units of its frequencies are {reading.units}'}. "
             "Leave the scale out to have it computed."
         )
-    cones = _cones(made, reading, gates, degrees, scales, bound)
+    cones = _cones(made, reading, degrees, scales, bound)
     vouched = bound is not None and all(reach <= degrees[k] for k, reach in bound.items())
     departure = None
     if not vouched or affordable(made, cones):
@@ -280,15 +243,16 @@ def resolve_spectrum(
     )
 
 
-def _read(gates: list[GateSpectrum] | str, num_inputs: int) -> _Reading:
-    ones = (1.0,) * num_inputs
-    if isinstance(gates, str):
-        return _Reading([], ones, gates)
+def _read(table: GateTable) -> _Reading:
+    ones = (1.0,) * table.num_inputs
+    if table.problem is not None:
+        return _Reading(None, ones, table.problem)
+    gates = gate_spectra(table)
     for gate in gates:
         if gate.problem:
             return _Reading(gates, ones, gate.problem)
     units = []
-    for k in range(num_inputs):
+    for k in range(table.num_inputs):
         values = [value for gate in gates for value in gate.frequencies.get(k, ())]
         unit = common_unit(values) if values else 1.0
         if unit is None:
@@ -306,8 +270,9 @@ def _departure(
     draws: Sequence[Mapping[str, np.ndarray]],
 ) -> str | None:
     rng = np.random.default_rng(_SEED)
+    sizes = [_size(observable) for observable in made.observables]
     for draw in draws:
-        departure = find_departure(direct_values(made, draw), cones, scales, rng)
+        departure = find_departure(direct_values(made, draw), cones, scales, rng, sizes)
         if departure is not None:
             return departure
     return None
@@ -316,14 +281,13 @@ def _departure(
 def _cones(
     made: Circuit,
     reading: _Reading,
-    gates: list[GateSpectrum] | str,
     degrees: tuple[int, ...],
     scales: tuple[float, ...],
     bound: Mapping[int, int] | None,
 ) -> tuple[Mapping[int, int], ...]:
     """For each observable the degrees of the inputs in its light cone, never above the verified ones."""
     everything = {k: d for k, d in enumerate(degrees) if d}
-    if isinstance(gates, str):
+    if reading.gates is None:
         return (everything,) * made.num_observables
     cones = []
     for observable in made.observables:
@@ -347,7 +311,11 @@ Cones = Sequence[Mapping[int, int]]
 
 
 def find_departure(
-    values: Values, cones: Cones, scales: Sequence[float], rng: np.random.Generator
+    values: Values,
+    cones: Cones,
+    scales: Sequence[float],
+    rng: np.random.Generator,
+    sizes: Sequence[float] | None = None,
 ) -> str | None:
     """Compare direct values with the series along each input in turn, the others at random.
 
@@ -359,6 +327,7 @@ def find_departure(
         cones: For each observable, the claimed degree of each input; 0 where it is left out.
         scales: The claimed scale of each input.
         rng: Draws the points, over five periods to both sides.
+        sizes: How large each observable may be; by default 1.
 
     Returns:
         Where and by how much a value departs from its series, or None.
@@ -371,7 +340,8 @@ def find_departure(
         line[2 * degree + 1 :, k] = rng.uniform(-_PERIODS * period, _PERIODS * period, _POINTS)
         lines.append(line)
     direct = values(np.concatenate(lines))
-    tolerance = _VALUE_TOLERANCE * (1 + np.abs(direct).max())
+    largest = np.abs(direct).max(axis=0, initial=0.0)
+    tolerance = _VALUE_TOLERANCE * np.maximum(largest, 1.0 if sizes is None else sizes)
     start = 0
     for k, line in enumerate(lines):
         found = direct[start : start + len(line)]
@@ -383,14 +353,26 @@ def find_departure(
         series = fourier.evaluate(coeffs, away[None], [scales[k]]).T
         error = np.abs(series - found[-_POINTS:])
         error[np.isnan(error)] = np.inf
-        if error.max() > tolerance or not np.isfinite(tolerance):
-            row, output = divmod(int(np.argmax(error)), len(cones))
+        wrong = ~(error <= tolerance)
+        if wrong.any():
+            row, output = divmod(int(np.argmax(np.where(wrong, error, -1.0))), len(cones))
             return (
                 f"along input {k}, at {away[row]:.6g}, observable {output} is "
                 f"{found[row - _POINTS, output]:.6g} but its series of degree {cones[output].get(k, 0)} "
                 f"and scale {scales[k]:.6g} gives {series[row, output]:.6g}"
             )
     return None
+
+
+def _size(observable: Operator) -> float:
+    """Return a bound of an observable's values, so that a small one is compared as closely as a large one."""
+    words = observable.pauli_rep
+    if words is not None:
+        return float(sum(abs(factor) for factor in words.values()))
+    if isinstance(observable, qml.Projector):
+        return 1.0
+    with qml.QueuingManager.stop_recording():
+        return float(np.linalg.norm(qml.matrix(observable, wire_order=observable.wires), 2))
 
 
 def affordable(circuit: Circuit, cones: Cones) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a quantum function: the gates it records, and how a batch of inputs must reach it."""
+"""Recording a quantum function: its gates, their canonical text, and how a batch of inputs must reach it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pennylane.operation import Operator, StatePrepBase
 from pennylane.ops import Evolution, MidMeasure, PauliMeasure
 
 from circuits.errors import CircuitError
-from circuits.spelling import spell
 
 __all__ = [
     "CONVENTIONS",
@@ -20,8 +19,33 @@ __all__ = [
     "find_convention",
     "fixed_observables",
     "frequencies",
+    "gates_differ",
     "record",
+    "same_form",
+    "spell",
+    "spell_numbers",
+    "spell_observable",
 ]
+
+_DIGITS = 10
+
+_PLAIN = frozenset(
+    (
+        *("RX", "RY", "RZ", "PhaseShift", "Rot", "U1", "U2", "U3", "CRX", "CRY", "CRZ", "CRot"),
+        *(
+            "ControlledPhaseShift",
+            "IsingXX",
+            "IsingYY",
+            "IsingZZ",
+            "IsingXY",
+            "Identity",
+            "Hadamard",
+        ),
+        *("PauliX", "PauliY", "PauliZ", "S", "T", "SX", "CNOT", "CY", "CZ", "CH", "SWAP", "ISWAP"),
+        *("CCZ", "Toffoli", "CSWAP"),
+    )
+)
+"""Classes of gates that their wires and angles say everything about."""
 
 QuantumFunction = Callable[..., Any]
 
@@ -63,6 +87,7 @@ def elementary(operations: Sequence[Operator]) -> list[Operator]:
     for operation in operations:
         if (
             operation.num_params == 0
+            or type(operation).__name__ in _PLAIN
             or isinstance(operation, qml.QubitUnitary | StatePrepBase)
             or frequencies(operation) is not None
             or not operation.has_decomposition
@@ -106,19 +131,29 @@ def _gaps(generator: Operator) -> tuple[tuple[float, ...]] | None:
     return (tuple(gaps[apart].tolist()),)
 
 
-def gates_differ(batched: Sequence[Operator], singles: Sequence[Sequence[Operator]]) -> str | None:
-    """Tell how a batched recording differs from the recordings of its rows, or None if it does not."""
+def gates_differ(
+    batched: Sequence[Operator], singles: Sequence[Sequence[Operator]], *, rows: bool = True
+) -> str | None:
+    """Tell how a batched recording differs from the recordings of its rows, or None if it does not.
+
+    Args:
+        batched: The recording of all rows, or of the one row, if ``rows`` is False.
+        singles: The recording of each row.
+        rows: Whether the first has a batch.
+    """
     for row, single in enumerate(singles):
-        if _forms(batched) != _forms(single):
+        if len(batched) != len(single) or not all(map(same_form, batched, single)):
             return f"the gates change from {_names(single)} to {_names(batched)}"
         for whole, part in zip(batched, single, strict=True):
-            if part.batch_size is not None or whole.batch_size not in (None, len(singles)):
+            if rows and (
+                part.batch_size is not None or whole.batch_size not in (None, len(singles))
+            ):
                 return (
                     f"{part.name} on wires {part.wires.tolist()} takes a row of inputs for a batch"
                 )
             for many, one in zip(whole.data, part.data, strict=True):
                 value = np.asarray(many)
-                if value.shape == (len(singles), *np.shape(one)):
+                if rows and value.shape == (len(singles), *np.shape(one)):
                     value = value[row]
                 if value.shape != np.shape(one) or not np.allclose(
                     value, one, rtol=1e-12, atol=1e-12
@@ -142,40 +177,72 @@ def find_convention(
         name: The circuit's name, for the error.
 
     Raises:
-        CircuitError: If no convention works.
+        CircuitError: If no convention works; the message names the reason: an error of the function, NaN, a random
+            number, a branch, a gate that takes no batch.
     """
-    complaints: list[str] = []
-    failures = set()
+    complaints: dict[str, str] = {}
+    failures: dict[str, str] = {}
     for convention, view in CONVENTIONS.items():
         if convention == "scalar" and inputs.shape[-1] != 1:
             continue
-        singles: list[list[Operator]] = []
+
+        def gates(rows: np.ndarray, view: Callable[[Any], Any] = view) -> list[Operator]:
+            copies = {key: np.array(value) for key, value in weights.items()}
+            return elementary(record(function, view(rows.copy()), copies)[0])
+
+        alone = False
         try:
-            singles = [elementary(record(function, view(row), weights)[0]) for row in inputs]
-            batched = elementary(record(function, view(inputs), weights)[0])
+            singles = [gates(row) for row in inputs]
+            again = gates(inputs[0])
+            alone = True
+            _require_numbers(singles, inputs, name)
+            _require_the_same(again, singles[0])
+            complaint = gates_differ(gates(inputs), singles)
         except CircuitError as error:
             raise CircuitError(f"circuit {name!r}: {error}") from error
         except Exception as error:  # whatever a user's function raises is the reason we report
-            failures.add("" if singles else f"{type(error).__name__}: {error}")
-            complaints.append(f"{convention}: {type(error).__name__}: {error}")
-            continue
-        complaint = gates_differ(batched, singles)
+            complaint = f"{type(error).__name__}: {error}"
+            failures[convention] = "" if alone else complaint
         if complaint is None:
             return convention
-        complaints.append(f"{convention}: {complaint}")
-        failures.add("")
-    if len(failures) == 1 and "" not in failures:  # it fails on a single row, however that is read
+        complaints[convention] = complaint
+    alike = set(failures.values())
+    if len(failures) == len(complaints) and len(alike) == 1 and "" not in alike:
+        # it fails on a single row, however that is read
         raise CircuitError(
-            f"circuit {name!r}: the function raises {failures.pop()}. It is called with NumPy arrays and with "
+            f"circuit {name!r}: the function raises {alike.pop()}. It is called with NumPy arrays and with "
             f"torch tensors, inputs of shape ({inputs.shape[-1]},) or (batch, {inputs.shape[-1]}); "
             "use qml.math for functions of them."
         )
+    tried = "; ".join(f"{convention}: {complaint}" for convention, complaint in complaints.items())
+    reason = "It branches on the value of an input: do not branch on its value"
+    if not any("ambiguous" in complaint for complaint in complaints.values()):
+        reason = (
+            f"Read input k as inputs[..., k] (inputs have shape (..., {inputs.shape[-1]})) and do not branch on its "
+            "value; if the number of inputs is wrong, pass inputs=N; a gate that PennyLane cannot give a batch of "
+            "values must be written by others"
+        )
     raise CircuitError(
-        f"circuit {name!r}: a batch of inputs does not give each row the gates it gets alone. Read input "
-        f"k as inputs[..., k] (inputs have shape (..., {inputs.shape[-1]})) and do not branch on its value; "
-        "if the number of inputs is wrong, pass inputs=N. Tried, with the feature on the axis named: "
-        + "; ".join(complaints)
+        f"circuit {name!r}: a batch of inputs does not give each row the gates it gets alone. {reason}. Tried, with "
+        f"the feature on the axis named: {tried}"
     )
+
+
+def _require_numbers(singles: Sequence[Sequence[Operator]], inputs: np.ndarray, name: str) -> None:
+    for row, gates in zip(inputs, singles, strict=True):
+        for gate in gates:
+            if any(np.isnan(np.asarray(value)).any() for value in gate.data):
+                raise CircuitError(
+                    f"{gate.name} on wires {gate.wires.tolist()} gets NaN at inputs {row.round(3).tolist()}; if the "
+                    "function is defined on a range only, such as arccos, pass domain=(-1, 1) for that range"
+                )
+
+
+def _require_the_same(again: Sequence[Operator], before: Sequence[Operator]) -> None:
+    if (complaint := gates_differ(again, [before], rows=False)) is not None:
+        raise CircuitError(
+            f"its gates are random: called twice alike, {complaint}. Draw random numbers once, outside of the function"
+        )
 
 
 def fixed_observables(
@@ -201,9 +268,72 @@ def fixed_observables(
     return tuple(measurement.obs for measurement in recordings[0])
 
 
-def _forms(operations: Sequence[Operator]) -> list[str]:
-    return [spell(operation, angles=False) for operation in operations]
+def same_form(first: Operator, second: Operator) -> bool:
+    """Whether two gates differ in their angles at most: one name, the same wires, the same hyperparameters."""
+    if type(first) is not type(second) or first.wires.labels != second.wires.labels:
+        return False
+    if type(first).__name__ in _PLAIN:
+        return True
+    return spell(first, angles=False) == spell(second, angles=False)
 
 
 def _names(operations: Sequence[Operator]) -> str:
     return "[" + ", ".join(f"{op.name}{op.wires.tolist()}" for op in operations) + "]"
+
+
+def spell(operator: Operator, *, angles: bool = True) -> str:
+    """Return a gate's name, wires, numbers and hyperparameters.
+
+    Args:
+        operator: The gate.
+        angles: Whether its parameters are spelled too, rounded to 10 digits; else all that they leave fixed.
+
+    Example:
+        >>> spell(qml.RX(0.5, wires=0), angles=False) == spell(qml.RX(0.7, wires=0), angles=False)
+        True
+    """
+    hidden = frozenset() if angles else frozenset(id(value) for value in operator.data)
+    return _operator(operator, hidden)
+
+
+def spell_observable(observable: Operator) -> str:
+    """Return an observable's Pauli words where it has them, else its matrix."""
+    if observable.pauli_rep is not None:
+        words = [
+            (sorted((int(w), p) for w, p in word.items()), spell_numbers(c))
+            for word, c in observable.pauli_rep.items()
+        ]
+        return str(sorted(words))
+    wires = sorted(observable.wires.tolist())
+    return f"{wires} {spell_numbers(qml.matrix(observable, wire_order=wires))}"
+
+
+def spell_numbers(value: Any) -> str:
+    """Return the shape and the numbers of an array, to 10 digits of the largest."""
+    array = np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+    size = float(np.abs(array).max(initial=0.0))
+    if not 0.0 < size < np.inf:
+        return f"{array.shape}{array.ravel().tolist() if size else 0}"
+    rounded = np.round(array / size, _DIGITS) + 0.0  # -0.0 and 0.0 are one angle
+    return f"{array.shape}{size:.{_DIGITS}g} {[format(v, f'.{_DIGITS}f') for v in rounded.ravel()]}"
+
+
+def _operator(operator: Operator, hidden: frozenset[int]) -> str:
+    numbers = ["*" if id(value) in hidden else spell_numbers(value) for value in operator.data]
+    hyper = {k: v for k, v in operator.hyperparameters.items() if not callable(v)}
+    return f"{operator.name} {operator.wires.tolist()} {numbers} {_plain(hyper, hidden)}"
+
+
+def _plain(value: Any, hidden: frozenset[int]) -> str:
+    """Spell hyperparameters out; the default text of large arrays leaves numbers out."""
+    if isinstance(value, Operator):
+        return _operator(value, hidden)
+    if isinstance(value, dict):
+        return str([f"{k}: {_plain(v, hidden)}" for k, v in sorted(value.items())])
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [_plain(v, hidden) for v in value]
+        return str(items if isinstance(value, list | tuple) else sorted(items))
+    if isinstance(value, np.ndarray):
+        return spell_numbers(value)
+    text = str(value)
+    return type(value).__qualname__ if " at 0x" in text else text  # an address changes every time

@@ -477,7 +477,7 @@ def sum_of_everything(x):
     qml.RX(np.sum(x), wires=0)
 
 
-@refused("a batch of inputs does not give each row the gates")
+@refused("its gates are random: called twice alike")
 def random_angle(x):
     qml.RX(x[..., 0] + np.random.default_rng().random(), wires=0)
 

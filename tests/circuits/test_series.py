@@ -1,9 +1,25 @@
+"""The statistics of a series whose nodes were sampled once."""
+
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from circuits import FILTERS, UsageError, circuit, quanvolutional_filter, series_from_values
+from circuits import (
+    FILTERS,
+    UsageError,
+    backend,
+    circuit,
+    edge,
+    fourier,
+    node_weights,
+    quanvolutional_filter,
+    sampled_variance,
+    series_from_values,
+)
+from circuits.series import count_nodes, plan_nodes
 
 HERMITIAN = np.array([[1.0, 0.3 - 0.2j], [0.3 + 0.2j, -0.5]])
 
@@ -202,3 +218,121 @@ def test_mistakes(series, mixed):
         series.terms(6)
     with pytest.raises(UsageError, match="expected node values of shape"):
         series_from_values(mixed, np.zeros((3, 6)))
+
+
+CONES = st.lists(
+    st.dictionaries(st.integers(0, 4), st.integers(1, 2), max_size=3), min_size=1, max_size=6
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CONES)
+def test_every_observable_is_fixed_by_its_block(cones):
+    scales = (1.0, 2.0, np.pi, 0.5, 3.0)
+    plan = plan_nodes(cones, scales)
+    assert len(plan.inputs) == count_nodes(cones)
+    assert sorted(o for block in plan.blocks for o in block.outputs) == list(range(len(cones)))
+    for block in plan.blocks:
+        for output in block.outputs:  # the block is at least as large as the cone
+            assert all(
+                k in block.inputs and block.degrees[block.inputs.index(k)] >= degree
+                for k, degree in cones[output].items()
+            )
+        grid = fourier.nodes(block.degrees, [scales[k] for k in block.inputs])
+        np.testing.assert_array_equal(plan.inputs[block.rows][:, list(block.inputs)], grid)
+
+
+@pytest.mark.parametrize(
+    ("cones", "nodes"),
+    [
+        ([{}], 1),
+        ([{0: 1}, {1: 1}, {2: 1}, {3: 1}], 3),  # side by side
+        ([{0: 1}, {1: 1}, {2: 1}, {1: 1, 3: 1}], 9),  # the demo filter
+        ([{0: 1, 1: 1, 2: 1, 3: 1}], 81),
+        ([{0: 1, 1: 1}, {1: 1, 2: 1}], 18),  # they share an input: one after the other
+        ([{0: 2}, {0: 1}, {}], 5),  # the largest serves all
+        ([dict.fromkeys(range(9), 1)], 19683),
+    ],
+)
+def test_node_counts(cones, nodes):
+    assert count_nodes(cones) == nodes
+
+
+def test_a_huge_count_needs_no_nodes():
+    assert count_nodes([dict.fromkeys(range(60), 1)]) == 3**60
+
+
+def test_a_series_of_too_many_nodes_is_refused_before_it_fills_the_memory():
+    import pennylane as qml
+
+    import circuits
+
+    @circuits.circuit(wires=16, inputs=16)
+    def wide(inputs):
+        for wire in range(16):
+            qml.RX(inputs[..., wire], wires=wire)
+        for wire in range(15):
+            qml.CNOT(wires=[wire, wire + 1])
+
+    assert wide.num_nodes == 3**16
+    with pytest.raises(circuits.CircuitError, match=r"needs 43,046,721 circuits.*direct"):
+        _ = wide.plan
+
+
+MADE = edge("pz(depth=2)")
+WEIGHTS = {"theta": np.random.default_rng(5).uniform(0, 2 * np.pi, (3, 2))}
+SHOTS, RUNS = 50, 3000
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return backend("default.qubit").run(MADE, MADE.plan.inputs, WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def sampled():
+    """Values of independent series at some inputs, shape (runs, inputs)."""
+    nodes = MADE.plan.inputs
+    run = backend("default.qubit", shots=SHOTS, seed=1).run(
+        MADE, np.tile(nodes, (RUNS, 1)), WEIGHTS
+    )
+    x = np.linspace(-3, 3, 8)[:, None]
+    return x, np.array([series_from_values(MADE, v)(x)[:, 0] for v in run.reshape(RUNS, -1, 1)])
+
+
+@pytest.mark.parametrize("made", [MADE, quanvolutional_filter("demo"), edge("entangled(depth=2)")])
+def test_weights_and_their_squares_sum_to_one(made):
+    x = np.random.default_rng(0).uniform(-3, 3, (20, made.num_inputs))
+    for output in range(made.num_observables):
+        weights = node_weights(made, x, output)
+        np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-12)
+        np.testing.assert_allclose((weights**2).sum(-1), 1, atol=1e-12)
+
+
+def test_weights_make_the_series():
+    demo = quanvolutional_filter("demo")
+    x = np.random.default_rng(1).uniform(0, 1, (2, 3, 4))
+    nodes = backend("default.qubit").run(demo, demo.plan.inputs)
+    series = series_from_values(demo, nodes)(x)
+    for output in range(4):
+        values = node_weights(demo, x, output) @ nodes[:, output]
+        np.testing.assert_allclose(values, series[..., output], atol=1e-12)
+
+
+def test_variance_is_the_weighted_mean_of_the_nodes_and_below_that_of_direct_shots(exact, sampled):
+    x, values = sampled
+    predicted = sampled_variance(MADE, x, (1 - exact**2) / SHOTS)[:, 0]
+    assert (predicted <= 1 / SHOTS).all()
+    assert predicted.max() > 1.2 * predicted.min()
+    # The relative standard error of a variance from n runs is sqrt(2/n), here 2.6 %.
+    np.testing.assert_allclose(values.var(axis=0), predicted, rtol=0.12)
+
+
+def test_values_at_two_inputs_are_correlated_by_their_common_nodes(exact, sampled):
+    x, values = sampled
+    weights = node_weights(MADE, x, 0)
+    predicted = weights * ((1 - exact[:, 0] ** 2) / SHOTS) @ weights.T
+    measured = np.cov(values.T)
+    np.testing.assert_allclose(measured, predicted, atol=5 / SHOTS / np.sqrt(RUNS))
+    correlation = np.corrcoef(values.T)
+    assert abs(correlation - np.eye(len(x))).max() > 0.3

@@ -56,12 +56,13 @@ def why_no_closed_form(
     """
     if evaluate in {"fourier", "direct"}:
         return None, "it was not asked for"
-    if evaluate == "closed" and not backend.exact:
+    exact = backend.analytic and backend.noise is None
+    if evaluate == "closed" and not exact:
         raise UsageError(
             f"the closed form is an exact simulation, but the backend {backend.name!r} has "
             f"shots={backend.shots} and noise={backend.noise}; use evaluate='fourier'"
         )
-    if evaluate == "auto" and not backend.replaceable:
+    if evaluate == "auto" and not (exact and (backend.reason or backend.name == "default.qubit")):
         return None, f"the circuits are to run on {backend.name}"
     try:
         program = bloch_program(circuit)

@@ -18,7 +18,8 @@ def store(tmp_path, monkeypatch):
 def test_jobs_are_listed_and_forgotten(store, capsys):
     for key in ("aa11", "ab22", "cc33"):
         store.ask(key, {"device": "ibm:one", "rows": 7})
-    store.send("aa11", lambda: ("job-1", {}))
+    with store.sending("aa11") as sending:
+        sending.sent("job-1", {})
     store.finish("aa11", np.ones(1))
     assert main(["jobs", "ls"]) == 0
     listed = capsys.readouterr().out

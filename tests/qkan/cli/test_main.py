@@ -14,6 +14,7 @@ from qkan.experiments import quanvolution
     [
         ["--help"],
         ["reproduce", "--help"],
+        ["reproduce", "quanvolution", "--help"],
         ["cache", "--help"],
     ],
 )
