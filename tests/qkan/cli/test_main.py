@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -97,3 +98,17 @@ def test_an_interrupt_says_how_to_go_on(fails, capsys):
 def test_a_mistyped_command_is_code_2(arguments, capsys):
     assert main(arguments) == 2
     assert "Error" in capsys.readouterr().err
+
+
+def test_bench_prints_and_writes_what_was_measured(tmp_path, monkeypatch):
+    done = []
+    report = types.SimpleNamespace(print=lambda: done.append("print"), write_json=done.append)
+    module = types.ModuleType("qkan.benchmarks.quanvolution")
+    module.run = lambda: report
+    monkeypatch.setitem(sys.modules, "qkan.benchmarks.quanvolution", module)
+    file = tmp_path / "rows.json"
+    assert main(["bench", "quanvolution", "--json", str(file)]) == 0
+    assert done == ["print", file]
+    assert main(["bench", "quanvolutoin"]) == 2
+    assert main(["bench", "quanvolution", "--json", str(tmp_path / "no" / "rows.json")]) == 2
+    assert len(done) == 2

@@ -1,47 +1,58 @@
+"""Figures show the numbers that they are given, each arm in its colour, and leave no state behind."""
+
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from qkan.plotting import (
+    EdgeFunction,
+    Harmonics,
+    Measured,
     Response,
     plot_channels,
+    plot_clouds,
     plot_curves,
+    plot_edge_functions,
+    plot_gradient_variances,
+    plot_harmonics,
+    plot_heat_maps,
     plot_response,
     plot_scaling,
     plot_seeds,
+    plot_spectra,
+    plot_tradeoff,
     render,
 )
 from qkan.plotting.style import arm_colors
 
 RNG = np.random.default_rng(0)
 ARMS = ("quantum", "classical", "no_entanglement", "random_features")
+X = np.linspace(-1, 1, 11)
 
 
 def curves():
-    return {
-        a: {"train_loss": RNG.uniform(1, 2, (5, 8)), "val_accuracy": RNG.random((5, 8))}
-        for a in ARMS
-    }
+    metrics = {"train_loss": RNG.uniform(1, 2, (5, 8)), "val_accuracy": RNG.random((5, 8))}
+    return dict.fromkeys(ARMS, metrics)
 
 
-def test_a_curve_is_the_mean_over_seeds():
+def test_a_curve_is_the_mean_over_seeds_in_the_colour_of_its_arm():
     histories = curves()
     axes = plot_curves(histories).axes[0]
-    for line, arm in zip(axes.lines, ARMS, strict=True):
+    for line, (arm, color) in zip(axes.lines, arm_colors(ARMS).items(), strict=True):
         np.testing.assert_allclose(line.get_ydata(), histories[arm]["train_loss"].mean(axis=0))
-        assert line.get_color() == arm_colors(ARMS)[arm]
+        assert line.get_color() == color
     assert axes.get_yscale() == "log"
-
-
-def test_an_arm_has_one_colour_everywhere():
-    assert len({*arm_colors(ARMS).values()}) == len(ARMS)
-    finals = {arm: {m: v[:, -1] for m, v in ms.items()} for arm, ms in curves().items()}
-    figure = plot_seeds(
-        finals, {"quantum": {"train_loss": (1.0, 2.0)}}, {"quantum": {"train_loss": 1.5}}
-    )
-    (published,) = figure.axes[0].lines
+    finals = {arm: {m: v[:, -1] for m, v in ms.items()} for arm, ms in histories.items()}
+    marked = {"quantum": {"train_loss": 1.5}}
+    (published,) = plot_seeds(finals, {"quantum": {"train_loss": (1.0, 2.0)}}, marked).axes[0].lines
     assert published.get_color() == arm_colors(ARMS)["quantum"]
     assert published.get_xdata() == 1.5
+
+
+def test_colours_of_one_figure_differ():
+    arms = ["kan", "width 16", "width 32", "width 64", "linear", "mlp"]
+    assert len({*arm_colors(arms).values()}) == len(arms)
 
 
 def test_every_seed_is_a_dot():
@@ -59,43 +70,90 @@ def test_a_map_has_its_first_input_along_x():
 
 @pytest.mark.parametrize("inputs", [(), (2,), (0, 1, 3)])
 def test_cuts_have_a_line_an_input(inputs):
-    x = np.linspace(0, 1, 5)
-    axes = plot_response(x, [Response("Z", inputs, RNG.random((len(inputs), 5)))]).axes[0]
+    axes = plot_response(X, [Response("Z", inputs, RNG.random((len(inputs), 11)))]).axes[0]
     assert len(axes.lines) == len(inputs)
 
 
 def test_channels_share_one_scale():
-    figure = plot_channels(
-        np.zeros((4, 28, 28)), np.zeros((4, 9, 14, 14)), [f"Z{k}" for k in range(9)]
-    )
-    limits = {axes.images[0].get_clim() for axes in figure.axes[:40]}
-    assert limits == {(0.0, 1.0), (-1.0, 1.0)}
+    names = [f"Z{k}" for k in range(9)]
+    figure = plot_channels(np.zeros((2, 28, 28)), np.zeros((2, 9, 14, 14)), names)
+    assert {axes.images[0].get_clim() for axes in figure.axes[:20]} == {(0.0, 1.0), (-1.0, 1.0)}
 
 
-def test_scaling_shows_percent_in_order_of_channels():
-    kinds = {"quantum": {16: np.array([0.9, 0.92]), 4: np.array([0.8, 0.8])}}
-    line = plot_scaling({"linear": kinds}).axes[0].lines[0]
-    np.testing.assert_allclose(line.get_xydata(), [[4, 80], [16, 91]])
-
-
-def test_a_single_channel_count_is_a_level():
-    kinds = {"classical": {4: np.array([0.9, 0.92])}, "quantum": {4: np.ones(2), 16: np.ones(2)}}
+def test_scaling_shows_percent_in_order_of_channels_and_a_single_count_as_a_level():
+    kinds = {
+        "classical": {4: np.array([0.9, 0.92])},
+        "quantum": {16: np.array([0.9, 0.92]), 4: np.array([0.8, 0.8])},
+    }
     axes = plot_scaling({"linear": kinds}).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [91, 91])
+    np.testing.assert_allclose(axes.lines[1].get_xydata(), [[4, 80], [16, 91]])
     assert list(axes.get_xticks()) == [4, 16]
 
 
+def test_the_best_cell_of_all_grids_is_framed():
+    grids = {"a": np.array([[1.0, 2.0], [3.0, np.nan]]), "b": np.array([[0.0, 9.0], [3.0, 4.0]])}
+    figure = plot_heat_maps(grids, ("rate", [0.1, 0.2]), ("gamma", [0.8, 0.9]), "accuracy")
+    assert [len(axes.patches) for axes in figure.axes[:2]] == [0, 1]
+    frame = figure.axes[1].patches[0]
+    assert (frame.get_x() + frame.get_width() / 2, frame.get_y() + 0.48) == (1.0, 0.0)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.0", "2.0", "3.0"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.8", "0.9"]
+
+
+def test_points_are_joined_in_order_of_cost():
+    points = [Measured(32, 96, 95, 97), Measured(16, 95, 94, 96)]
+    (axes,) = plot_tradeoff({"width": {"kan": points}}, "accuracy").axes
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[16, 95], [32, 96]])
+    assert axes.get_xscale() == "log"
+
+
+def test_inputs_outside_the_curve_are_counted():
+    x = np.linspace(0, 1, 11)
+    function = EdgeFunction("f", x, x**2, np.array([0.5, 0.6, 2.0, -1.0]), domain=(0.2, 0.8))
+    axes, density = plot_edge_functions([function]).axes
+    assert axes.get_xlabel() == "50.0 % of its inputs outside"
+    assert sum(bar.get_height() for bar in density.patches) == 2
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), x**2)
+    assert [line.get_xdata()[0] for line in axes.lines[1:]] == [0.2, 0.8]
+
+
+def test_harmonics_add_up_and_the_last_row_may_be_short():
+    waves = np.stack([0 * X + 1, X, X**2])
+    figure = plot_harmonics([Harmonics(f"edge {k}", X, waves.sum(0), waves, X) for k in range(5)])
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(shown) == 5
+    np.testing.assert_array_equal(shown[0].lines[2].get_ydata(), 1 + X + X**2)
+    assert len(figure.legends[0].get_texts()) == 3
+
+
+def test_spectra_show_medians():
+    amplitudes = np.stack([np.full((3, 5), k) for k in (0.5, 2.0)])
+    (axes,) = plot_spectra({"first": amplitudes}).axes
+    assert [line.get_ydata()[0] for line in axes.lines] == [0.5, 2.0]
+    assert axes.get_title() == "first: 15 edges"
+
+
+def test_clouds_share_their_axes_and_skip_middle_harmonics():
+    clouds = {name: RNG.normal(size=(20, 9)) + 0j for name in ("circuit", "free")}
+    axes = plot_clouds(clouds).axes
+    assert [a.get_title() for a in axes[:5]] == [f"$c_{{{k}}}$" for k in (0, 1, 2, 3, 8)]
+    assert axes[0].get_xlim() == axes[5].get_xlim()
+
+
+def test_flat_variances_do_not_look_like_a_plateau():
+    (axes,) = plot_gradient_variances(np.array([[0.1, 0.11]]), [1], [1, 2]).axes
+    low, high = axes.get_ylim()
+    assert high / low == pytest.approx(10)
+    assert axes.get_legend().get_texts()[0].get_text() == "1 wire"
+
+
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
-def test_a_figure_renders_the_same_twice(kind, magic):
+def test_a_figure_renders_the_same_twice_and_leaves_no_state(kind, magic):
+    before = dict(mpl.rcParams)
     figure = plot_curves(curves())
+    assert isinstance(figure, Figure)
     first = render(figure, kind)
     assert first.startswith(magic)
     assert render(figure, kind) == first
-
-
-def test_no_global_state_is_left():
-    import matplotlib as mpl
-
-    before = dict(mpl.rcParams)
-    assert isinstance(plot_curves(curves()), Figure)
     assert dict(mpl.rcParams) == before

@@ -1,4 +1,4 @@
-"""``qkan export``: names, models and runs in every format."""
+"""``qkan circuits``, ``backends``, ``draw`` and ``export``: names, models and runs in every format."""
 
 from __future__ import annotations
 
@@ -8,6 +8,27 @@ import torch
 import qkan
 from circuits import FILTERS, edge, from_qpy, quanvolutional_filter, to_qasm3, to_qiskit
 from qkan.cli import main
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("circuits", FILTERS), ("backends", ["default.qubit", "lightning.gpu"])]
+)
+def test_what_there_is_is_listed(command, words, capsys):
+    assert main([command]) == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in words)
+
+
+def test_a_drawing_is_the_file_that_was_named(tmp_path, capsys):
+    for suffix, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        file = tmp_path / f"demo.{suffix}"
+        assert main(["draw", "demo", "--out", str(file)]) == 0
+        assert file.read_bytes()[:4] == magic
+        assert capsys.readouterr().out == f"{file}\n"
+    assert main(["draw", "dmeo"]) == 2
+    assert "did you mean 'demo'" in capsys.readouterr().err
+    assert main(["draw", "demo", "--out", str(tmp_path / "demo.gif")]) == 2
+    assert not (tmp_path / "demo.gif").exists()
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""``qkan cache`` and ``qkan jobs``."""
+
+import json
+
+import numpy as np
+import pytest
+
+from circuits.backends.jobs import JobStore
+from qkan.cli import main
+from qkan.store import Store, key
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "cache")
+    for seed in range(3):
+        store.put(key(seed=seed), {"x": np.arange(4.0)}, {"what": f"run {seed} [a]"})
+    return store
+
+
+def cache(command, store, *arguments):
+    return main(["cache", command, *arguments, "--cache-dir", str(store.path)])
+
+
+def test_results_are_listed_and_shown(store, tmp_path, capsys):
+    assert cache("ls", store) == 0
+    out = capsys.readouterr().out
+    assert all(key(seed=seed)[:12] in out and f"run {seed} [a]" in out for seed in range(3))
+    assert out.splitlines()[-1].startswith("3 results, 0.0 MB")
+    assert cache("ls", Store(tmp_path / "none")) == 0
+    assert capsys.readouterr().out.startswith("0 results")
+    assert cache("show", store, key(seed=1)[:20]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["meta"]["what"] == "run 1 [a]"
+    assert shown["arrays"] == {"x": "F64(4,)"}
+    assert cache("show", store, "xyz") == 2
+
+
+def test_verify_finds_damage(store, capsys):
+    assert cache("verify", store) == 0
+    file = store.path / f"{key(seed=2)}.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    capsys.readouterr()
+    assert cache("verify", store) == 1
+    assert f"damaged: {file}" in capsys.readouterr().out
+
+
+def test_clear_keeps_what_is_younger(store, capsys):
+    assert cache("clear", store, "--older-than", "1") == 0
+    assert len(store.entries()) == 3
+    assert cache("clear", store) == 0
+    assert store.entries() == []
+    assert "removed 3 results" in capsys.readouterr().out
+
+
+def test_jobs_are_listed_and_forgotten(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QKAN_CACHE", str(tmp_path))
+    record = JobStore()
+    assert main(["jobs", "ls"]) == 0
+    assert "0 jobs in" in capsys.readouterr().out
+    assert not record.path.exists()
+    for name in ("aa11", "ab22", "cc33"):
+        record.ask(name, {"device": "ibm:one", "rows": 7})
+    with record.sending("aa11") as sending:
+        sending.sent("job-1", {})
+    record.finish("aa11", np.ones(1))
+    assert main(["jobs", "ls"]) == 0
+    listed = capsys.readouterr().out
+    assert "3 jobs in" in listed
+    row = next(line for line in listed.splitlines() if "aa11" in line)
+    assert all(word in row for word in ("job-1", "ibm:one", "7", "kept"))
+    assert main(["jobs", "forget", "a"]) == 2
+    assert "2 jobs of" in capsys.readouterr().err
+    assert main(["jobs", "forget", "aa"]) == 0
+    assert [job.key for job in record.jobs() if job.key.startswith("a")] == ["ab22"]
