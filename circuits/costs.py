@@ -13,10 +13,9 @@ import pennylane as qml
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import PauliList, SparsePauliOp
 
-from circuits.backends.base import check_integer
-from circuits.backends.estimator import EstimatorBackend, placed, pubs_of, transpiled
-from circuits.backends.packing import Pub, pack
-from circuits.errors import UsageError
+from circuits.backends.estimator import EstimatorBackend, placed, transpiled
+from circuits.backends.pubs import Pub, pack, pubs_of
+from circuits.errors import UsageError, check_integer
 from circuits.qiskit import take_apart
 
 if TYPE_CHECKING:
@@ -86,8 +85,7 @@ def cost(
         >>> found.total_shots, found.two_qubit_gates
         (900, 1)
     """
-    if circuits < 1:
-        raise UsageError(f"expected at least one circuit to run, got {circuits}")
+    check_integer("circuits", circuits)
     rng = np.random.default_rng(0)
     values = circuit.random_weights(rng) | dict(circuit.defaults) | dict(weights or {})
     values = circuit.check_weights(values)
@@ -212,7 +210,7 @@ def packing_report(circuit: Circuit, backend: Backend, rows: int) -> PackingRepo
     """
     if not isinstance(backend, EstimatorBackend) or backend.packing is None:
         raise UsageError(f"{backend.name!r} is not packed; make it circuits.packed(backend).")
-    check_integer("rows", rows, least=1)
+    check_integer("rows", rows)
     rng = np.random.default_rng(0)
     gates = circuit.gates(rng.uniform(size=circuit.num_inputs), **circuit.random_weights(rng))
     measured = [qml.expval(observable) for observable in circuit.observables]

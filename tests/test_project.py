@@ -34,9 +34,6 @@ def test_test_extra_brings_every_extra_but_the_gpu() -> None:
     assert set(own[own.index("[") + 1 : -1].split(",")) == extras.keys() - {"test", "gpu"}
 
 
-@pytest.mark.xfail(
-    strict=False, reason="qkan.models, until its class and what acts on it are apart"
-)
 def test_no_file_imports_itself_by_way_of_others() -> None:
     """Stricter than the contract of import-linter, which does not compare a package with its own files."""
     graph = grimp.build_graph(
@@ -65,6 +62,7 @@ def test_readme_never_installs_another_project() -> None:
     assert not re.search(r"pip install (qkan|circuits)\b", README)
 
 
+@pytest.mark.slow
 def test_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

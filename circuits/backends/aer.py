@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from circuits.backends.base import BackendInfo
 from circuits.backends.estimator import EstimatorBackend, estimates
-from circuits.errors import MissingExtraError, UsageError, unknown_name
+from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -32,9 +32,9 @@ __all__ = [
     "FakeDeviceBackend",
     "aer_estimator",
     "fake_devices",
+    "hardware_info",
     "misread",
     "readout_errors",
-    "require_hardware",
     "versions",
 ]
 
@@ -62,30 +62,11 @@ class AerBackend(EstimatorBackend):
         MissingExtraError: If qiskit-aer is not installed.
     """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_hardware("qiskit_aer", self.name)
+    optimization_level: ClassVar[int] = 0
 
     @classmethod
     def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
-        try:
-            require_hardware("qiskit_aer", name)
-        except MissingExtraError as error:
-            return BackendInfo(name, installed=False, usable=False, why_not=str(error))
-        return BackendInfo(
-            name,
-            installed=True,
-            usable=True,
-            gradient="parameter-shift",
-            native_batching=True,
-            shots=True,
-            seed=True,
-            noise=True,
-        )
-
-    @property
-    def device_name(self) -> str:  # noqa: D102
-        return "aer_simulator"
+        return hardware_info(name, "qiskit_aer", noise=True)
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -94,11 +75,7 @@ class AerBackend(EstimatorBackend):
 
     @property
     def target(self) -> BackendV2:  # noqa: D102
-        return self.simulator(threads=0)
-
-    @property
-    def optimization_level(self) -> int:  # noqa: D102
-        return 0
+        return self.simulator()
 
     @property
     def most_rows(self) -> int:  # noqa: D102
@@ -114,19 +91,27 @@ class AerBackend(EstimatorBackend):
         return _WIRES // 2 if self.density_matrix else _WIRES
 
     def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:  # noqa: D102
-        return aer_estimator(self.simulator(threads=0), shots, seed)
+        return aer_estimator(self.simulator(), shots, seed)
 
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
     ) -> list[npt.NDArray[np.float64]]:
         """Run transpiled PUBs; narrow ones on one thread, which is 2 to 6 times less CPU time than on two."""
         narrow = all(_width(circuit) < _THREADED for circuit, *_ in pubs)
-        estimator = aer_estimator(self.simulator(threads=1 if narrow else 0), shots, seed)
+        mixed = any(gate.name == "kraus" for circuit, *_ in pubs for gate in circuit.data)
+        estimator = aer_estimator(self.simulator(1 if narrow else 0, mixed=mixed), shots, seed)
         return estimates(estimator, pubs, shots)
 
-    def simulator(self, threads: int) -> AerSimulator:
-        """Return the simulator with so many threads; 0 is one for each core."""
-        return _simulator("density_matrix" if self.density_matrix else "statevector", threads)
+    def simulator(self, threads: int = 0, *, mixed: bool = False) -> AerSimulator:
+        """Return the simulator.
+
+        Args:
+            threads: How many; 0 is one for each core.
+            mixed: Whether circuits have channels of their own: a state vector would draw one outcome of each.
+        """
+        return _simulator(
+            "density_matrix" if mixed or self.density_matrix else "statevector", threads
+        )
 
 
 def aer_estimator(simulator: Any, shots: int | None, seed: int) -> BaseEstimatorV2:
@@ -143,12 +128,24 @@ def aer_estimator(simulator: Any, shots: int | None, seed: int) -> BaseEstimator
     return BackendEstimatorV2(backend=simulator, options={"seed_simulator": seed})
 
 
-def require_hardware(module: str, name: str) -> None:
-    """Raise an error that names the extra if a module is not installed."""
+def hardware_info(
+    name: str, module: str, *, noise: bool = False, own_noise: bool = False
+) -> BackendInfo:
+    """Return what a kind can do whose module may be installed."""
     if importlib.util.find_spec(module) is None:
-        raise MissingExtraError(
-            f'backend {name!r} needs {module.replace("_", "-")}; pip install "hybrid-qkan[hardware]"'
-        )
+        why = f'not installed: it needs {module.replace("_", "-")}; pip install "hybrid-qkan[hardware]"'
+        return BackendInfo(name, installed=False, usable=False, why_not=why)
+    return BackendInfo(
+        name,
+        installed=True,
+        usable=True,
+        gradient="parameter-shift",
+        native_batching=True,
+        shots=True,
+        seed=True,
+        noise=noise,
+        own_noise=own_noise,
+    )
 
 
 def versions(*distributions: str) -> dict[str, str | int | None]:
@@ -168,9 +165,6 @@ def _width(circuit: QuantumCircuit) -> int:
     return len({qubit for gate in circuit.data for qubit in gate.qubits})
 
 
-_LEVEL = 2
-
-
 @dataclass(frozen=True)
 class FakeDeviceBackend(AerBackend):
     """A snapshot of an IBM device by name: transpiled to its gates and qubits, with its calibrated noise.
@@ -183,17 +177,10 @@ class FakeDeviceBackend(AerBackend):
         UsageError: If there is no such device, or it is asked for more shots than it takes, or for other noise.
     """
 
+    optimization_level: ClassVar[int] = 2
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_hardware("qiskit_ibm_runtime", self.name)
-        known = fake_devices()
-        if self._device not in known:
-            raise unknown_name("fake device", self._device, known)
-        if self.noise is not None:
-            raise UsageError(
-                f"{self.name!r} has the noise of its device, got noise={str(self.noise)!r} beside it; use 'aer' "
-                "for a noise channel of your own."
-            )
         limit = _most_shots(self._device)
         if limit is not None and (self.shots or 0) > limit:
             raise UsageError(
@@ -203,23 +190,21 @@ class FakeDeviceBackend(AerBackend):
 
     @classmethod
     def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
-        try:
-            require_hardware("qiskit_ibm_runtime", name)
-        except MissingExtraError as error:
-            return BackendInfo(name, installed=False, usable=False, why_not=str(error))
-        return replace(super().info(name), noise=False)
+        here = super().info(name)
+        snapshots = hardware_info(name, "qiskit_ibm_runtime", own_noise=True)
+        return replace(snapshots, density_matrix=True) if here.usable else here
+
+    @classmethod
+    def require_usable(cls, name: str) -> BackendInfo:  # noqa: D102
+        info = super().require_usable(name)
+        device = name.partition(":")[2]
+        if device not in fake_devices():
+            raise unknown_name("fake device", device, fake_devices())
+        return info
 
     @property
     def _device(self) -> str:
         return self.name.partition(":")[2]
-
-    @property
-    def device_name(self) -> str:  # noqa: D102
-        return self._device
-
-    @property
-    def density_matrix(self) -> bool:  # noqa: D102
-        return True
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -231,7 +216,7 @@ class FakeDeviceBackend(AerBackend):
     def target(self) -> BackendV2:  # noqa: D102
         return _snapshot(self._device)
 
-    def simulator(self, threads: int) -> AerSimulator:  # noqa: D102
+    def simulator(self, threads: int = 0, *, mixed: bool = False) -> AerSimulator:  # noqa: D102
         return _device_simulator(self._device, threads)
 
     def estimate(
@@ -249,10 +234,6 @@ class FakeDeviceBackend(AerBackend):
     @property
     def calibration(self) -> Target:  # noqa: D102
         return self.target.target
-
-    @property
-    def optimization_level(self) -> int:  # noqa: D102
-        return _LEVEL
 
 
 @cache

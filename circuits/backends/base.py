@@ -5,22 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib import import_module
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pennylane as qml
 
-from circuits.backends.noise import Noise
-from circuits.errors import UsageError
+from circuits.backends.noise import Noise, only
+from circuits.errors import MissingExtraError, UsageError, check_integer
 
 if TYPE_CHECKING:
-    import pennylane as qml
-
     from circuits.definition import Circuit
 
-__all__ = ["KINDS", "Backend", "BackendInfo", "check_integer", "kind_of", "run_chunk"]
+__all__ = ["KINDS", "Backend", "BackendInfo", "kind_of", "run_chunk"]
 
 _PENNYLANE = "circuits.backends.pennylane:PennyLaneBackend"
 
@@ -72,6 +71,9 @@ class BackendInfo:
         shots: Whether it samples.
         seed: Whether its samples can be seeded.
         noise: Whether it takes a noise channel.
+        own_noise: Whether it has the noise of a device.
+        density_matrix: Whether a state takes 4**wires numbers always; else where there is noise.
+        reference: Whether it is the simulator that others are held against.
     """
 
     name: str
@@ -83,6 +85,9 @@ class BackendInfo:
     shots: bool = False
     seed: bool = False
     noise: bool = False
+    own_noise: bool = False
+    density_matrix: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,30 +105,92 @@ class Backend(ABC):
         noise: A channel after each gate, on backends that have channels.
         reason: Why this one was chosen, when ``auto`` chose it. Takes no part in comparisons.
 
+    Attributes:
+        facts: What it can do on this machine.
+
     Raises:
-        UsageError: If shots are not a positive integer or the seed is not a natural number.
+        MissingExtraError: If it comes with an extra of this distribution that is not installed.
+        UsageError: If it is unknown or cannot be made here, shots are not a positive integer, the seed
+            is not a natural number, or it cannot do what is asked of it.
     """
 
     paid: ClassVar[bool] = False
     """Whether somebody is charged for what runs here; then the command line asks first."""
+
+    remembers: ClassVar[bool] = False
+    """Whether it keeps results, and gives them again to who asks for the same."""
 
     name: str
     shots: int | None = None
     seed: int | None = None
     noise: Noise | None = None
     reason: str = field(default="", compare=False, repr=False)
+    facts: BackendInfo = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for what, least in (("shots", 1), ("seed", 0)):
             value = getattr(self, what)
-            check_integer(what, value, least=least)
             if value is not None:  # NumPy's integers do not belong in a cache key
-                object.__setattr__(self, what, int(value))
+                object.__setattr__(self, what, check_integer(what, value, least))
+        object.__setattr__(self, "facts", self.require_usable(self.name))
+        if self.noise is not None and not self.facts.noise:
+            why = (
+                "has the noise of its device"
+                if self.facts.own_noise
+                else "simulates pure states and has no noise channels"
+            )
+            raise UsageError(
+                f"{self.name!r} {why}, got noise={str(self.noise)!r}; use 'default.mixed', 'aer' or 'auto'."
+            )
+        if self.shots is not None and not self.facts.shots:
+            raise UsageError(
+                f"{self.name!r} does not sample, got shots={self.shots}; leave shots out."
+            )
+        if self.shots is not None and self.seed is not None and not self.facts.seed:
+            raise UsageError(
+                f"the samples of {self.name!r} cannot be seeded, got seed={self.seed}; leave the "
+                "seed out, or use 'default.qubit' or 'lightning.qubit'."
+            )
+
+    @classmethod
+    @abstractmethod
+    def info(cls, name: str) -> BackendInfo:
+        """Return what is known on this machine of a name of this kind."""
+
+    @classmethod
+    def require_usable(cls, name: str) -> BackendInfo:
+        """Return what the backend of this name can do, or raise what keeps it from working.
+
+        Raises:
+            MissingExtraError: If it comes with an extra of ours that is not installed.
+            UsageError: If it is there and cannot be used.
+        """
+        info = cls.info(name)
+        if info.usable:
+            return info
+        if info.installed:
+            raise UsageError(f"backend {name!r} is installed but not usable: {info.why_not}.")
+        raise MissingExtraError(f"backend {name!r} is {info.why_not}")
 
     @property
     def analytic(self) -> bool:
-        """Whether the values are exact, not sampled."""
+        """Whether the values are expectation values, not means of samples."""
         return self.shots is None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether gates or readouts have errors, whose or from where they may be."""
+        return self.noise is not None or self.facts.own_noise
+
+    @property
+    def exact(self) -> bool:
+        """Whether the values are those of the circuit: neither sampled nor noisy."""
+        return self.analytic and not self.noisy
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether any exact simulation may stand for it: no other device was asked for."""
+        return self.exact and (self.facts.reference or bool(self.reason))
 
     @property
     def deterministic(self) -> bool:
@@ -131,29 +198,21 @@ class Backend(ABC):
         return self.analytic or self.seed is not None
 
     @property
-    def remembers(self) -> bool:
-        """Whether it keeps results, and gives them again to who asks for the same."""
-        return False
-
-    @property
-    @abstractmethod
-    def device_name(self) -> str:
-        """The name of the device that executes."""
-
-    @property
-    @abstractmethod
     def gradient(self) -> str:
         """How values are differentiated: backprop, adjoint, device or parameter-shift."""
+        # PennyLane differentiates a density matrix through the root of each probability: NaN where one is 0.
+        ours = self.facts.gradient if self.analytic and not self.density_matrix else ""
+        return ours or "parameter-shift"
 
     @property
-    @abstractmethod
     def native_batching(self) -> bool:
         """Whether a batch of inputs is one execution; else each sample is one."""
+        return self.facts.native_batching
 
     @property
-    @abstractmethod
     def density_matrix(self) -> bool:
         """Whether a state takes 4**wires numbers, not 2**wires."""
+        return self.facts.density_matrix or self.noise is not None
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -171,32 +230,39 @@ class Backend(ABC):
             "noise": None if self.noise is None else str(self.noise),
         }
 
-    @classmethod
     @abstractmethod
-    def info(cls, name: str) -> BackendInfo:
-        """Return what is known on this machine of a name of this kind."""
+    def device(self, circuit: Circuit, stream: tuple[int, ...]) -> qml.devices.Device:
+        """Return a new PennyLane device that runs the circuit.
 
-    @abstractmethod
+        Raises:
+            UsageError: If it cannot.
+        """
+
     def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
         """Return a QNode of the circuit on this backend, differentiable in inputs and weights.
 
         Call it with ``inputs`` (N, num_inputs) and the weights by name. It returns a list with an
         (N,) array for each observable; ``qml.qnn.TorchLayer`` makes (N, num_observables) of it.
+        The samples of successive calls are independent; a new QNode of the same ``stream`` starts
+        them again.
 
         Args:
             circuit: What to run.
             stream: Number of an independent sequence of samples under the same seed.
         """
 
-    @abstractmethod
-    def _execute(
-        self,
-        circuit: Circuit,
-        inputs: npt.NDArray[np.float64],
-        weights: Mapping[str, npt.NDArray[np.float64]],
-        stream: tuple[int, ...],
-    ) -> npt.NDArray[np.float64]:
-        """Run checked inputs (N, num_inputs) that fit into memory: (N, num_observables)."""
+        # A list, not a tuple: of a tuple TorchLayer makes (num_observables, N, 1).
+        @wraps(circuit.qfunc)
+        def qfunc(*args: Any, **kwargs: Any) -> list[Any]:
+            return list(circuit.qfunc(*args, **kwargs))
+
+        device = self.device(circuit, stream if isinstance(stream, tuple) else (stream,))
+        qnode = qml.QNode(qfunc, device, diff_method=self.gradient)
+        if self.shots is not None:
+            qnode = qml.set_shots(qnode, shots=self.shots)
+        if self.noise is not None:
+            qnode = self.noise.apply(qnode)
+        return expand_trainable_batch(qnode) if self.gradient == "parameter-shift" else qnode
 
     def run(
         self,
@@ -239,12 +305,14 @@ class Backend(ABC):
         w = circuit.check_weights(weights)
         streams = stream if isinstance(stream, tuple) else (stream,)
         for number in streams:
-            check_integer("stream", number, least=0)
+            check_integer("stream", number, 0)
         size = self.chunk_size(circuit)
         out = np.empty((len(x), circuit.num_observables))
         for index, start in enumerate(range(0, len(x), size)):
             stop = min(start + size, len(x))
-            out[start:stop] = self._execute(circuit, x[start:stop], w, (*streams, index))
+            values = self.qnode(circuit, stream=(*streams, index))(x[start:stop], **w)
+            for column, value in enumerate(values):  # of one number where no input reaches it
+                out[start:stop, column] = np.real(value)
             if progress is not None:
                 progress(stop, len(x))
         return out
@@ -255,18 +323,6 @@ class Backend(ABC):
         sampled = (self.shots or 0) * circuit.num_wires
         size = max(1, _CHUNK_BYTES // (16 * amplitudes + 8 * sampled))
         return size if self.native_batching else min(size, _MAX_TAPES)
-
-
-def check_integer(what: str, value: Any, *, least: int) -> None:
-    """Refuse what is neither ``None`` (not given) nor an integer of at least ``least``.
-
-    Raises:
-        UsageError: If it is anything else; booleans are.
-    """
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise UsageError(f"{what} must be an integer of at least {least}, got {value!r}.")
 
 
 def run_chunk(
@@ -288,3 +344,19 @@ def run_chunk(
         index: The chunk's place in the run: the samples follow from it, whatever was run before, and wherever.
     """
     return backend.run(circuit, rows, weights, stream=(stream << 32) + index)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def expand_trainable_batch(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Run a batch as one tape a sample, if a batched parameter is to be differentiated.
+
+    PennyLane's parameter shift cannot differentiate a batched parameter, but may keep the batch
+    when only others are trained. ``qml.transforms.broadcast_expand`` alone would give up native
+    batching in evaluation too.
+    """
+    batched_and_trained = any(
+        tape.par_info[index]["op"].batch_size is not None for index in tape.trainable_params
+    )
+    if batched_and_trained:
+        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
+    return (tape,), only

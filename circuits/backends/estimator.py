@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pennylane as qml
 from pennylane.devices.preprocess import validate_device_wires, validate_measurements
-from pennylane.operation import Operator
 from pennylane.transforms.core import CompilePipeline
-from qiskit.circuit import ParameterVector, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
 from circuits.backends.base import Backend
-from circuits.backends.packing import Packing, Pub, Template, groups_of, pack, placements, unpack
-from circuits.backends.pennylane import expand_trainable_batch
+from circuits.backends.noise import only
+from circuits.backends.packing import Packing, placements
+from circuits.backends.pubs import Pub, Template, groups_of, pack, pubs_of, unpack
 from circuits.errors import UsageError
 from circuits.qiskit import (
-    ANGLE_GATES,
-    FIXED_GATES,
-    append,
     has_twin,
-    pauli_sum,
     take_apart,
     takes_angles,
 )
-from circuits.tape import spell
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
@@ -44,13 +39,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EstimatorBackend",
     "EstimatorDevice",
-    "Pub",
-    "Template",
-    "angles_of",
     "estimates",
     "packed",
     "placed",
-    "pubs_of",
     "transpiled",
 ]
 
@@ -76,6 +67,9 @@ class EstimatorBackend(Backend):
             puts it.
     """
 
+    optimization_level: ClassVar[int]
+    """How hard the transpiler tries, 0 to 3."""
+
     packing: Packing | None = None
 
     @property
@@ -85,26 +79,9 @@ class EstimatorBackend(Backend):
         return {**super().key, **packed}
 
     @property
-    def gradient(self) -> str:  # noqa: D102  (as in Backend)
-        return "parameter-shift"
-
-    @property
-    def native_batching(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def density_matrix(self) -> bool:  # noqa: D102
-        return self.noise is not None
-
-    @property
     @abstractmethod
     def target(self) -> BackendV2:
         """What circuits are transpiled for."""
-
-    @property
-    @abstractmethod
-    def optimization_level(self) -> int:
-        """How hard the transpiler tries, 0 to 3."""
 
     @property
     @abstractmethod
@@ -190,38 +167,9 @@ class EstimatorBackend(Backend):
         columns = [index for index, name in enumerate(names) if name in kept]
         return circuit, observables, pub.values[rows][:, columns]
 
-    def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
-        """Return a QNode of the circuit, differentiable by parameter shift in inputs and weights.
-
-        The samples of successive calls are independent; a new QNode of the same ``stream`` starts them again.
-        Everything else is as in ``Backend.qnode``.
-        """
-
-        # A list, not a tuple: of a tuple TorchLayer makes (num_observables, N, 1).
-        @wraps(circuit.qfunc)
-        def qfunc(*args: Any, **kwargs: Any) -> list[Any]:
-            return list(circuit.qfunc(*args, **kwargs))
-
-        key = stream if isinstance(stream, tuple) else (stream,)
-        seeds = np.random.SeedSequence(self.seed, spawn_key=key)
-        device = EstimatorDevice(circuit.num_wires, self.name, self.run_pubs, seeds)
-        qnode = qml.QNode(qfunc, device, diff_method=self.gradient)
-        if self.shots is not None:
-            qnode = qml.set_shots(qnode, shots=self.shots)
-        if self.noise is not None:
-            qnode = self.noise.apply(qnode)
-        return expand_trainable_batch(qnode)
-
-    def _execute(
-        self,
-        circuit: Circuit,
-        inputs: npt.NDArray[np.float64],
-        weights: Mapping[str, npt.NDArray[np.float64]],
-        stream: tuple[int, ...],
-    ) -> npt.NDArray[np.float64]:
-        values = self.qnode(circuit, stream=stream)(inputs, **weights)
-        # An observable of a circuit without inputs comes back without the batch's axis.
-        return np.stack([np.broadcast_to(value, len(inputs)) for value in values], axis=1)
+    def device(self, circuit: Circuit, stream: tuple[int, ...]) -> qml.devices.Device:  # noqa: D102
+        seeds = np.random.SeedSequence(self.seed, spawn_key=stream)
+        return EstimatorDevice(circuit.num_wires, self.name, self.run_pubs, seeds)
 
     def chunk_size(self, circuit: Circuit) -> int:  # noqa: D102
         side_by_side = 1 if self.packing is None else (self.target.num_qubits or 1)
@@ -238,9 +186,8 @@ def placed(backend: EstimatorBackend, template: Template) -> tuple[tuple[int, ..
     if backend.packing is None:
         return ()
     device, alone = backend.calibration, template.circuit
-    if (
-        device is not None
-    ):  # as the device's gates, so that those which connect three wires are known
+    if device is not None:
+        # As the device's gates, so that those which connect three wires are known.
         passes = generate_preset_pass_manager(0, basis_gates=list(_ONE_AND_TWO))
         alone = passes.run(alone)
     places = placements(alone, device, backend.packing)
@@ -360,8 +307,7 @@ class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
             sample_measurements=_is_expectation,
             name=self.name,
         )
-        pipeline.add_transform(only_with_twins)
-        pipeline.add_transform(expand_batched_matrices)
+        pipeline.add_transform(for_pubs)
         return pipeline
 
     def execute(
@@ -398,103 +344,10 @@ def _is_expectation(measurement: Any) -> bool:
 
 
 @qml.transform  # type: ignore[untyped-decorator]
-def only_with_twins(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
-    """Decompose what Qiskit has no twin of."""
-    if all(map(has_twin, tape.operations)):
-        return (tape,), _only
-    return (tape.copy(operations=take_apart(tape.operations)),), _only
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def expand_batched_matrices(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
-    """Make one tape a sample where matrices have a batch: only angles are parameters of a PUB."""
+def for_pubs(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Decompose what Qiskit has no twin of; make one tape a sample where matrices have a batch."""
+    if not all(map(has_twin, tape.operations)):
+        tape = tape.copy(operations=take_apart(tape.operations))
     if any(op.batch_size and not takes_angles(op) for op in tape.operations):
         return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
-    return (tape,), _only
-
-
-_KEPT = 256
-
-
-def pubs_of(
-    tapes: Sequence[qml.tape.QuantumScript], num_wires: int
-) -> tuple[list[Pub], list[tuple[int, slice]]]:
-    """Join tapes of the same gates and observables to PUBs, rows one after the other.
-
-    Args:
-        tapes: Of gates that have a twin (:func:`circuits.qiskit.has_twin`), on wires 0, 1, ...; a tape may have a
-            batch of angles, not of matrices.
-        num_wires: The circuits' width.
-
-    Returns:
-        The PUBs, and for each tape the index of its PUB and its rows.
-    """
-    groups: dict[Any, list[int]] = {}
-    rows = [angles_of(tape) for tape in tapes]
-    for index, tape in enumerate(tapes):
-        gates = tuple(_gate_key(op) for op in tape.operations)
-        groups.setdefault((gates, tuple(_key(m.obs) for m in tape.measurements)), []).append(index)
-    pubs: list[Pub] = []
-    places: list[tuple[int, slice]] = [(0, slice(0))] * len(tapes)
-    for number, ((gates, _), members) in enumerate(groups.items()):
-        start = 0
-        for index in members:
-            stop = start + len(rows[index])
-            places[index] = (number, slice(start, stop))
-            start = stop
-        first = tapes[members[0]]
-        observables = tuple(pauli_sum(m.obs, num_wires) for m in first.measurements)
-        values = np.concatenate([rows[index] for index in members])
-        pubs.append(Pub(_template(_Gates(gates, num_wires, first.operations)), observables, values))
-    return pubs, places
-
-
-def angles_of(tape: qml.tape.QuantumScript) -> npt.NDArray[np.float64]:
-    """Return the angles of a tape's gates in their order, shape ``(batch or 1, angles)``."""
-    angles = [np.asarray(a, float) for op in tape.operations for a in _angles(op)]
-    size = tape.batch_size or 1
-    if not angles:
-        return np.zeros((size, 0))
-    return np.stack([np.broadcast_to(angle, size) for angle in angles], axis=1)
-
-
-def _angles(operation: Operator) -> list[Any]:
-    return list(operation.data) if takes_angles(operation) else []
-
-
-def _gate_key(operation: Operator) -> Any:
-    if operation.name in ANGLE_GATES or operation.name in FIXED_GATES:
-        return operation.name, *operation.wires
-    return spell(operation, angles=False) if takes_angles(operation) else _key(operation)
-
-
-def _key(operator: Operator) -> Any:
-    """Return all that an operator is, to the last bit of its numbers."""
-    if operator.pauli_rep is not None:
-        return tuple((tuple(w.items()), complex(c)) for w, c in operator.pauli_rep.items())
-    return spell(operator, angles=False), *(np.asarray(d).tobytes() for d in operator.data)
-
-
-@dataclass(frozen=True)
-class _Gates:
-    """A circuit's gates; the operations take no part in comparisons, their keys do."""
-
-    keys: tuple[Any, ...]
-    num_wires: int
-    operations: Sequence[Operator] = field(compare=False)
-
-
-@lru_cache(maxsize=_KEPT)
-def _template(gates: _Gates) -> Template:
-    counts = [len(_angles(op)) for op in gates.operations]
-    angles = ParameterVector("angle", sum(counts))
-    circuit = QuantumCircuit(gates.num_wires)
-    start = 0
-    for operation, count in zip(gates.operations, counts, strict=True):
-        append(circuit, operation, angles[start : start + count])
-        start += count
-    return Template(circuit)
-
-
-def _only(results: tuple[Any, ...]) -> Any:
-    return results[0]
+    return (tape,), only

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.quantum_info import SparsePauliOp
 
-from circuits.backends.aer import require_hardware
+from circuits.backends.aer import hardware_info
 from circuits.backends.base import BackendInfo
 from circuits.backends.estimator import EstimatorBackend
-from circuits.backends.jobs import JobStore, Patience, Request, TransientError, run_jobs
-from circuits.backends.packing import Pub, unpack
-from circuits.errors import MissingExtraError, UsageError, unknown_name
+from circuits.backends.jobs import JobError, JobStore, Patience, Request, TransientError, run_jobs
+from circuits.backends.pubs import Pub, unpack
+from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["IBMBackend", "RuntimeConnection", "connect", "sdk"]
 
 _MODES = ("job", "batch", "session")
-_LEVEL = 3
 _MOST_EXECUTIONS = 5_000_000
 """Circuits times shots in a job (https://docs.quantum.ibm.com/guides/job-limits)."""
 
@@ -65,6 +64,8 @@ class IBMBackend(EstimatorBackend):
     """
 
     paid: ClassVar[bool] = True
+    remembers: ClassVar[bool] = True
+    optimization_level: ClassVar[int] = 3
 
     mode: str = "job"
     options: str | Mapping[str, Any] = "{}"
@@ -73,13 +74,10 @@ class IBMBackend(EstimatorBackend):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_hardware("qiskit_ibm_runtime", self.name)
-        if not self.device_name:
+        if not self._device:
             raise UsageError("name the device: ibm:BACKEND, for example ibm:ibm_torino.")
         if self.mode not in _MODES:
             raise unknown_name("execution mode", str(self.mode), _MODES)
-        if self.noise is not None:
-            raise UsageError(f"{self.name!r} has noise of its own, got noise={str(self.noise)!r}.")
         if self.shots is None:
             raise UsageError(f"{self.name!r} measures: say how many times, for example shots=4096.")
         if self.seed is None:
@@ -93,33 +91,17 @@ class IBMBackend(EstimatorBackend):
             )
 
     @classmethod
-    def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
-        try:
-            require_hardware("qiskit_ibm_runtime", name)
-        except MissingExtraError as error:
-            return BackendInfo(name, installed=False, usable=False, why_not=str(error))
-        # Whether there is an account is asked when a device is: asking costs a connection.
-        return BackendInfo(
-            name,
-            installed=True,
-            usable=True,
-            gradient="parameter-shift",
-            native_batching=True,
-            shots=True,
-            seed=True,
-        )
+    def info(cls, name: str) -> BackendInfo:
+        """Return what is known; whether there is an account is asked when a device is, for it costs a connection."""
+        return hardware_info(name, "qiskit_ibm_runtime", own_noise=True)
 
     @property
     def _connection(self) -> RuntimeConnection:
-        return connect(self.device_name, self.mode)
+        return connect(self._device, self.mode)
 
     @property
-    def device_name(self) -> str:  # noqa: D102
+    def _device(self) -> str:
         return self.name.partition(":")[2]
-
-    @property
-    def remembers(self) -> bool:  # noqa: D102
-        return True
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -129,10 +111,6 @@ class IBMBackend(EstimatorBackend):
     @property
     def target(self) -> BackendV2:  # noqa: D102
         return self._connection.device
-
-    @property
-    def optimization_level(self) -> int:  # noqa: D102
-        return _LEVEL
 
     @property
     def most_rows(self) -> int:  # noqa: D102
@@ -192,7 +170,14 @@ class IBMBackend(EstimatorBackend):
             return submit(ready, options, tag, copies), {"copies": copies}
 
         def read(values: list[Values], details: Mapping[str, Any]) -> Values:
-            return unpack(pub, values, int(details["copies"]))
+            copies = int(details["copies"])
+            expected = (-(-len(pub) // copies), copies * len(pub.observables))
+            arrived = [value.shape for value in values]
+            if arrived != [expected]:
+                raise JobError(f"expected values of shape {[expected]}, got {arrived}")
+            if not np.isfinite(values[0]).all():
+                raise JobError("some of its values are NaN or infinite")
+            return unpack(pub, values, copies)
 
         meta = {**facts, "rows": len(pub), "observables": len(pub.observables)}
         return Request(_fingerprint(pub, facts), meta, send, read)
@@ -232,7 +217,7 @@ def _fingerprint(pub: Pub, facts: Mapping[str, Any]) -> str:
             digest.update(str(parameter).encode() if numbers.dtype == object else numbers.tobytes())
     for observable in pub.observables:
         digest.update(f"\0{sorted(observable.to_list())}".encode())
-    digest.update(str(pub.values.shape).encode() + pub.values.tobytes())
+    digest.update(str(pub.values.shape).encode() + (pub.values + 0.0).tobytes())  # -0.0 is 0.0
     return digest.hexdigest()
 
 

@@ -117,8 +117,9 @@ class Noise:
 def without_barriers(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
     """Remove barriers, which are no gates; nothing is optimised where channels are put in by hand."""
     gates = [op for op in tape.operations if not isinstance(op, qml.Barrier)]
-    return (tape.copy(operations=gates),), _only
+    return (tape.copy(operations=gates),), only
 
 
-def _only(results: tuple[Any, ...]) -> Any:
+def only(results: tuple[Any, ...]) -> Any:
+    """Return the result of a transform that makes one tape of one."""
     return results[0]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, wraps
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pennylane as qml
 
 from circuits.backends.base import KINDS, Backend, BackendInfo
-from circuits.errors import MissingExtraError, UsageError, unknown_name
+from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from circuits.definition import Circuit
@@ -25,10 +24,8 @@ __all__ = [
     "EXTRAS",
     "PennyLaneBackend",
     "at_full_precision",
-    "expand_trainable_batch",
     "installed_devices",
     "probe",
-    "require_usable",
     "short_waits",
 ]
 
@@ -80,24 +77,9 @@ def probe(name: str) -> BackendInfo:
         shots=_takes_shots(device),
         seed="seed" in inspect.signature(qml.plugin_devices[name].load()).parameters,
         noise=name == "default.mixed",
+        density_matrix=name == "default.mixed",
+        reference=name == "default.qubit",
     )
-
-
-def require_usable(name: str) -> BackendInfo:
-    """Return what the device can do, or raise what keeps it from working.
-
-    Raises:
-        MissingExtraError: If it comes with an extra of ours that is not installed.
-        UsageError: If it is unknown, cannot be made, or runs no qubit circuits.
-    """
-    info = probe(name)
-    if info.usable:
-        return info
-    if info.installed:
-        raise UsageError(f"backend {name!r} is installed but not usable: {info.why_not}.")
-    if name in EXTRAS:
-        raise MissingExtraError(f"backend {name!r} is {info.why_not}")
-    raise unknown_name("backend", name, {"auto", *KINDS, *installed_devices()})
 
 
 def _how_to_install(name: str) -> str:
@@ -157,105 +139,19 @@ class PennyLaneBackend(Backend):
 
     Threads: ``lightning.*`` starts one for each core, which narrow circuits only pay for. Their
     number is the process's, so it is left to you: see ``short_waits``.
-
-    Raises:
-        MissingExtraError: If the device comes with an extra that is not installed.
-        UsageError: If it is unknown or cannot be made, or cannot do what is asked of it.
     """
 
-    _info: BackendInfo = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        info = require_usable(self.name)
-        object.__setattr__(self, "_info", info)
-        if self.noise is not None and not info.noise:
-            raise UsageError(
-                f"{self.name!r} simulates pure states and has no noise channels, got "
-                f"noise={str(self.noise)!r}; use 'default.mixed' or 'auto'."
-            )
-        if self.shots is not None and not info.shots:
-            raise UsageError(
-                f"{self.name!r} does not sample, got shots={self.shots}; leave shots out."
-            )
-        if self.shots is not None and self.seed is not None and not info.seed:
-            raise UsageError(
-                f"the samples of {self.name!r} cannot be seeded, got seed={self.seed}; leave the "
-                "seed out, or use 'default.qubit' or 'lightning.qubit'."
-            )
-
     @classmethod
-    def info(cls, name: str) -> BackendInfo:  # noqa: D102
+    def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
         return probe(name)
 
-    @property
-    def device_name(self) -> str:  # noqa: D102  (as in Backend)
-        return self.name
+    @classmethod
+    def require_usable(cls, name: str) -> BackendInfo:  # noqa: D102
+        if name not in qml.plugin_devices and name not in EXTRAS:
+            raise unknown_name("backend", name, {"auto", *KINDS, *installed_devices()})
+        return super().require_usable(name)
 
-    @property
-    def gradient(self) -> str:  # noqa: D102
-        # PennyLane differentiates a density matrix through the root of each probability: NaN where one is 0.
-        backprop = self._info.gradient if not self.density_matrix else "parameter-shift"
-        return backprop if self.analytic else "parameter-shift"
-
-    @property
-    def native_batching(self) -> bool:  # noqa: D102
-        return self._info.native_batching
-
-    @property
-    def density_matrix(self) -> bool:  # noqa: D102
-        return self._info.noise
-
-    def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
-        """Return a QNode of the circuit on a new device, differentiable in inputs and weights.
-
-        The samples of successive calls are independent; a new QNode of the same ``stream`` starts
-        them again. Everything else is as in ``Backend.qnode``.
-
-        Raises:
-            UsageError: If the device is known to measure one of the observables wrongly.
-        """
-        self._refuse_wrong_observables(circuit)
-
-        # A list, not a tuple: of a tuple TorchLayer makes (num_observables, N, 1).
-        @wraps(circuit.qfunc)
-        def qfunc(*args: Any, **kwargs: Any) -> list[Any]:
-            return list(circuit.qfunc(*args, **kwargs))
-
-        gradient = self.gradient
-        device = self._device(circuit.num_wires, stream)
-        if gradient != "backprop" or self.density_matrix:
-            device = at_full_precision(device)
-        qnode = qml.QNode(qfunc, device, diff_method=gradient)
-        if self.shots is not None:
-            qnode = qml.set_shots(qnode, shots=self.shots)
-        if self.noise is not None:
-            qnode = self.noise.apply(qnode)
-        return expand_trainable_batch(qnode) if gradient == "parameter-shift" else qnode
-
-    def _device(self, num_wires: int, stream: int | tuple[int, ...]) -> qml.devices.Device:
-        options: dict[str, Any] = {}
-        if self._info.seed:
-            # None must be said: PennyLane's default is to seed from NumPy's global generator.
-            options["seed"] = None
-            if self.seed is not None:
-                key = stream if isinstance(stream, tuple) else (stream,)
-                options["seed"] = np.random.SeedSequence(self.seed, spawn_key=key)
-        return qml.device(self.name, wires=num_wires, **options)
-
-    def _execute(
-        self,
-        circuit: Circuit,
-        inputs: npt.NDArray[np.float64],
-        weights: Mapping[str, npt.NDArray[np.float64]],
-        stream: tuple[int, ...],
-    ) -> npt.NDArray[np.float64]:
-        values = self.qnode(circuit, stream=stream)(inputs, **weights)
-        # An observable that no input reaches may come back without the batch's axis.
-        columns = [np.broadcast_to(np.real(v), len(inputs)) for v in values]
-        return np.stack(columns, axis=1).astype(np.float64)
-
-    def _refuse_wrong_observables(self, circuit: Circuit) -> None:
+    def device(self, circuit: Circuit, stream: tuple[int, ...]) -> qml.devices.Device:  # noqa: D102
         # PennyLane 0.45 measures PauliZ in place of the eigenvalues of a Hermitian matrix there.
         if self.name == "reference.qubit":
             for observable in circuit.observables:
@@ -264,29 +160,19 @@ class PennyLaneBackend(Backend):
                         f"'reference.qubit' measures {observable} wrongly; use 'default.qubit', or "
                         "write it as a sum of Pauli words (qml.pauli_decompose)."
                     )
+        options: dict[str, Any] = {}
+        if self.facts.seed:
+            # PennyLane's default is to seed from NumPy's global generator.
+            options["seed"] = np.random.SeedSequence(self.seed, spawn_key=stream)
+        made = qml.device(self.name, wires=circuit.num_wires, **options)
+        if self.gradient == "backprop" and not self.density_matrix:
+            return made
+        return at_full_precision(made, by_matrices=self.density_matrix)
 
 
-@qml.transform  # type: ignore[untyped-decorator]
-def expand_trainable_batch(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
-    """Run a batch as one tape a sample, if a batched parameter is to be differentiated.
-
-    PennyLane's parameter shift cannot differentiate a batched parameter, but may keep the batch
-    when only others are trained. ``qml.transforms.broadcast_expand`` alone would give up native
-    batching in evaluation too.
-    """
-    batched_and_trained = any(
-        tape.par_info[index]["op"].batch_size is not None for index in tape.trainable_params
-    )
-    if batched_and_trained:
-        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
-    return (tape,), _only
-
-
-def _only(results: tuple[Any, ...]) -> Any:
-    return results[0]
-
-
-def at_full_precision(device: qml.devices.Device) -> qml.devices.Device:
+def at_full_precision(
+    device: qml.devices.Device, *, by_matrices: bool = False
+) -> qml.devices.Device:
     """Make a device compute and return what float64 can hold, and return it.
 
     ``lightning.*`` returns Python's ``float``, which PennyLane's torch interface reads in torch's
@@ -295,7 +181,7 @@ def at_full_precision(device: qml.devices.Device) -> qml.devices.Device:
     default dtype: a RZ would be off by 1e-7. Their matrices are complex128.
     """
     plain: Any = type(device)
-    device.__class__ = _derived(plain, device.name == "default.mixed")
+    device.__class__ = _derived(plain, by_matrices)
     return device
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from circuits.backends.base import KINDS, Backend, BackendInfo, check_integer, kind_of
+from circuits.backends.base import KINDS, Backend, BackendInfo, kind_of
 from circuits.backends.noise import Noise
 from circuits.backends.pennylane import installed_devices, probe
-from circuits.errors import UsageError
+from circuits.errors import UsageError, check_integer
 
 __all__ = ["backend", "backend_names", "backend_table", "choose"]
 
@@ -50,8 +50,9 @@ def backend(
         return name
     if not isinstance(name, str):
         raise UsageError(f"a backend is asked for by name, got {type(name).__name__}: {name!r}.")
-    check_integer("wires", wires, least=1)
-    check_integer("batch", batch, least=1)
+    for what, hint in (("wires", wires), ("batch", batch)):
+        if hint is not None:
+            check_integer(what, hint)
     channel = Noise.parse(noise) if isinstance(noise, str) else noise
     reason = ""
     if name == "auto":

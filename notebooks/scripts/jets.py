@@ -29,14 +29,10 @@ from matplotlib.figure import Figure
 
 from qkan.analysis import LookUpTables
 from qkan.data.jets import OBSERVABLES, quark_gluon
-from qkan.experiments.jets import Config
-from qkan.experiments.jets.arms import arms
-from qkan.experiments.jets.bootstrap import bootstrap
-from qkan.experiments.jets.elsewhere import on_backend, twin_difference
-from qkan.experiments.jets.features import split
-from qkan.experiments.jets.interpretation import edges_against_ratios
-from qkan.experiments.jets.metrics import roc
-from qkan.experiments.jets.training import train_on_jets
+from qkan.experiments.jets import Config, arms
+from qkan.experiments.jets.interpretation import edges_against_ratios, on_backend, twin_difference
+from qkan.experiments.jets.metrics import bootstrap, roc
+from qkan.experiments.jets.models import split, train_on_jets
 from qkan.plotting import plot_against_ratio, plot_rocs
 from qkan.studies.study import trained
 
@@ -160,14 +156,10 @@ for bits in (4, 6, 8, 10):
 # moves. And they can be left out: written as Fourier series the same tagger is classical, to rounding.
 
 # %%
-qkan_arm = chosen["qkan"]
-sampled = on_backend(
-    qkan_arm["model"], runs["qkan"], 12, config.train, "default.qubit", shots=4096, seed=0
-)
+qkan = chosen["qkan"]
+sampled = on_backend(qkan, runs["qkan"], "default.qubit", shots=4096, seed=0)
 print(f"AUC exact {runs['qkan']['auc']:.4f}, with 4096 shots {sampled['auc']:.4f}")
-print(
-    f"largest difference to the classical form: {twin_difference(qkan_arm['model'], runs['qkan'], 12, config.train):.1e}"
-)
+print(f"largest difference to the classical form: {twin_difference(qkan, runs['qkan']):.1e}")
 
 # %% [markdown]
 # So what a QKAN brings here is a *parametrisation*: circuits of one qubit tie the Fourier coefficients of an edge

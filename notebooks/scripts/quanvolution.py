@@ -112,7 +112,7 @@ display(plot_channels(images[:4, 0].numpy(), maps.detach().numpy(), [f"Z{k}" for
 # pixels.
 
 # %%
-from qkan.studies.ensemble import train_softmax_heads
+from qkan.experiments.quanvolution import train_softmax_heads
 from qkan.studies.statistics import paired_difference
 
 control = qkan.Quanvolution2d(circuits.without_entanglement(demo), kernel_size=2, stride=2)
@@ -124,13 +124,13 @@ for arm, layer in layers.items():
     results[arm] = train_softmax_heads(
         (train, mnist.train_labels), (test, mnist.test_labels), seeds=range(SEEDS), epochs=EPOCHS
     )
-    accuracy = results[arm].val_accuracy[:, -1]
+    accuracy = results[arm]["val_accuracy"][:, -1]
     print(f"{arm:16s} validation accuracy {accuracy.mean():.3f} ± {accuracy.std(ddof=1):.3f}")
-display(plot_curves({arm: vars(history) for arm, history in results.items()}))
+display(plot_curves(results))
 
 # %%
 gain = paired_difference(
-    results["quantum"].val_accuracy[:, -1], results["classical"].val_accuracy[:, -1]
+    results["quantum"]["val_accuracy"][:, -1], results["classical"]["val_accuracy"][:, -1]
 )
 print(
     f"quantum - classical: {gain.estimate:+.3f}, 95 % interval [{gain.low:+.3f}, {gain.high:+.3f}]"

@@ -7,7 +7,8 @@ import pennylane as qml
 
 from circuits import backend, quanvolutional_filter
 from circuits.backends.aer import AerBackend
-from circuits.backends.estimator import pubs_of, transpiled
+from circuits.backends.estimator import transpiled
+from circuits.backends.pubs import pubs_of
 from circuits.qiskit import take_apart
 from qkan.benchmarks import packed_step
 from qkan.benchmarks.harness import Case, Report, measure

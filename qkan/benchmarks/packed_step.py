@@ -11,7 +11,7 @@ import torch
 from circuits import packed
 from circuits.backends import Backend
 from circuits.backends.aer import AerBackend
-from circuits.backends.estimator import Pub
+from circuits.backends.pubs import Pub
 from qkan.benchmarks.harness import Case
 from qkan.models.kan import QKAN
 

@@ -123,7 +123,11 @@ def plot_scores(scores: Mapping[str, Array], label: str) -> Figure:
         color, mean = PALETTE[0] if row == 0 else "#4D4D4D", values.mean()
         axes.plot(values, [row] * len(values), "o", color=color, ms=4.5, alpha=0.45, mew=0)
         axes.plot([mean], [row], "|", color=color, ms=14, mew=2)
-        beside = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
+        beside: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "va": "center",
+            "fontsize": 8.5,
+        }
         axes.annotate(f"{mean:.2f}", (1.01, row), **beside)
     axes.set_yticks(range(len(scores)), list(scores))
     axes.set(ylim=(len(scores) - 0.5, -0.5), xlabel=label)

@@ -67,7 +67,7 @@ def test_what_is_paid_for_is_not_run():
 
 
 def test_bad_input():
-    with pytest.raises(UsageError, match="at least one circuit"):
+    with pytest.raises(UsageError, match="circuits must be an integer of at least 1"):
         cost(ring, backend("default.qubit"), 0)
     with pytest.raises(UsageError, match="shape"):
         cost(ring, backend("default.qubit"), 1, {"w": np.zeros(3)})

@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from qkan.experiments.jets.arms import CURVES, arms
-from qkan.experiments.jets.config import Config
-from qkan.experiments.jets.features import split
-from qkan.experiments.jets.interpretation import edges_against_ratios, formulas, table_errors
+from qkan.experiments.jets.interpretation import (
+    Moved,
+    edges_against_ratios,
+    formulas,
+    table_errors,
+)
 from qkan.experiments.jets.metrics import reliability, roc
-from qkan.plotting.physics import plot_against_ratio, plot_reliability, plot_rocs
-from qkan.plotting.sweep import Measured, plot_tradeoff
+from qkan.experiments.jets.models import split
+from qkan.plotting import (
+    Measured,
+    plot_against_ratio,
+    plot_reliability,
+    plot_rocs,
+    plot_tradeoff,
+)
 from qkan.studies.report import Picture, Section, Table
 from qkan.studies.run import RunFolder
 from qkan.studies.statistics import mean_interval
 from qkan.studies.study import Results, trained
 
-__all__ = ["sections"]
+__all__ = ["backend_section", "sections"]
 
 _SHOWN = ("logistic", "trees", "mlp", "kan", "qkan", "small qkan", "fourier twin")
 _EXPLAINED = ("one-layer qkan", "one-layer kan")
 
+Arms = Mapping[str, Mapping[str, Any]]
+
 
 def sections(
-    config: Config,
-    results: Results,
-    summary: Mapping[str, Any],
-    folder: RunFolder,
+    train: int, arms: Arms, results: Results, summary: Mapping[str, Any], folder: RunFolder
 ) -> list[Section]:
-    """Return the tables and figures of the report, and write the figures."""
+    """Return the tables and figures of the report, and write the figures.
+
+    Args:
+        train: How many training jets there are.
+        arms: The settings of each.
+        results: Of the study.
+        summary: Of its metrics.
+        folder: Of the run.
+    """
+    curves = results.labelled(group="curve")
+    shown = {arm: values for arm, values in summary.items() if arm not in curves}
     return [
         Section(
             "All taggers",
-            text=[
-                "Quark jets are signal. Means and standard deviations over seeds, on the same test jets. The "
-                "background rejection 1/ε_b is given at signal efficiencies of 30 and 50 %."
+            [
+                "Quark jets are signal. Mean ± standard deviation over seeds, on the same test jets; background "
+                "rejection 1/ε_b at signal efficiencies of 30 and 50 %."
             ],
-            table=_table({k: v for k, v in summary.items() if not k.endswith(" jets")}),
+            _table(shown),
         ),
         _curves(results, folder),
-        *([_learning(config, summary, folder)] if config.curves else []),
-        *(_explained(config, results, inputs, folder) for inputs in (1, 2, 12)),
-        _tables(config, results),
+        *([_learning(train, results, summary, folder)] if curves else []),
+        *(_edges(train, arms, results, inputs, folder) for inputs in (1, 2, 12)),
+        _look_up_tables(train, arms, results),
     ]
 
 
@@ -71,35 +88,32 @@ def _curves(results: Results, folder: RunFolder) -> Section:
     labels = split(12, 100).test[1].numpy()
     scores = {name: results.runs[f"{name}, 12 inputs"][0]["scores.test"] for name in _SHOWN}
     curves = {name: roc(values, labels) for name, values in scores.items()}
-    rocs = plot_rocs({name: (c.signal, c.background) for name, c in curves.items()})
+    rocs = plot_rocs({name: (curve.signal, curve.background) for name, curve in curves.items()})
     calibrated = plot_reliability(
         {name: reliability(1 / (1 + np.exp(-v)), labels) for name, v in scores.items()}
     )
+    dots = "A calibrated tagger lies on the diagonal; points are as large as their share of jets."
     return Section(
         "ROC and calibration",
         pictures=[
             Picture.save(folder, "roc", "Taggers with 12 observables, seed 0.", rocs),
-            Picture.save(
-                folder,
-                "reliability",
-                "A calibrated tagger lies on the diagonal; points are as large as their share of jets.",
-                calibrated,
-            ),
+            Picture.save(folder, "reliability", dots, calibrated),
         ],
     )
 
 
-def _learning(config: Config, summary: Mapping[str, Any], folder: RunFolder) -> Section:
-    points = {
-        name: [
-            _measured(
-                size,
-                summary[f"{name}, {size} jets" if size < config.train else f"{name}, 12 inputs"],
-            )
-            for size in config.sizes
-        ]
-        for name in CURVES
-    }
+def _learning(
+    train: int, results: Results, summary: Mapping[str, Any], folder: RunFolder
+) -> Section:
+    points: dict[str, list[Measured]] = {}
+    for arm in results.labelled(group="curve"):
+        tagger = results.labels[arm]["tagger"]
+        interval = mean_interval(summary[arm]["auc"]["values"])
+        ends = (interval.estimate, interval.low, interval.high)
+        points.setdefault(tagger, []).append(Measured(results.labels[arm]["jets"], *ends))
+    for tagger, measured in points.items():
+        interval = mean_interval(summary[f"{tagger}, 12 inputs"]["auc"]["values"])
+        measured.append(Measured(train, interval.estimate, interval.low, interval.high))
     plot = plot_tradeoff({"training jets": points}, "AUC")
     caption = "Means over seeds and 95 % intervals of them, 12 observables."
     return Section(
@@ -107,18 +121,13 @@ def _learning(config: Config, summary: Mapping[str, Any], folder: RunFolder) -> 
     )
 
 
-def _measured(size: int, values: Mapping[str, Any]) -> Measured:
-    interval = mean_interval(values["auc"]["values"])
-    return Measured(size, interval.estimate, interval.low, interval.high)
-
-
-def _explained(config: Config, results: Results, inputs: int, folder: RunFolder) -> Section:
+def _edges(train: int, arms: Arms, results: Results, inputs: int, folder: RunFolder) -> Section:
     """Return the edges of the one-layer taggers beside likelihood ratios, and their formulas."""
-    data = split(inputs, config.train)
+    data = split(inputs, train)
     pictures, rows = [], []
     for name in _EXPLAINED:
         arm = f"{name}, {inputs} inputs"
-        net = trained(arms(config)[arm]["model"], results.runs[arm][0])
+        net = trained(arms[arm]["model"], results.runs[arm][0])
         edges = edges_against_ratios(net, inputs, data)
         fits = formulas(net, inputs, data)
         rows += [
@@ -136,34 +145,59 @@ def _explained(config: Config, results: Results, inputs: int, folder: RunFolder)
         caption = f"{name}, {inputs} observables, seed 0: edges over the ratios of their observables, strongest first."
         pictures.append(Picture.save(folder, slug, caption, plot_against_ratio(edges)))
     text = (
-        "With correlated observables an edge is not its ratio, and may have the other sign: it tells what an "
-        "observable adds to the others."
+        "With correlated observables an edge is not its log-likelihood ratio, and may have the other sign: it tells "
+        "what an observable adds to the others."
         if inputs > 1
         else "Trained on one observable, an edge must be its log-likelihood ratio."
     )
+    title = f"Edges of one-layer taggers, {inputs} observable{'s' if inputs > 1 else ''}"
     header = ["edge", "strength", "r", "rms", "formula (standardised observable)", "R²"]
-    return Section(
-        f"Edges of one-layer taggers, {inputs} observable{'s' if inputs > 1 else ''}",
-        text=[text],
-        table=Table(header, rows),
-        pictures=pictures,
-    )
+    return Section(title, [text], Table(header, rows), pictures)
 
 
-def _tables(config: Config, results: Results) -> Section:
-    data, rows = split(12, config.train), []
+def _look_up_tables(train: int, arms: Arms, results: Results) -> Section:
+    data, rows = split(12, train), []
     for name in _EXPLAINED:
         arm = f"{name}, 12 inputs"
-        net = trained(arms(config)[arm]["model"], results.runs[arm][0])
+        net = trained(arms[arm]["model"], results.runs[arm][0])
         rows += [
             [name, str(bits), f"{error:.4f}", f"{auc:.4f}"]
             for bits, error, auc in table_errors(net, data)
         ]
-    return Section(
-        "Edges as look-up tables",
-        text=[
-            "Every edge as a table of 2^k fixed-point numbers with k bits behind the point, as a trigger's FPGA would "
-            "hold it: the largest error of the log-odds of the test jets, and the AUC that is left."
-        ],
-        table=Table(["tagger", "k", "largest error", "AUC"], rows),
+    text = (
+        "An edge as a table of 2^k fixed-point numbers with k bits behind the point, as a trigger's FPGA would hold "
+        "it: largest error of the test jets' log-odds, and the AUC that is left."
     )
+    header = ["tagger", "k", "largest error", "AUC"]
+    return Section("Edges as look-up tables", [text], Table(header, rows))
+
+
+def backend_section(found: Sequence[Moved], missing: str, twins: Mapping[str, float]) -> Section:
+    """Return the section of QKANs with shots, with a device's noise, and without circuits.
+
+    Args:
+        found: What moved.
+        missing: Why there is no device, if there is none.
+        twins: Of each QKAN, the largest difference to its classical form.
+    """
+    header = ["QKAN", "backend", "seeds", "AUC", "AUC moves by", "log-odds move by", "calib. error"]
+    rows = [
+        [
+            m.arm,
+            m.where,
+            str(m.seeds),
+            f"{m.auc:.4f}",
+            f"{m.moved:.4f}",
+            f"{m.log_odds:.3f}",
+            f"{m.calibration_error:.3f}",
+        ]
+        for m in found
+    ]
+    each = ", ".join(f"{difference:.0e} ({arm})" for arm, difference in twins.items())
+    text = [
+        "Trained exactly, then run with shots and with a device's noise: a few circuits fix the curve of an edge for "
+        "all jets. What moves is the largest change over seeds and test jets.",
+        f"Without circuits, as Fourier series, all log-odds are the same to {each} in float64.",
+        *([missing] if missing else []),
+    ]
+    return Section("QKANs off the exact simulator", text, Table(header, rows))

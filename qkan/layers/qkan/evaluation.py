@@ -56,13 +56,12 @@ def why_no_closed_form(
     """
     if evaluate in {"fourier", "direct"}:
         return None, "it was not asked for"
-    exact = backend.analytic and backend.noise is None
-    if evaluate == "closed" and not exact:
+    if evaluate == "closed" and not backend.exact:
         raise UsageError(
             f"the closed form is an exact simulation, but the backend {backend.name!r} has "
             f"shots={backend.shots} and noise={backend.noise}; use evaluate='fourier'"
         )
-    if evaluate == "auto" and not (exact and (backend.reason or backend.name == "default.qubit")):
+    if evaluate == "auto" and not backend.replaceable:
         return None, f"the circuits are to run on {backend.name}"
     try:
         program = bloch_program(circuit)

@@ -10,7 +10,8 @@ import torch
 from circuits import circuit, quanvolutional_filter
 from circuits.backends import NOISE_CHANNELS, backend
 from circuits.backends.aer import AerBackend
-from circuits.backends.estimator import pubs_of, transpiled
+from circuits.backends.estimator import transpiled
+from circuits.backends.pubs import pubs_of
 from circuits.errors import MissingExtraError, UsageError
 
 
@@ -162,3 +163,17 @@ def test_the_demo_filter_without_inputs_that_an_output_sees():
 def _tape(made, x, weights):
     measured = [qml.expval(observable) for observable in made.observables]
     return qml.tape.QuantumScript(made.gates(x, **weights), measured)
+
+
+def test_a_channel_in_the_function_is_no_lottery():
+    """A state vector draws one outcome of each channel; exact values are those of the mixture."""
+
+    @circuit(wires=1)
+    def damped(inputs):
+        qml.RX(inputs[..., 0], wires=0)
+        qml.AmplitudeDamping(0.3, wires=0)
+
+    x = np.linspace(-3, 3, 7)[:, None]
+    exact = backend("default.mixed").run(damped, x)
+    np.testing.assert_allclose(exact, 0.3 + 0.7 * np.cos(x), atol=1e-12)
+    np.testing.assert_allclose(backend("aer").run(damped, x), exact, atol=1e-12)

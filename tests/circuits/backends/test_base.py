@@ -64,6 +64,23 @@ def test_what_a_backend_can_do():
     assert not exact.native_batching
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "exact", "noisy", "replaceable"),
+    [
+        ("default.qubit", {}, True, False, True),
+        ("auto", {"wires": 20}, True, False, True),
+        ("lightning.qubit", {}, True, False, False),
+        ("aer", {}, True, False, False),
+        ("default.qubit", {"shots": 10}, False, False, False),
+        ("default.mixed", {"noise": "bit-flip:0.1"}, False, True, False),
+        ("aer:fake_manila", {}, False, True, False),
+    ],
+)
+def test_what_values_are(name, options, exact, noisy, replaceable):
+    found = backend(name, **options)
+    assert (found.exact, found.noisy, found.replaceable) == (exact, noisy, replaceable)
+
+
 def test_samples_follow_the_seed_and_the_stream(backend_name, pauli):
     seeded = backend(backend_name, shots=100, seed=7)
     first = seeded.run(pauli, X, WEIGHTS)

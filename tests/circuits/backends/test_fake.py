@@ -11,7 +11,8 @@ from qiskit.quantum_info import SparsePauliOp
 from circuits import circuit
 from circuits.backends import backend, backend_names
 from circuits.backends.aer import AerBackend, fake_devices, misread
-from circuits.backends.estimator import Template, transpiled
+from circuits.backends.estimator import transpiled
+from circuits.backends.pubs import Template
 from circuits.errors import UsageError
 from circuits.qiskit import to_qiskit
 

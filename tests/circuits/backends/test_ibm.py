@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import signal
 import subprocess
@@ -236,6 +237,33 @@ def test_a_record_that_was_deleted_finds_the_job_by_its_tag(ibm, fake_runtime, t
     assert len(fake_runtime.sent()) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda evs: np.full_like(evs, np.nan), "NaN or infinite"),
+        (lambda evs: evs[..., :-1], r"shape \[\(7, 1\)\], got \[\(6, 1\)\]"),
+    ],
+)
+def test_what_a_service_returns_is_looked_at_before_it_is_kept(ibm, fake_runtime, change, message):
+    fake_runtime.fates = [["QUEUED"]]
+    with pytest.raises(JobError, match="not done"):
+        run(ibm())
+    (path,) = fake_runtime.folder.glob("job-*.json")
+    facts = json.loads(path.read_text())
+    facts |= {"fate": ["DONE"], "evs": [change(np.array(facts["evs"][0])).tolist()]}
+    path.write_text(json.dumps(facts))
+    device = ibm()
+    with pytest.raises(JobError, match=f"1 of 1 jobs failed.*job-0.*{message}.*another seed"):
+        run(device)
+    assert [job.finished for job in device.store.jobs()] == [None]
+
+
+def test_the_sign_of_zero_makes_no_other_job(ibm, fake_runtime):
+    for zero in (0.0, -0.0):
+        ibm().run(PZ, [[zero]], WEIGHTS)
+    assert len(fake_runtime.sent()) == 1
+
+
 def test_a_network_trains_and_a_resumed_step_pays_nothing(ibm, fake_runtime):
     x = torch.randn((4, 2), generator=torch.Generator().manual_seed(0))
 
@@ -300,7 +328,7 @@ def test_wrong_options(options, message, ibm):
 
 
 def test_noise_and_no_device_name(fake_runtime):
-    with pytest.raises(UsageError, match="has noise of its own"):
+    with pytest.raises(UsageError, match="has the noise of its device"):
         backend("ibm:fake_one", shots=10, noise="bit-flip:0.1")
     with pytest.raises(UsageError, match="name the device"):
         backend("ibm:", shots=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -20,9 +21,8 @@ def store(tmp_path):
 def test_what_was_written_is_read_by_another(store):
     asked = store.ask("k", {"rows": 3})
     assert (asked.job_id, asked.finished, asked.failures) == (None, None, ())
-    with store.sending("k") as sending:
-        assert sending.job_id is None
-        sending.sent("job-1", {"copies": 2})
+    assert store.send("k", lambda: ("job-1", {"copies": 2})) == "job-1"
+    assert store.send("k", lambda: pytest.fail("sent twice")) == "job-1"
     other = JobStore(store.path)
     assert other.ask("k", {"rows": 4}).meta == {"rows": 3}
     assert (other.job("k").job_id, other.job("k").details) == ("job-1", {"copies": 2})
@@ -30,6 +30,7 @@ def test_what_was_written_is_read_by_another(store):
     other.finish("k", values)
     assert store.result("k").tobytes() == values.tobytes()
     assert store.job("k").finished
+    assert store.path.stat().st_mode & 0o777 == 0o600
     store.forget("k")
     assert store.job("k") is None
 
@@ -42,13 +43,11 @@ def test_nothing_is_made_by_asking_for_results(store):
 
 def test_a_failure_gives_the_number_back_only_if_it_is_still_that_one(store):
     store.ask("k", {})
-    with store.sending("k") as sending:
-        sending.sent("job-1", {})
-    store.fail("k", "job-1", "cancelled")
+    store.send("k", lambda: ("job-1", {}))
+    assert store.fail("k", "job-1", "cancelled") == 1
     assert store.job("k").job_id is None
     assert store.job("k").failures == ("job-1: cancelled",)
-    with store.sending("k") as sending:
-        sending.sent("job-2", {})
+    store.send("k", lambda: ("job-2", {}))
     store.fail("k", "job-1", "late")
     assert store.job("k").job_id == "job-2"
 
@@ -57,12 +56,10 @@ def test_an_error_while_sending_leaves_the_record_as_it_was(store):
     store.ask("k", {})
 
     def lost():
-        with store.sending("k") as sending:
-            sending.sent("job-1", {})
-            raise ConnectionError
+        raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        lost()
+        store.send("k", lost)
     assert store.job("k").job_id is None
 
 
@@ -119,23 +116,54 @@ def test_an_error_of_ones_own_is_not_repeated(store):
     assert not issubclass(TransientError, OSError)
 
 
+@pytest.mark.parametrize("lag", [0, 1])
+def test_a_list_that_lags_behind_a_lost_answer_sends_nothing_twice(store, lag):
+    service, questions = Service(), []
+
+    def submit(tag):
+        service.sent.append(tag)
+        raise TransientError("the answer is lost")
+
+    def find(tag):
+        questions.append(len(service.sent))
+        return ("job-1", {}) if questions.count(1) > lag else None
+
+    service.find = find
+    request = Request("k", {}, submit, lambda values, details: values[0])
+    run_jobs([request], service, store, Patience(sleep=lambda seconds: None))
+    assert service.sent == ["qkan-k"]
+
+
 def test_a_file_that_is_no_record(tmp_path):
     path = tmp_path / "jobs.sqlite"
     path.write_bytes(b"no database" * 100)
-    with pytest.raises(UsageError, match=r"record of jobs .* cannot be used"):
+    with pytest.raises(UsageError, match=r"record of jobs .* cannot be used.*Move it away"):
+        JobStore(path).jobs()
+    path.unlink()
+    JobStore(path).ask("k", {})
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 2")
+    with pytest.raises(UsageError, match="newer version"):
         JobStore(path).jobs()
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="QKAN_CACHE"):
         JobStore(tmp_path / "file" / "jobs.sqlite").ask("k", {})
 
 
-@pytest.mark.parametrize("content", [b"\x80\x04N.", b"", b"\x93NUMPY"])
-def test_a_damaged_result_is_fetched_again_and_nothing_in_it_runs(store, content):
+def flipped(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    "damage", [flipped, lambda c: b"\x80\x04N.", lambda c: b"", lambda c: c[:-8]]
+)
+def test_a_damaged_result_is_fetched_again_and_nothing_in_it_runs(store, damage):
     service = Service()
     request = Request("k", {}, service.submit, lambda values, details: values[0])
     run_jobs([request], service, store, Patience())
     with sqlite3.connect(store.path) as database:
-        database.execute("UPDATE jobs SET result = ?", (content,))
+        (content,) = database.execute("SELECT result FROM jobs").fetchone()
+        database.execute("UPDATE jobs SET result = ?", (damage(content),))
     database.close()
     assert store.result("k") is None
     np.testing.assert_array_equal(run_jobs([request], service, store, Patience()), np.ones((1, 2)))

@@ -13,8 +13,8 @@ from torch.autograd import grad
 from circuits import UsageError, backend, circuit, edge
 from circuits.angles import angle_form
 from circuits.backends.aer import AerBackend
-from circuits.backends.estimator import packed, placed, pubs_of, transpiled
-from circuits.backends.packing import Pub, Template
+from circuits.backends.estimator import packed, placed, transpiled
+from circuits.backends.pubs import Pub, Template, pubs_of
 from circuits.costs import packing_report
 from qkan import QKAN
 

@@ -100,7 +100,7 @@ def test_the_work_is_spread_over_as_many_processes_as_asked(asked):
     [
         (["--resume", "nowhere"], "no run to resume in nowhere"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
-        (["--seeds", "1"], "seeds to be 2 or more"),
+        (["--seeds", "1"], "seeds must be an integer of at least 2"),
         (["--seeds", "many"], "--seeds"),
         (["--workers", "0"], "1 worker or more"),
         (["--scheduler", "tcp://127.0.0.1"], "no Dask scheduler answers"),

@@ -15,7 +15,6 @@ from qkan.experiments import quanvolution
     [
         ["--help"],
         ["reproduce", "--help"],
-        ["reproduce", "quanvolution", "--help"],
         ["cache", "--help"],
     ],
 )

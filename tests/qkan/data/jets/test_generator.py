@@ -17,6 +17,7 @@ from qkan.data.jets.generate import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 @pytest.mark.parametrize("label", [0, 1])
 def test_jets_pass_the_selection(name: str, label: int) -> None:
@@ -31,6 +32,7 @@ def test_jets_pass_the_selection(name: str, label: int) -> None:
     assert (np.diff(jets.pt, axis=1) <= 0).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes() -> None:
     first, again, other = (make_chunk("qg", 1, index, jets=1, seed=7) for index in (0, 0, 1))
     for name, values in first.items():
@@ -79,6 +81,7 @@ def test_a_missing_program_names_the_extra(missing: str, monkeypatch: pytest.Mon
         generate(process("qg"), 1, jets=1, seed=1)
 
 
+@pytest.mark.slow
 def test_standard_output_is_for_results(capfd: pytest.CaptureFixture[str]) -> None:
     """FastJet prints a banner when it first clusters, unless it has no stream to print to."""
     import fastjet

@@ -1,12 +1,17 @@
-"""Metrics against scikit-learn, against counting pairs, and their behaviour with negative weights."""
+"""Metrics against closed forms and counting pairs, also with negative weights; the bootstrap against its slow twin."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from circuits.errors import UsageError
-from qkan.experiments.jets.bootstrap import bootstrap
-from qkan.experiments.jets.metrics import calibration_error, reliability, roc
+from qkan.experiments.jets.metrics import (
+    auc_difference,
+    bootstrap,
+    calibration_error,
+    reliability,
+    roc,
+)
 
 
 @pytest.fixture
@@ -71,14 +76,34 @@ def test_calibration_of_true_probabilities_and_of_overconfidence() -> None:
 
 def test_bootstrap_has_the_standard_error_of_delong_and_is_paired(scored) -> None:  # type: ignore[no-untyped-def]
     scores, labels, _ = scored
-    values = bootstrap(scores, labels, lambda curve: curve.auc, resamples=300)
+    values = bootstrap(scores, labels, resamples=300)
     s, b = scores[labels == 1], scores[labels == 0]
     wins = (s[:, None] > b) + 0.5 * (s[:, None] == b)
     delong = (wins.mean(1).var(ddof=1) / len(s) + wins.mean(0).var(ddof=1) / len(b)) ** 0.5
     assert values.std(ddof=1) == pytest.approx(delong, rel=0.2)
-    moved = bootstrap(2 * scores + 1, labels, lambda curve: curve.auc, resamples=300)
+    moved = bootstrap(2 * scores + 1, labels, resamples=300)
     assert np.array_equal(moved, values)
     assert abs(values.mean() - roc(scores, labels).auc) < 4 * values.std() / 300**0.5
+
+
+def test_bootstrap_is_the_auc_of_the_drawn_jets(scored) -> None:  # type: ignore[no-untyped-def]
+    """The fast form against its slow twin: the ROC of every resample."""
+    scores, labels, weights = scored
+    weights = weights * np.where(np.arange(400) % 10 == 0, -1, 1)
+    rng, slow = np.random.default_rng(5), []
+    for _ in range(20):
+        drawn = [rng.choice(np.flatnonzero(labels == k), (labels == k).sum()) for k in (0, 1)]
+        both = np.concatenate(drawn)
+        slow.append(roc(scores[both], labels[both], weights[both]).auc)
+    fast = bootstrap(scores, labels, weights=weights, resamples=20, seed=5)
+    assert np.allclose(fast, slow, rtol=1e-12)
+
+
+def test_a_tagger_against_itself_differs_by_nothing(scored) -> None:  # type: ignore[no-untyped-def]
+    scores, labels, _ = scored
+    run = {"scores.test": scores, "auc": np.array(roc(scores, labels).auc)}
+    difference = auc_difference([run, run], [run, run], labels, resamples=20)
+    assert (difference.low, difference.estimate, difference.high) == (0, 0, 0)
 
 
 def test_wrong_input_is_refused() -> None:

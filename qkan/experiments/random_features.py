@@ -1,4 +1,4 @@
-"""The classical control: random cosines of the same patches."""
+"""The classical control of filters: random cosines of the same patches."""
 
 from __future__ import annotations
 
@@ -45,12 +45,10 @@ class RandomCosines(nn.Module):
         self.stride = kernel_size
         generator = torch.Generator().manual_seed(seed)
         shape = (channels, 1, kernel_size, kernel_size)
-        weight = (
-            math.pi / kernel_size * torch.randn(shape, generator=generator, dtype=torch.float64)
-        )
-        bias = 2 * math.pi * torch.rand(channels, generator=generator, dtype=torch.float64)
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
+        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
+        uniform = torch.rand(channels, generator=generator, dtype=torch.float64)
+        self.register_buffer("weight", math.pi / kernel_size * normal)
+        self.register_buffer("bias", 2 * math.pi * uniform)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features, in the images' dtype."""

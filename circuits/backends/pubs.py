@@ -1,0 +1,205 @@
+"""PUBs: what an Estimator takes, made of PennyLane's tapes, and copies of one in one circuit.
+
+Copies do not interact, so each has the expectation values that it has alone, and one circuit runs as many rows of
+bindings as there are copies: rows that follow one another, such as the same shift of all edges, stand side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pennylane as qml
+from pennylane.operation import Operator
+from qiskit.circuit import ParameterVector, QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+from circuits.qiskit import ANGLE_GATES, FIXED_GATES, append, pauli_sum, takes_angles
+from circuits.tape import spell
+
+__all__ = ["Group", "Pub", "Template", "angles_of", "groups_of", "pack", "pubs_of", "unpack"]
+
+_KEPT = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A parameterised circuit on logical wires; the same object is transpiled once for each backend.
+
+    Attributes:
+        circuit: The circuit, without measurements.
+        layout: The device's qubit of each wire, or None to let the transpiler choose.
+    """
+
+    circuit: QuantumCircuit
+    layout: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pub:
+    """What an Estimator takes: a circuit, observables, and an array of bindings.
+
+    Attributes:
+        template: The circuit.
+        observables: On the circuit's qubits; each is estimated for every row.
+        values: Shape ``(rows, parameters)``; a column for each of ``template.circuit.parameters``, in their order.
+    """
+
+    template: Template
+    observables: tuple[SparsePauliOp, ...]
+    values: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def pubs_of(
+    tapes: Sequence[qml.tape.QuantumScript], num_wires: int
+) -> tuple[list[Pub], list[tuple[int, slice]]]:
+    """Join tapes of the same gates and observables to PUBs, rows one after the other.
+
+    Args:
+        tapes: Of gates that have a twin (:func:`circuits.qiskit.has_twin`), on wires 0, 1, ...; a tape may have a
+            batch of angles, not of matrices.
+        num_wires: The circuits' width.
+
+    Returns:
+        The PUBs, and for each tape the index of its PUB and its rows.
+    """
+    groups: dict[Any, list[int]] = {}
+    rows = [angles_of(tape) for tape in tapes]
+    for index, tape in enumerate(tapes):
+        gates = tuple(_gate_key(op) for op in tape.operations)
+        groups.setdefault((gates, tuple(_key(m.obs) for m in tape.measurements)), []).append(index)
+    pubs: list[Pub] = []
+    places: list[tuple[int, slice]] = [(0, slice(0))] * len(tapes)
+    for number, ((gates, _), members) in enumerate(groups.items()):
+        start = 0
+        for index in members:
+            stop = start + len(rows[index])
+            places[index] = (number, slice(start, stop))
+            start = stop
+        first = tapes[members[0]]
+        observables = tuple(pauli_sum(m.obs, num_wires) for m in first.measurements)
+        values = np.concatenate([rows[index] for index in members])
+        pubs.append(Pub(_template(_Gates(gates, num_wires, first.operations)), observables, values))
+    return pubs, places
+
+
+def angles_of(tape: qml.tape.QuantumScript) -> npt.NDArray[np.float64]:
+    """Return the angles of a tape's gates in their order, shape ``(batch or 1, angles)``."""
+    angles = [np.asarray(a, float) for op in tape.operations for a in _angles(op)]
+    size = tape.batch_size or 1
+    if not angles:
+        return np.zeros((size, 0))
+    return np.stack([np.broadcast_to(angle, size) for angle in angles], axis=1)
+
+
+def _angles(operation: Operator) -> list[Any]:
+    return list(operation.data) if takes_angles(operation) else []
+
+
+def _gate_key(operation: Operator) -> Any:
+    if operation.name in ANGLE_GATES or operation.name in FIXED_GATES:
+        return operation.name, *operation.wires
+    return spell(operation, angles=False) if takes_angles(operation) else _key(operation)
+
+
+def _key(operator: Operator) -> Any:
+    """Return all that an operator is, to the last bit of its numbers."""
+    if operator.pauli_rep is not None:
+        return tuple((tuple(w.items()), complex(c)) for w, c in operator.pauli_rep.items())
+    return spell(operator, angles=False), *(np.asarray(d).tobytes() for d in operator.data)
+
+
+@dataclass(frozen=True)
+class _Gates:
+    """A circuit's gates; the operations take no part in comparisons, their keys do."""
+
+    keys: tuple[Any, ...]
+    num_wires: int
+    operations: Sequence[Operator] = field(compare=False)
+
+
+@lru_cache(maxsize=_KEPT)
+def _template(gates: _Gates) -> Template:
+    counts = [len(_angles(op)) for op in gates.operations]
+    angles = ParameterVector("angle", sum(counts))
+    circuit = QuantumCircuit(gates.num_wires)
+    start = 0
+    for operation, count in zip(gates.operations, counts, strict=True):
+        append(circuit, operation, angles[start : start + count])
+        start += count
+    return Template(circuit)
+
+
+Places = tuple[tuple[int, ...], ...]
+
+Group = tuple[int, Places]
+"""The number of the first of some copies that are really run in one circuit, and their places."""
+
+
+def groups_of(places: Places, most_wires: int | None) -> list[Group]:
+    """Part copies into groups of at most ``most_wires`` wires, at least one copy each.
+
+    A device runs all of them in one circuit. A simulator is spared the product of their state spaces: what a group
+    measures does not depend on the others.
+    """
+    size = len(places) if most_wires is None else max(1, most_wires // len(places[0]))
+    return [(start, places[start : start + size]) for start in range(0, len(places), size)]
+
+
+def pack(pub: Pub, group: Group, copies: int, *, fixed: bool) -> Pub:
+    """Return the PUB that runs, of each ``copies`` rows that follow one another, those of this group.
+
+    Args:
+        pub: One copy.
+        group: Which of the copies.
+        copies: How many there are.
+        fixed: Whether they are to be put at their places; else all qubits are alike.
+    """
+    start, places = group
+    values = _in_rows(pub.values, copies)[:, start : start + len(places)]
+    wires = pub.template.circuit.num_qubits
+    observables = tuple(
+        observable.apply_layout(
+            list(range(number * wires, (number + 1) * wires)), num_qubits=len(places) * wires
+        )
+        for number in range(len(places))
+        for observable in pub.observables
+    )
+    template = _side_by_side(pub.template, places if fixed else (), len(places))
+    return Pub(template, observables, values.reshape(len(values), -1))
+
+
+def unpack(
+    pub: Pub, parts: Sequence[npt.NDArray[np.float64]], copies: int
+) -> npt.NDArray[np.float64]:
+    """Return the values of a PUB's rows from the results of all its groups, in their order."""
+    rows = -(-len(pub) // copies)
+    several = [part.reshape(rows, -1, len(pub.observables)) for part in parts]
+    return np.concatenate(several, axis=1).reshape(-1, len(pub.observables))[: len(pub)]
+
+
+def _in_rows(values: npt.NDArray[np.float64], copies: int) -> npt.NDArray[np.float64]:
+    """Return (N, P) as (circuits, copies, P); copies that are too many run at angle 0."""
+    circuits = -(-len(values) // copies)
+    padded = np.zeros((circuits * copies, values.shape[1]))
+    padded[: len(values)] = values
+    return padded.reshape(circuits, copies, -1)
+
+
+@lru_cache(maxsize=_KEPT)  # the same object is transpiled once for each backend
+def _side_by_side(template: Template, places: Places, copies: int) -> Template:
+    one = template.circuit
+    angles = ParameterVector("angle", copies * one.num_parameters)
+    circuit = QuantumCircuit(copies * one.num_qubits)
+    for number in range(copies):
+        own = angles[number * one.num_parameters : (number + 1) * one.num_parameters]
+        wires = range(number * one.num_qubits, (number + 1) * one.num_qubits)
+        circuit.compose(one.assign_parameters(list(own)), qubits=wires, inplace=True)
+    return Template(circuit, tuple(qubit for place in places for qubit in place) or None)
