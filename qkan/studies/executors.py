@@ -32,14 +32,12 @@ import multiprocessing
 import os
 import pickle
 import signal
-import socket
 import threading
 import warnings
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from circuits.errors import MissingExtraError, UsageError, unknown_name
 from qkan.studies.tasks import Executor, Failure, SerialExecutor, answer
@@ -246,28 +244,13 @@ class DaskExecutor(Executor):
                     silence_logs=logging.CRITICAL,
                 )
             return Client(self._cluster, set_as_default=False)
-        address = _reachable(self._scheduler)
         try:
+            address = self._scheduler
+            if address.endswith(".json"):
+                address = json.loads(Path(address).read_text(encoding="utf-8"))["address"]
             return Client(address, timeout=_PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(_NOT_THERE.format(self._scheduler, error)) from error
-
-
-def _reachable(scheduler: str) -> str:
-    """Return the address of a scheduler where something answers; Dask itself would try on and on."""
-    address = scheduler
-    try:
-        if scheduler.endswith(".json"):
-            address = str(json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"])
-        parts = urlsplit(address)
-        known = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
-        if known:
-            socket.create_connection((parts.hostname, parts.port), timeout=_PATIENCE).close()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(_NOT_THERE.format(scheduler, error)) from error
-    if not known:
-        raise UsageError(_NOT_THERE.format(address, "expected tcp://HOST:PORT or tls://HOST:PORT"))
-    return address
 
 
 def _cores() -> int:
@@ -300,8 +283,8 @@ _CANNOT_START = (
 )
 
 _NOT_THERE = (
-    "no Dask scheduler answers at {} ({}). Start one with `dask scheduler` and its workers with `dask worker ADDRESS`, "
-    "or leave --scheduler out and use --workers N on this machine"
+    "no Dask scheduler answers at {} ({}); expected tcp://HOST:PORT or tls://HOST:PORT. Start one with "
+    "`dask scheduler` and its workers with `dask worker ADDRESS`, or leave --scheduler out and use --workers N on this machine"
 )
 
 _GONE = (

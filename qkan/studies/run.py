@@ -7,7 +7,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -225,37 +225,30 @@ def run_tasks(
         >>> int(results["three"]["y"])
         9
     """
-    progress = progress or Progress()
-    names = list(tasks)
-    keys: dict[str, dict[str, object]] = {
-        name: {"settings": dict(tasks[name]), "of": dict(fields or {})} for name in names
-    }
-    found = {name: folder.finished(name, keys[name]) for name in names}
+    progress, what_else = progress or Progress(), dict(fields or {})
+    keys = {name: {"settings": dict(each), "of": what_else} for name, each in tasks.items()}
+    found = {name: folder.finished(name, keys[name]) for name in tasks}
     results = {name: arrays for name, arrays in found.items() if arrays is not None}
-    missing = [name for name in names if name not in results]
+    missing = [name for name in tasks if name not in results]
     if not missing:
         return results
-    if results:
-        progress.say(f"{what}: {len(results)} of {len(names)} are there already")
-
-    before, started = len(results), time.monotonic()
-    with progress.task(what, len(names)) as advance:
-        advance(len(results), len(names))
-
-        def keep(index: int, result: Mapping[str, NDArray[Any]]) -> None:
+    there, total, started = len(results), len(tasks), time.monotonic()
+    if there:
+        progress.say(f"{what}: {there} of {total} are there already")
+    outcomes = (executor or SerialExecutor()).unordered(
+        partial(_call, function), [dict(tasks[name]) for name in missing], names=missing
+    )
+    with progress.task(what, total) as advance, closing(outcomes):
+        advance(there, total)
+        for index, result in outcomes:
             name = missing[index]
-            results[name] = folder.stage(name, keys[name], lambda: result)
-            left = (
-                (time.monotonic() - started) / (len(results) - before) * (len(names) - len(results))
-            )
+            results[name] = folder.stage(name, keys[name], partial(dict, result))
+            done = len(results)
+            left = (time.monotonic() - started) / (done - there) * (total - done)
             about = f", about {left / 60:.0f} min left" if left > _LONG else ""
-            progress.say(f"{name}: finished, {len(results)} of {len(names)}{about}")
-            advance(len(results), len(names))
-
-        call = partial(_call, function)
-        settings = [dict(tasks[name]) for name in missing]
-        (executor or SerialExecutor()).map(call, settings, keep, names=missing)
-    return {name: results[name] for name in names}
+            progress.say(f"{name}: finished, {done} of {total}{about}")
+            advance(done, total)
+    return {name: results[name] for name in tasks}
 
 
 def _call(

@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import product
@@ -56,14 +57,11 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_HEARTBEAT = 3
+_HEARTBEAT = 5
 """Seconds between two signs of life of a process that runs a trial."""
 
-_SILENCE = 12
+_SILENCE = 20
 """Seconds after which a process counts as dead."""
-
-_MANY = 1000
-"""Workers that one process may wait for."""
 
 _TRIES = 3
 """Processes that may die of one trial."""
@@ -97,32 +95,26 @@ def run(config: SweepConfig, places: Places | None = None) -> RunFolder:
             raise
         finally:
             storage.engine.dispose()
-    facts["duration_s"] = round(time.monotonic() - started, 1)
-    write_sweep(folder, config, space, trials, facts)
+    write_sweep(folder, config, space, trials, facts, started)
     return folder
 
 
+@dataclass
 class _Trials:
     """The trials of a sweep, as one process does them; each of its threads waits for one worker."""
 
-    def __init__(
-        self,
-        config: SweepConfig,
-        space: Mapping[str, Dimension],
-        settings: Mapping[str, Any],
-        places: Places,
-        storage: optuna.storages.RDBStorage,
-    ) -> None:
-        self._config, self._space, self._settings = config, space, settings
-        self._executor, self._data_dir = places.executor, places.data_dir
-        self._progress, self._storage = places.progress, storage
-        self._stopped = threading.Event()
+    config: SweepConfig
+    space: Mapping[str, Dimension]
+    settings: Mapping[str, Any]
+    places: Places
+    storage: optuna.storages.RDBStorage
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> list[Trial]:
         """Do trials until all are over, and return them."""
-        total = _number_of_trials(self._config, self._space)
-        with self._progress.task("sweep", total) as self._advance:
-            if isinstance(self._executor, SerialExecutor):
+        total = _number_of_trials(self.config, self.space)
+        with self.places.progress.task("sweep", total) as self._advance:
+            if isinstance(self.places.executor, SerialExecutor):
                 self._work()
             else:
                 self._spread()
@@ -130,90 +122,86 @@ class _Trials:
 
     def _spread(self) -> None:
         working: set[Future[None]] = set()
-        with ThreadPoolExecutor(_MANY) as threads:
+        with ThreadPoolExecutor(1000) as threads:
             try:
                 while not any(each.done() for each in working):
-                    free = max(1, self._executor.workers) - len(working)  # some may have come
+                    free = max(1, self.places.executor.workers) - len(working)  # some may have come
                     working |= {threads.submit(self._work) for _ in range(free)}
                     wait(working, 1, return_when=FIRST_COMPLETED)
                 for each in wait(working, return_when=FIRST_EXCEPTION).done:
                     each.result()
             except BaseException:
-                self._stopped.set()
-                self._executor.close()
+                self.stopped.set()
+                self.places.executor.close()
                 raise
 
     def _study(self) -> optuna.Study:
-        return _optuna().load_study(study_name=_NAME, storage=self._storage)
+        study: optuna.Study = _optuna().load_study(study_name=_NAME, storage=self.storage)
+        return study
 
     def _work(self) -> None:
         """Do one trial after the other; then wait for those of others, which may be left to do."""
         optuna, study = _optuna(), self._study()
-        while not self._stopped.is_set():
+        while not self.stopped.is_set():
             optuna.storages.fail_stale_trials(study)
             _give_back_unheard(study)
             states = {trial.state.name for trial in _latest(study).values() if not _is_over(trial)}
             if "WAITING" in states:
                 study.optimize(self._objective, 1, catch=_FailedError, callbacks=[self._tell])
             elif states:
-                self._stopped.wait(1)
+                self.stopped.wait(1)
             else:
                 break
-        self._storage.remove_session()
+        self.storage.remove_session()
 
     def _objective(self, trial: optuna.Trial) -> float:
-        optuna, index = _optuna(), trial.user_attrs.get("index")
+        index, samplers = trial.user_attrs.get("index"), _optuna().samplers
         if index is None:  # another process took the last one that was waiting
-            raise optuna.TrialPruned
-        samplers, tpe = optuna.samplers, self._config.sampler == "tpe"
+            raise _FailedError
         # From the index, so that neither a death nor another process changes what is drawn.
-        seed = int(np.random.SeedSequence([self._config.seed, index]).generate_state(1)[0])
-        trial.study.sampler = (
-            samplers.TPESampler(seed=seed) if tpe else samplers.RandomSampler(seed)
-        )
-        point = {name: each.suggest(trial, name) for name, each in self._space.items()}
+        seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
+        kind = samplers.TPESampler if self.config.sampler == "tpe" else samplers.RandomSampler
+        trial.study.sampler = kind(seed=seed)
+        point = {name: each.suggest(trial, name) for name, each in self.space.items()}
         trial.set_user_attr("point", point)
-        outcome: Mapping[str, NDArray[Any]] | Failure = Failure("")
+        train = partial(_train, self.places.data_dir)
         try:
-            train = partial(_train, self._data_dir)
-            outcome = self._executor.call(train, merged(self._settings, point))
+            outcome = self.places.executor.call(train, merged(self.settings, point))
         except BaseException:
-            self._stopped.set()
+            self.stopped.set()
             raise
         finally:
-            if self._stopped.is_set():  # then it is to be done again
+            if self.stopped.is_set():  # then it is to be done again
                 trial.study.enqueue_trial(trial.params, user_attrs={"index": index})
-        if self._stopped.is_set():
-            raise optuna.TrialPruned
+        if self.stopped.is_set():
+            raise _FailedError
+        reason, value = "", math.nan
         if isinstance(outcome, Failure):
-            return self._fail(trial, outcome.reason)
-        value = float(np.mean(outcome[self._config.metric]))
+            reason = outcome.reason
+        else:
+            lists = {name: np.atleast_1d(array).tolist() for name, array in outcome.items()}
+            trial.set_user_attr("results", lists)
+            value = float(np.mean(lists[self.config.metric]))
         if not math.isfinite(value):
-            return self._fail(trial, f"its metric is {value}")
-        lists = {name: np.atleast_1d(array).tolist() for name, array in outcome.items()}
-        trial.set_user_attr("results", lists)
+            trial.set_user_attr("reason", reason or f"its metric is {value}")
+            raise _FailedError
         return value
-
-    def _fail(self, trial: optuna.Trial, reason: str) -> float:
-        trial.set_user_attr("reason", reason)
-        raise _FailedError(reason)
 
     def _tell(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if not _is_over(trial):
             return
-        trials = _latest(study)
+        trials, end = _latest(study), f"failed: {trial.user_attrs.get('reason')}"
+        if trial.value is not None:
+            end = f"{self.config.metric} {trial.value:.4g}"
         done = sum(map(_is_over, trials.values()))
-        end = (
-            f"failed: {trial.user_attrs['reason']}"
-            if trial.value is None
-            else f": {self._config.metric} {trial.value:.4g}"
+        self.places.progress.say(
+            f"trial {trial.user_attrs['index']}: {end}; {done} of {len(trials)}"
         )
-        self._progress.say(f"trial {trial.user_attrs['index']}{end}; {done} of {len(trials)}")
         self._advance(done, len(trials))
 
 
 class _FailedError(Exception):
-    """A trial has no metric; the reason is written down."""
+    """A trial has no metric, for a reason that is written down, or is to be done again."""
 
 
 def _train(data_dir: Path | None, settings: dict[str, Any]) -> dict[str, NDArray[Any]]:
@@ -284,7 +272,7 @@ def _storage(
         )
     optuna, storages = _optuna(), _optuna().storages
     with FileLock(folder.path / "trials.lock"):
-        storage = storages.RDBStorage(
+        storage: optuna.storages.RDBStorage = storages.RDBStorage(
             f"sqlite:///{folder.path.resolve() / 'trials.db'}",
             {"connect_args": {"timeout": 60}},
             heartbeat_interval=_HEARTBEAT,
@@ -315,8 +303,8 @@ def _give_back_unheard(study: optuna.Study) -> None:
     for index, trial in _latest(study).items():
         if trial.state.name != "RUNNING" or "point" in trial.user_attrs or not trial.datetime_start:
             continue
-        if (datetime.now() - trial.datetime_start).total_seconds() > _SILENCE:
-            study.tell(trial.number, state=_optuna().trial.TrialState.FAIL)
+        if (datetime.now() - trial.datetime_start).total_seconds() > 5 * _SILENCE:
+            study.tell(trial.number, state=_optuna().trial.TrialState.FAIL, skip_if_finished=True)
             point = trial.system_attrs.get("fixed_params", {})
             study.enqueue_trial(point, user_attrs={"index": index})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from circuits.errors import UsageError, unknown_name
-from qkan.config import check, read_toml, setting
+from qkan.config import at_least, check, from_mapping, read_toml, setting
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -20,7 +20,6 @@ __all__ = ["Choice", "Dimension", "Range", "SweepConfig", "merged", "parse_space
 
 _TRIALS = 20
 _SECTIONS = ("model", "data", "training")
-_KEYS = ("low", "high", "log", "step")
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,7 @@ class SweepConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        for name in ("trials", "repeats"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"expected {name} to be 1 or more, got {value}")
-        if self.seed < 0:
-            raise UsageError(f"expected seed to be 0 or more, got {self.seed}")
+        at_least(self, trials=1, repeats=1, seed=0)
         if self.direction is None:
             better = "minimize" if self.metric.endswith("loss") else "maximize"
             object.__setattr__(self, "direction", better)
@@ -109,17 +103,32 @@ class Choice:
 class Range:
     """A whole or real number between two bounds, both of them included."""
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     log: bool = False
-    step: float | None = None
+    step: int | float | None = None
+
+    def __post_init__(self) -> None:
+        low, high, step = self.low, self.high, self.step
+        if not -math.inf < low < high < math.inf:
+            raise UsageError(f"expected low < high, got {low} and {high}")
+        if self.log and low <= 0:
+            raise UsageError(f"a logarithmic range needs low > 0, got {low}")
+        if step is not None and (self.log or step <= 0 or (self.whole and step % 1)):
+            raise UsageError(
+                f"expected a positive step, whole between whole numbers, and not with log; got {step}"
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant: both bounds are written as such."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     def suggest(self, trial: Trial, name: str) -> Any:
         """Return the number of a trial."""
-        if type(self.low) is int and type(self.high) is int:
-            return trial.suggest_int(
-                name, self.low, self.high, step=int(self.step or 1), log=self.log
-            )
+        if self.whole:
+            low, high, step = int(self.low), int(self.high), int(self.step or 1)
+            return trial.suggest_int(name, low, high, step=step, log=self.log)
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
     @property
@@ -133,9 +142,7 @@ class Range:
         Raises:
             UsageError: If there is no end of them.
         """
-        step = self.step or (
-            1 if type(self.low) is type(self.high) is int and not self.log else None
-        )
+        step = self.step or (1 if self.whole and not self.log else None)
         if step is None:
             raise UsageError(
                 f"space.{name}: a grid needs a list of values, or a range with a step; got a continuous one"
@@ -199,48 +206,25 @@ def _dimensions(path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[tup
         if parts[0] not in _SECTIONS:
             raise unknown_name("section of the space", parts[0], _SECTIONS)
         if isinstance(given, list):
-            yield name, _choice(name, given)
-        elif isinstance(given, Mapping) and not {"low", "high"} & given.keys():
-            yield from _dimensions(parts, given)
-        elif isinstance(given, Mapping):
-            yield name, _range(name, given)
-        else:
+            labels = {
+                _label(value) for value in given
+            }  # to Python, 1 and 1.0 and True are the same
+            if not labels or len(labels) < len(given):
+                raise UsageError(
+                    f"space.{name}: expected a list of different values, got {given!r}"
+                )
+            yield name, Choice(tuple(given))
+        elif not isinstance(given, Mapping):
             raise UsageError(
                 f"space.{name}: expected a list of values or {{low = ..., high = ...}}, got {given!r}"
             )
-
-
-def _choice(name: str, values: list[Any]) -> Choice:
-    labels = {_label(value) for value in values}  # to Python, 1 and 1.0 and True are the same
-    if not labels or len(labels) < len(values):
-        raise UsageError(f"space.{name}: expected a list of different values, got {values!r}")
-    return Choice(tuple(values))
-
-
-def _range(name: str, given: Mapping[str, Any]) -> Range:
-    for key in given:
-        if key not in _KEYS:
-            raise unknown_name(f"part of the range space.{name}:", key, _KEYS)
-    low, high = (_number(name, key, given.get(key)) for key in ("low", "high"))
-    step = _number(name, "step", given["step"]) if "step" in given else None
-    log = given.get("log", False)
-    if not isinstance(log, bool):
-        raise UsageError(f"space.{name}: expected log to be true or false, got {log!r}")
-    if not low < high:
-        raise UsageError(f"space.{name}: expected low < high, got {low} and {high}")
-    if log and low <= 0:
-        raise UsageError(f"space.{name}: a logarithmic range needs low > 0, got {low}")
-    if step is not None and (log or step <= 0 or (type(low) is type(high) is int and step % 1)):
-        raise UsageError(
-            f"space.{name}: expected a positive step, whole between whole numbers, and not with log; got {step}"
-        )
-    return Range(low, high, log, step)
-
-
-def _number(name: str, key: str, value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise UsageError(f"space.{name}: expected {key} to be a finite number, got {value!r}")
-    return value  # type: ignore[no-any-return]
+        elif not {"low", "high"} & given.keys():
+            yield from _dimensions(parts, given)
+        else:
+            try:
+                yield name, from_mapping(Range, given)
+            except UsageError as error:
+                raise UsageError(f"space.{name}: {error}") from error
 
 
 def _label(value: Any) -> str | float | int | bool:

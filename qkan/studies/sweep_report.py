@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from qkan.config import as_mapping
 from qkan.plotting import Axis, plot_sweep
-from qkan.studies.report import Picture, Report, Section, Table, write_report
+from qkan.studies.report import Picture, Record, Section, Table, write_record
 from qkan.studies.run import RunFolder, provenance
 from qkan.studies.statistics import summarise
 from qkan.studies.sweep_config import Dimension, Range, SweepConfig
@@ -45,58 +44,56 @@ def write_sweep(
     space: Mapping[str, Dimension],
     trials: Sequence[Trial],
     facts: Mapping[str, Any],
+    started: float,
 ) -> None:
     """Write the record, the report and its figure into the sweep's folder.
+
+    Args:
+        folder: The folder.
+        config: The sweep.
+        space: What was varied.
+        trials: All of them, by index.
+        facts: Added to the provenance.
+        started: When the run was started, by ``time.monotonic()``.
 
     Raises:
         TaskError: If all trials failed.
     """
     good = [trial for trial in trials if trial.value is not None]
-    if not good:
-        raise TaskError({f"trial {t.index}": Failure(t.reason) for t in trials}, len(trials))
-    sign = -1 if config.direction == "maximize" else 1
-    ranked = sorted(good, key=lambda t: (sign * (t.value or 0.0), t.index))
-    sentences = _sentences(config, trials, ranked)
-    plot = plot_sweep(
-        [trial.index for trial in good],
-        [trial.value or 0.0 for trial in good],
-        [
-            Axis(name, [_plain(trial.point[name]) for trial in good], _is_log(dimension))
-            for name, dimension in space.items()
-        ],
-        config.metric,
-        maximize=config.direction == "maximize",
-    )
-    caption = f"Every trial's {config.metric} in their order, with the best so far, and against each setting."
-    sections = [
-        Section(
-            "Trials, the best first",
-            table=_table(config, space, ranked),
-            pictures=[Picture.save(folder, "sweep", caption, plot)],
-        )
-    ]
     failed = [trial for trial in trials if trial.value is None]
+    if not good:
+        raise TaskError({f"trial {t.index}": Failure(t.reason) for t in failed}, len(failed))
+    maximize = config.direction == "maximize"
+    ranked = sorted(good, key=lambda t: ((t.value or 0.0) * (-1 if maximize else 1), t.index))
+    axes = [
+        Axis(name, [_plain(t.point[name]) for t in good], isinstance(d, Range) and d.log)
+        for name, d in space.items()
+    ]
+    values = [trial.value or 0.0 for trial in good]
+    plot = plot_sweep([t.index for t in good], values, axes, config.metric, maximize=maximize)
+    caption = f"Every trial's {config.metric} in their order, with the best so far, and against each setting."
+    picture = Picture.save(folder, "sweep", caption, plot)
+    sections = [
+        Section("Trials, the best first", table=_table(config, space, ranked), pictures=[picture])
+    ]
     if failed:
         rows = [[str(t.index), _words(t.point), t.reason] for t in failed]
         sections.append(Section("Failed", table=Table(["trial", "settings", "why"], rows)))
-    facts = provenance() | dict(facts)
-    rows_of_facts = {f"config: {k}": json.dumps(v) for k, v in as_mapping(config).items()}
-    rows_of_facts |= {k: json.dumps(v) if isinstance(v, dict) else v for k, v in facts.items()}
-    title = f"Sweep of {config.model['kind']}: {', '.join(space)}"
-    write_report(folder, Report(title, sentences, sections, rows_of_facts))
-    values = {f"trial {t.index}": {k: np.array(v) for k, v in t.results.items()} for t in good}
-    # Last, for it says that the sweep is complete.
-    folder.write_json(
-        "results.json",
-        {
-            "experiment": "sweep",
-            "config": as_mapping(config),
-            "provenance": facts,
-            "arms": summarise(values),
-            "trials": [vars(trial) for trial in trials],
-            "published": {},
-            "verdict": {"best": vars(ranked[0]), "sentences": sentences},
-        },
+    arms = {f"trial {t.index}": {k: np.array(v) for k, v in t.results.items()} for t in good}
+    verdict = {
+        "best": vars(ranked[0]),
+        "trials": [vars(trial) for trial in trials],
+        "sentences": _sentences(config, trials, ranked),
+    }
+    write_record(
+        folder,
+        Record(summarise(arms), verdict, sections),
+        experiment="sweep",
+        title=f"Sweep of {config.model['kind']}: {', '.join(space)}",
+        config=config,
+        facts=provenance() | dict(facts),
+        lines=[],
+        started=started,
     )
 
 
@@ -139,7 +136,3 @@ def _plain(value: Any) -> Any:
 
 def _words(point: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {_plain(value)}" for name, value in point.items())
-
-
-def _is_log(dimension: Dimension) -> bool:
-    return isinstance(dimension, Range) and dimension.log

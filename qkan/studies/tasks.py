@@ -84,14 +84,22 @@ class Executor(ABC):
     """
 
     def map(
-        self,
-        function: Callable[[T], R],
-        tasks: Sequence[T],
-        on_result: Callable[[int, R], None] | None = None,
-        *,
-        names: Sequence[str] | None = None,
+        self, function: Callable[[T], R], tasks: Sequence[T], *, names: Sequence[str] | None = None
     ) -> list[R]:
-        """Return ``[function(task) for task in tasks]``.
+        """Return ``[function(task) for task in tasks]``; see :meth:`unordered`.
+
+        Example:
+            >>> with SerialExecutor() as here:
+            ...     here.map(abs, [-1, 2, -3])
+            [1, 2, 3]
+        """
+        results = dict(self.unordered(function, tasks, names=names))
+        return [results[index] for index in range(len(tasks))]
+
+    def unordered(
+        self, function: Callable[[T], R], tasks: Sequence[T], *, names: Sequence[str] | None = None
+    ) -> Generator[tuple[int, R]]:
+        """Yield each task's index and result as soon as it is there; closing the iterator stops what still runs.
 
         A task that raises, or that kills its worker twice, keeps no other from being finished. What a task does to its
         arguments is not seen outside of it.
@@ -99,36 +107,11 @@ class Executor(ABC):
         Args:
             function: What to do; it takes one task, and its result must not depend on other tasks.
             tasks: Small things rather than data: a task is sent to its worker.
-            on_result: Is given a task's index and result as soon as it is there, in the calling thread and in any
-                order: to keep it, so that nothing is lost whatever follows.
             names: What the tasks are called in messages; by default ``task 0``, ``task 1``, ...
 
         Raises:
             TaskError: If tasks failed, after all others are finished; it names them.
-            KeyboardInterrupt: At once; results that are there have been given to ``on_result``.
-
-        Example:
-            >>> with SerialExecutor() as here:
-            ...     here.map(abs, [-1, 2, -3], lambda index, result: print(index, result))
-            0 1
-            1 2
-            2 3
-            [1, 2, 3]
-        """
-        results: dict[int, R] = {}
-        with closing(self.unordered(function, tasks, names=names)) as finished:
-            for index, result in finished:
-                results[index] = result
-                if on_result is not None:
-                    on_result(index, result)
-        return [results[index] for index in range(len(tasks))]
-
-    def unordered(
-        self, function: Callable[[T], R], tasks: Sequence[T], *, names: Sequence[str] | None = None
-    ) -> Generator[tuple[int, R]]:
-        """Yield each task's index and result as soon as it is there, and keep none of them; see :meth:`map`.
-
-        Closing the iterator stops what still runs.
+            KeyboardInterrupt: At once, after what is there has been yielded.
         """
         called = [f"task {i}" for i in range(len(tasks))] if names is None else list(names)
         if len(called) != len(tasks):

@@ -78,11 +78,8 @@ def wait_for_the_other(task):
 
 def test_tasks_run_at_the_same_time_and_results_keep_their_order(elsewhere, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    seen = {}
     assert elsewhere.workers == 2
-    names = elsewhere.map(wait_for_the_other, [(one, two), (two, one)], seen.__setitem__)
-    assert names == ["one", "two"]
-    assert seen == {0: "one", 1: "two"}
+    assert elsewhere.map(wait_for_the_other, [(one, two), (two, one)]) == ["one", "two"]
 
 
 def fail(task):
@@ -96,9 +93,9 @@ def fail(task):
 
 
 def test_a_task_that_raises_is_named_and_the_others_finish(anywhere):
-    kept = {}
+    kept, outcomes = {}, anywhere.unordered(fail, range(5), names=["a", "b", "c", "d", "e"])
     with pytest.raises(TaskError) as caught:
-        anywhere.map(fail, range(5), kept.__setitem__, names=["a", "b", "c", "d", "e"])
+        kept.update(outcomes)
     assert kept == {0: 0, 4: 4}
     assert str(caught.value).splitlines() == [
         "3 of 5 tasks failed, the other 2 are finished.",
@@ -138,7 +135,7 @@ def kill_worker(task):
 def test_a_task_that_kills_its_worker_twice_is_given_up_and_named(elsewhere):
     kept, tasks = [], ["one", "killer", "three", "four"]
     with pytest.raises(TaskError) as caught:
-        elsewhere.map(kill_worker, tasks, lambda _, name: kept.append(name), names=tasks)
+        kept.extend(name for _, name in elsewhere.unordered(kill_worker, tasks, names=tasks))
     assert sorted(kept) == ["four", "one", "three"]
     assert list(caught.value.failures) == ["killer"]
     assert "killer: its worker died, and died again" in str(caught.value)
@@ -204,8 +201,8 @@ def interruptible():
 def test_an_interrupt_stops_at_once_and_keeps_what_is_finished():
     kept = []
     with ProcessExecutor(1) as pool, pytest.raises(KeyboardInterrupt):
-        pool.map(interrupt, ["first", "interrupt", "last"], lambda _, name: kept.append(name))
-    assert kept == ["first"]
+        kept.extend(pool.unordered(interrupt, ["first", "interrupt", "last"]))
+    assert kept == [(0, "first")]
 
 
 SCRIPT = """

@@ -36,7 +36,7 @@ CONFIG = SweepConfig(
 def no_figures(monkeypatch):
     monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
     monkeypatch.setattr(sweep, "_HEARTBEAT", 1)
-    monkeypatch.setattr(sweep, "_SILENCE", 2)
+    monkeypatch.setattr(sweep, "_SILENCE", 4)
 
 
 def with_(**settings):
@@ -47,22 +47,17 @@ def results_in(folder):
     return json.loads((folder.path / "results.json").read_text())
 
 
+def trials_in(folder):
+    return results_in(folder)["verdict"]["trials"]
+
+
 def test_a_sweep_and_its_folder(tmp_path):
     folder = run(CONFIG, Places(out=tmp_path / "run"))
     results = results_in(folder)
-    assert set(results) == {
-        "experiment",
-        "config",
-        "provenance",
-        "arms",
-        "trials",
-        "published",
-        "verdict",
-    }
-    assert len(results["trials"]) == len(results["arms"]) == 4
-    best = max(trial["value"] for trial in results["trials"])
+    assert len(results["verdict"]["trials"]) == len(results["arms"]) == 4
+    best = max(trial["value"] for trial in results["verdict"]["trials"])
     assert results["verdict"]["best"]["value"] == best
-    for trial in results["trials"]:
+    for trial in results["verdict"]["trials"]:
         assert trial["results"]["val_accuracy"] == [trial["value"]]
     for name in ("report.html", "report.md", "figures/sweep.png", "config.toml"):
         assert (folder.path / name).stat().st_size > 0
@@ -109,7 +104,7 @@ from qkan.studies import sweep
 from qkan.studies.sweep_config import read_config
 
 calls, train = [], sweep.train_trial
-sweep._HEARTBEAT, sweep._SILENCE = 1, 2
+sweep._HEARTBEAT, sweep._SILENCE = 1, 4
 
 def killed_at_the_third(**settings):
     calls.append(1)
@@ -139,6 +134,7 @@ training.learning_rate = { low = 1e-3, high = 1e-1, log = true }
 """
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
     tmp_path, monkeypatch, capsys
 ):
@@ -161,8 +157,8 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
     assert main(["sweep", "--resume", str(out)]) == 0
     assert "The best of 4 trials" in capsys.readouterr().out
     assert len(rates) == 2
-    whole = results_in(run(read_config(file), Places(out=tmp_path / "whole")))["trials"]
-    trials = results_in(RunFolder(out))["trials"]
+    whole = trials_in(run(read_config(file), Places(out=tmp_path / "whole")))
+    trials = trials_in(RunFolder(out))
     points = [t["point"]["training.learning_rate"] for t in trials[2:] + whole]
     assert sorted(rates) == sorted(points)
     for trial in trials + whole:
@@ -186,12 +182,12 @@ def test_the_same_seed_gives_the_same_trials(tmp_path, monkeypatch, sampler):
         with pytest.raises(KeyboardInterrupt):
             run(config, stopped)
     monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
-    points = [[t["point"] for t in results_in(run(config, p))["trials"]] for p in (stopped, whole)]
+    points = [[t["point"] for t in trials_in(run(config, p))] for p in (stopped, whole)]
     assert points[0] == points[1]
     assert len({str(point) for point in points[0]}) == trials
     assert len((tmp_path / "calls").read_text().split()) == 2 * trials + (sampler != "tpe")
     if sampler == "random":
-        another = results_in(run(with_(space=space, trials=trials, seed=1), other))["trials"]
+        another = trials_in(run(with_(space=space, trials=trials, seed=1), other))
         assert not {str(t["point"]) for t in another} & {str(point) for point in points[0]}
 
 
@@ -204,7 +200,7 @@ from qkan.studies.run import Places
 from qkan.studies.sweep_config import read_config
 
 folder, how, done = Path(sys.argv[1]), sys.argv[2], []
-sweep._HEARTBEAT, sweep._SILENCE = 1, 3
+sweep._HEARTBEAT, sweep._SILENCE = 1, 4
 
 def train(*, training, **_):
     if how == "dies" and len(done) == 3:
@@ -243,7 +239,7 @@ def test_processes_share_a_sweep_and_two_are_killed(tmp_path):
         assert survivor.returncode == 0
     rates = (tmp_path / "log").read_text().split()
     assert len(rates) == len(set(rates)) == 20
-    assert len(results_in(RunFolder(tmp_path / "run"))["trials"]) == 20
+    assert len(trials_in(RunFolder(tmp_path / "run"))) == 20
 
 
 @pytest.mark.slow
@@ -259,10 +255,11 @@ def test_a_trial_that_kills_its_process_again_and_again_is_given_up(tmp_path, mo
         run(read_config(tmp_path / "sweep.toml"), Places(resume=tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_workers_share_the_trials(tmp_path):
     with executor("processes", 2) as pool:
-        spread = results_in(run(CONFIG, Places(out=tmp_path / "spread", executor=pool)))["trials"]
-    alone = results_in(run(CONFIG, Places(out=tmp_path / "alone")))["trials"]
+        spread = trials_in(run(CONFIG, Places(out=tmp_path / "spread", executor=pool)))
+    alone = trials_in(run(CONFIG, Places(out=tmp_path / "alone")))
     for trial in spread + alone:
         trial["results"].pop("seconds")
     assert spread == alone
@@ -271,7 +268,7 @@ def test_workers_share_the_trials(tmp_path):
 def test_a_failed_trial_is_reported_and_costs_no_other(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "train_trial", counted(tmp_path, fail_at=2))
     folder = run(CONFIG, Places(out=tmp_path / "run"))
-    trials = results_in(folder)["trials"]
+    trials = trials_in(folder)
     assert [trial["reason"] for trial in trials] == ["", "no", "", ""]
     assert "1 trials failed" in folder.summary()
     assert "| no |" in (folder.path / "report.md").read_text()
@@ -347,7 +344,7 @@ def test_data_from_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path.parent)  # the file's name is relative to the TOML file
     config = read_config(tmp_path / "sweep.toml")
     results = results_in(run(config, Places(out=tmp_path / "run")))
-    assert {len(trial["results"]) for trial in results["trials"]} == {4}  # no accuracy
+    assert {len(trial["results"]) for trial in results["verdict"]["trials"]} == {4}  # no accuracy
     (train, _), (validation, _) = load(DataConfig(file=str(tmp_path / "data.npz")), seed=0)
     assert (len(train), len(validation)) == (40, 10)
     np.savez(tmp_path / "data.npz", x=x, y=x.prod(axis=1))
