@@ -284,7 +284,7 @@ _CANNOT_START = (
 
 _NOT_THERE = (
     "no Dask scheduler answers at {} ({}); expected tcp://HOST:PORT or tls://HOST:PORT. Start one with "
-    "`dask scheduler` and its workers with `dask worker ADDRESS`, or leave --scheduler out and use --workers N on this machine"
+    "`dask scheduler` and its workers with `dask worker ADDRESS`, or leave --scheduler out and use --workers N here"
 )
 
 _GONE = (

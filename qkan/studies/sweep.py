@@ -158,6 +158,7 @@ class _Trials:
         index, samplers = trial.user_attrs.get("index"), _optuna().samplers
         if index is None:  # another process took the last one that was waiting
             raise _FailedError
+        self.storage.record_heartbeat(trial._trial_id)  # at once; Optuna's thread may be late
         # From the index, so that neither a death nor another process changes what is drawn.
         seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
         kind = samplers.TPESampler if self.config.sampler == "tpe" else samplers.RandomSampler
