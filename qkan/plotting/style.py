@@ -29,21 +29,6 @@ __all__ = [
 ]
 
 _INK = "#262626"
-_LABELS = {
-    "quantum": "quantum filter",
-    "classical": "raw pixels",
-    "no_entanglement": "no entanglement",
-    "random_features": "random cosines",
-    "linear": "linear",
-    "quanvolution": "quanvolution",
-    "mlp": "MLP",
-    "cnn": "CNN",
-    "kan": "KAN",
-    "sinekan": "SineKAN",
-    "scipykan": "SciPy KAN",
-    "tablekan": "table KAN",
-    "qkan": "QKAN",
-}
 PALETTE = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#4D4D4D", "#999933",
 )  # fmt: skip
@@ -93,13 +78,13 @@ def arm_colors(arms: Iterable[str]) -> dict[str, str]:
 
 
 def arm_label(arm: str) -> str:
-    """Return how an arm is called in a legend.
+    """Return how an arm is called in a legend; who wants another name gives the arm that name.
 
     Example:
         >>> arm_label("no_entanglement")
         'no entanglement'
     """
-    return _LABELS.get(arm, arm.replace("_", " "))
+    return arm.replace("_", " ")
 
 
 def legend_below(figure: Figure, columns: int) -> None:
