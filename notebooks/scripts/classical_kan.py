@@ -59,7 +59,7 @@ print(layer)
 spline = layer.to_scipy()[1, 0]  # the edge from input 1 to output 0
 x = torch.zeros(101, 3, dtype=torch.float64)
 x[:, 1] = torch.linspace(-1, 1, 101)
-ours = layer.edges(x)[:, 1, 0].detach().numpy()
+ours = layer.edge_functions(x)[:, 1, 0].detach().numpy()
 print("largest difference to SciPy:", np.abs(ours - spline(x[:, 1].numpy())).max())
 
 # %%

@@ -176,9 +176,7 @@ for name, settings in rivals.items():
 # network without a circuit in it: the same function, to rounding.
 
 # %%
-from qkan.models.conversions import to_classical
-
-twin = to_classical(model)
+twin = model.to_classical()
 print(twin)
 gap = (predict(twin, test) - predict(model, test)).abs().max()
 print(f"largest difference of the outputs: {float(gap):.1e}")

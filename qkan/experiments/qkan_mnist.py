@@ -21,8 +21,6 @@ from qkan.experiments.inspection.page import INPUTS
 from qkan.experiments.mnist_task import Images, Part, Trained, arm, from_random, train_on_mnist
 from qkan.experiments.qkan_functions import fourier, parameters_of, size_for
 from qkan.models import KAN, QKAN, make
-from qkan.models.conversions import to_classical
-from qkan.models.pruning import prune
 from qkan.plotting import plot_curves, plot_scores
 from qkan.studies.report import Picture, Record, Section, Table, percent, points
 from qkan.studies.run import Places, RunFolder
@@ -206,7 +204,7 @@ def twin_of(
     Both begin as the same function; from there its Fourier coefficients are free, where the circuits' are tied. So the
     difference in accuracy is the constraint's alone, not that of another initial spectrum.
     """
-    twin = to_classical(make(model, generator=torch.Generator().manual_seed(training.seed)))
+    twin = make(model, generator=torch.Generator().manual_seed(training.seed)).to_classical()
     started = time.process_time()
     history = fit(twin, train, validation, training)
     return Trained(twin, [history], time.process_time() - started, {})
@@ -234,7 +232,7 @@ def from_kan(
     before = fit(kan, train, validation, replace(training, epochs=first))
     kan_accuracy = evaluate(kan, test)["accuracy"]
     if pruned:
-        prune(kan, looked_at, fraction=pruned, nodes=False)
+        kan.prune(looked_at, fraction=pruned, nodes=False)
     fitting = time.process_time()
     net = QKAN.from_kan(kan, model["edge"], x=looked_at, generator=generator, **_FITTING)
     fit_seconds = time.process_time() - fitting

@@ -9,7 +9,6 @@ from qkan.experiments.mnist_task import Images
 from qkan.experiments.qkan_functions import parameters_of
 from qkan.experiments.qkan_mnist import LABELS, Config, differences, models_of, run, train_from
 from qkan.models import load, make
-from qkan.models.conversions import to_classical
 from qkan.studies.run import Places
 
 IMAGES = Images.of(train=64, validation=20, test=50)
@@ -49,7 +48,7 @@ def test_the_twin_starts_as_the_quantum_kan():
     common = {"seed": 1, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
     quantum, twin = (train_from(**common, rates=[1e-12], start=s) for s in ("random", "twin"))
     assert quantum["test_loss"] == pytest.approx(twin["test_loss"], rel=1e-5)
-    free = to_classical(make(MODEL, generator=torch.Generator()))
+    free = make(MODEL, generator=torch.Generator()).to_classical()
     assert twin["parameters"] == free.num_parameters
 
 
