@@ -133,8 +133,17 @@ class CNN(Model):
         layers: list[nn.Module] = []
         before, height, width = self.image
         for after in channels:
-            layers += [_conv2d(before, after, kernel_size, padding, **options), nn.ReLU()]
-            layers += [nn.MaxPool2d(2)]
+            convolution = nn.utils.skip_init(
+                nn.Conv2d,
+                before,
+                after,
+                kernel_size,
+                padding=padding,
+                device=device or "cpu",
+                dtype=dtype,
+            )
+            _draw(convolution, generator)
+            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
             # Each convolution changes the size, and pooling halves it, rounded down.
             height, width = ((n + 2 * padding - kernel_size + 1) // 2 for n in (height, width))
             before = after
@@ -327,23 +336,14 @@ def linear(
         >>> bool(layer.weight.abs().max() <= 0.5)
         True
     """
-    layer = nn.Linear(in_features, out_features, device="meta", dtype=options.get("dtype"))
-    _draw(layer.to_empty(device=options.get("device") or "cpu"), generator)
-    return layer
-
-
-def _conv2d(
-    before: int,
-    after: int,
-    kernel_size: int,
-    padding: int,
-    *,
-    generator: torch.Generator | None,
-    device: torch.device | str | None,
-    dtype: torch.dtype | None,
-) -> nn.Conv2d:
-    layer = nn.Conv2d(before, after, kernel_size, padding=padding, device="meta", dtype=dtype)
-    _draw(layer.to_empty(device=device or "cpu"), generator)
+    layer = nn.utils.skip_init(
+        nn.Linear,
+        in_features,
+        out_features,
+        device=options.get("device") or "cpu",
+        dtype=options.get("dtype"),
+    )
+    _draw(layer, generator)
     return layer
 
 

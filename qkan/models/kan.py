@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from circuits import Circuit
 from circuits.backends import Backend
@@ -22,7 +22,7 @@ from qkan.layers.qkan import QuantumKANLayer
 from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
 from qkan.models.base import Chain, check_sizes
 from qkan.models.files import write_call
-from qkan.models.warm_start import EdgeFits, base_of, follow, input_map_of, kan_layers
+from qkan.models.warm_start import EdgeFits, from_kan
 
 __all__ = ["KAN", "QKAN", "SineKAN"]
 
@@ -194,13 +194,6 @@ class QKAN(KAN):
         cls,
         kan: nn.Module,
         edge: str | Circuit = "pz(depth=3)",
-        *,
-        x: Tensor | None = None,
-        domain: tuple[float, float] | None = None,
-        points: int = 65,
-        starts: int = 4,
-        iterations: int = 50,
-        generator: torch.Generator | None = None,
         **options: Any,
     ) -> QKAN:
         """Return a network whose quantum edges follow the edges of a classical KAN, a start for training.
@@ -211,13 +204,10 @@ class QKAN(KAN):
         Args:
             kan: A chain of classical KAN layers of any kind, pruned or not; or one layer.
             edge: The circuit on the edges.
-            x: Data, over whose range in every layer edges are fitted; by default over the layers' own domains.
-            domain: In place of data: one range for all layers.
-            points: How many points of a curve are compared.
-            starts: How many circuits are tried for each edge.
-            iterations: Of the optimisation.
-            generator: Draws the starts.
-            options: Of the network; ``base`` and ``input_map`` are those of the KAN by default.
+            options: ``x``: data, over whose range in every layer edges are fitted; or ``domain``, one range for all
+                layers; by default the layers' own domains. ``points`` (65): how many of a curve are compared.
+                ``starts`` (4) and ``iterations`` (50): of the optimisation. ``generator`` draws the starts. And
+                those of the network; ``base`` and ``input_map`` are by default those of the KAN.
 
         Raises:
             UsageError: If a layer is not a classical KAN layer, or mixes its inputs by a ``LayerNorm``.
@@ -231,28 +221,9 @@ class QKAN(KAN):
             >>> print(model.warm_start[0])
             (2, 3) edges: residual rms ...
         """
-        layers = kan_layers(kan)
-        sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
-        like = next(layers[0].parameters())
-        model = cls(
-            sizes,
-            edge,
-            generator=generator,
-            device=like.device,
-            dtype=like.dtype,
-            **{"input_map": input_map_of(layers), "base": base_of(layers)} | options,
-        )
-        model.warm_start = follow(
-            model,
-            kan,
-            x,
-            domain,
-            points=points,
-            starts=starts,
-            iterations=iterations,
-            generator=generator,
-        )
-        return model.train(kan.training)
+        model, fits = from_kan(cls, kan, edge, **options)
+        model.warm_start = fits
+        return model
 
 
 def _circuit(

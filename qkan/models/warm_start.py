@@ -11,8 +11,9 @@ random weights did not); the fit itself is ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +27,9 @@ from qkan.layers.kan_layer import KANLayer, check_domain
 from qkan.layers.qkan import QuantumKANLayer
 from qkan.models.pruning import layer_inputs
 
-__all__ = ["EdgeFits", "base_of", "follow", "input_map_of", "kan_layers"]
+__all__ = ["EdgeFits", "from_kan"]
 
-_IGNORED = (nn.Identity, nn.Dropout)
+M = TypeVar("M", bound=nn.Sequential)
 
 _POOL, _WINDOWS = 512, (0.25, 0.4, 0.6, 0.8, 1.0)
 """So many random circuits are looked through for starts; parts of a period that inputs are first mapped to."""
@@ -68,67 +69,27 @@ class EdgeFits:
         )
 
 
-def kan_layers(kan: nn.Module) -> list[KANLayer]:
-    """Return the classical layers of a chain of them, or of one.
-
-    Raises:
-        UsageError: If there are others.
-    """
-    parts = [kan] if isinstance(kan, KANLayer) else list(kan.children())
-    layers = [part for part in parts if not isinstance(part, _IGNORED)]
-    classical = [
-        part
-        for part in layers
-        if isinstance(part, KANLayer) and not isinstance(part, QuantumKANLayer)
-    ]
-    if len(classical) < len(layers) or not layers:
-        wrong = [type(part).__name__ for part in layers if part not in classical]
-        raise UsageError(
-            f"from_kan takes a chain of classical KAN layers, such as qkan.models.KAN; {type(kan).__name__} holds "
-            f"{', '.join(wrong) or 'none'}"
-        )
-    return classical
-
-
-def input_map_of(layers: Sequence[KANLayer]) -> str:
-    """Return the one input map of some layers.
-
-    Raises:
-        UsageError: If there are several, or it mixes the inputs.
-    """
-    names = {input_map_name(layer.input_map) for layer in layers}
-    if "layer" in names:
-        raise UsageError(
-            "input_map='layer' mixes the inputs of a layer, so that edges are no functions of one input; "
-            "train the KAN with input_map='batch', 'tanh' or 'none'"
-        )
-    if len(names) > 1:
-        raise UsageError(f"a QKAN has one input map for all layers, this KAN has {sorted(names)}")
-    return names.pop()
-
-
-def base_of(layers: Sequence[KANLayer]) -> str | None:
-    """Return the base function of a KAN, which then carries over exactly; ``"silu"`` if it has several."""
-    bases = {layer.base for layer in layers}
-    return bases.pop() if len(bases) == 1 else "silu"
-
-
-def follow(
-    model: nn.Sequential,
+def from_kan(
+    make: Callable[..., M],
     kan: nn.Module,
+    edge: str | Circuit,
+    *,
     x: Tensor | None = None,
     domain: tuple[float, float] | None = None,
-    *,
     points: int = 65,
     starts: int = 4,
     iterations: int = 50,
     generator: torch.Generator | None = None,
-) -> tuple[EdgeFits, ...]:
-    """Give the quantum edges of a model the shapes of a KAN's; see :meth:`qkan.QKAN.from_kan`."""
-    layers = kan_layers(kan)
+    **options: Any,
+) -> tuple[M, tuple[EdgeFits, ...]]:
+    """Return a chain of quantum layers that follow a KAN's, and how close they came; see :meth:`qkan.QKAN.from_kan`.
+
+    The chain is what ``make(sizes, edge, ...)`` returns.
+    """
     check_integer("points", points, 5)
     check_integer("starts", starts)
     check_integer("iterations", iterations, 3)
+    layers = _classical_layers(kan)
     seen: Sequence[Tensor | None] = [None] * len(layers)
     if x is not None:
         if domain is not None:
@@ -138,16 +99,50 @@ def follow(
             raise UsageError("the ranges of data need at least one sample")
         named = {str(index): layer for index, layer in enumerate(layers)}
         seen = list(layer_inputs(kan, named, x).values())
+    bases = {layer.base for layer in layers}  # one base function carries over exactly
+    usual = {"input_map": _input_map(layers), "base": "silu" if len(bases) > 1 else bases.pop()}
+    like = next(layers[0].parameters())
+    common = {"generator": generator, "device": like.device, "dtype": like.dtype}
+    sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
+    model = make(sizes, edge, **usual | options | common)
     device = "cpu" if generator is None else generator.device
     seed = int(torch.randint(2**31, (), generator=generator, device=device))
     drawn = torch.Generator().manual_seed(seed)
     fits = []
     for layer, quantum, inputs in zip(layers, model, seen, strict=True):
-        assert isinstance(quantum, QuantumKANLayer)  # a QKAN has no others
+        assert isinstance(quantum, QuantumKANLayer)  # make makes no others
         _copy_statistics(layer, quantum, inputs)
         at = _points(layer, inputs, domain, points)
-        fits.append(_fit(layer, quantum, at, starts, iterations, drawn))
-    return tuple(fits)
+        fits.append(_fit_layer(layer, quantum, at, starts, iterations, drawn))
+    return model.train(kan.training), tuple(fits)
+
+
+def _classical_layers(kan: nn.Module) -> list[KANLayer]:
+    parts = [kan] if isinstance(kan, KANLayer) else list(kan.children())
+    layers = [part for part in parts if not isinstance(part, nn.Identity | nn.Dropout)]
+    wrong = [
+        type(part).__name__
+        for part in layers
+        if not isinstance(part, KANLayer) or isinstance(part, QuantumKANLayer)
+    ]
+    if wrong or not layers:
+        raise UsageError(
+            f"from_kan takes a chain of classical KAN layers, such as qkan.models.KAN; {type(kan).__name__} holds "
+            f"{', '.join(wrong) or 'none'}"
+        )
+    return layers  # type: ignore[return-value]  # all of them are
+
+
+def _input_map(layers: Sequence[KANLayer]) -> str:
+    names = {input_map_name(layer.input_map) for layer in layers}
+    if "layer" in names:
+        raise UsageError(
+            "input_map='layer' mixes the inputs of a layer, so that edges are no functions of one input; "
+            "train the KAN with input_map='batch', 'tanh' or 'none'"
+        )
+    if len(names) > 1:
+        raise UsageError(f"a QKAN has one input map for all layers, this KAN has {sorted(names)}")
+    return names.pop()
 
 
 def _copy_statistics(layer: KANLayer, quantum: QuantumKANLayer, inputs: Tensor | None) -> None:
@@ -185,7 +180,7 @@ def _points(
 
 
 @torch.no_grad()
-def _fit(
+def _fit_layer(
     layer: KANLayer,
     quantum: QuantumKANLayer,
     x: Tensor,
