@@ -97,7 +97,7 @@ def ibm(fake_runtime, tmp_path, slept):
 
     def make(**options):
         patience = Patience(sleep=slept.append, clock=lambda: sum(slept), timeout=3600.0)
-        store = JobStore(tmp_path / "jobs.sqlite")
+        store = JobStore(tmp_path / "jobs")
         device = backend("ibm:fake_one", shots=100)
         return replace(device, **{"store": store, "patience": patience} | options)
 

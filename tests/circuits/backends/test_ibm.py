@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,11 +219,11 @@ device.run(edge("pz(depth=1)"), np.linspace(-3, 3, 7)[:, None], {"theta": np.ara
 def test_a_killed_run_finds_its_jobs(ibm, fake_runtime, tmp_path, monkeypatch):
     """Killed when the first job is on its way, and the second is sent but its number not yet written."""
     fake = Path(__file__).with_name("fake_runtime.py")
-    arguments = map(str, [fake, fake_runtime.folder, tmp_path / "jobs.sqlite"])
+    arguments = map(str, [fake, fake_runtime.folder, tmp_path / "jobs"])
     command = [sys.executable, "-W", "ignore", "-c", KILLED, *arguments]
     killed = subprocess.run(command, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    records = JobStore(tmp_path / "jobs.sqlite").jobs()
+    records = JobStore(tmp_path / "jobs").jobs()
     assert {record.job_id for record in records} == {"job-0", None}
     assert len(fake_runtime.sent()) == 2
     monkeypatch.setattr(module, "_MOST_EXECUTIONS", 400)
@@ -232,7 +233,7 @@ def test_a_killed_run_finds_its_jobs(ibm, fake_runtime, tmp_path, monkeypatch):
 
 def test_a_record_that_was_deleted_finds_the_job_by_its_tag(ibm, fake_runtime, tmp_path):
     run(packed(ibm(), qubits=2))
-    (tmp_path / "jobs.sqlite").unlink()
+    shutil.rmtree(tmp_path / "jobs")
     check(run(packed(ibm(), qubits=2)))
     assert len(fake_runtime.sent()) == 1
 

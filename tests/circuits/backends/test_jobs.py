@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from contextlib import closing
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from circuits import UsageError
+from circuits.backends import job_store
 from circuits.backends.jobs import JobStore, Patience, Request, TransientError, run_jobs
+from circuits.store import write
 
 
 @pytest.fixture
 def store(tmp_path):
-    return JobStore(tmp_path / "folder" / "jobs.sqlite")
+    return JobStore(tmp_path / "folder" / "jobs")
 
 
 def test_what_was_written_is_read_by_another(store):
@@ -30,7 +31,7 @@ def test_what_was_written_is_read_by_another(store):
     other.finish("k", values)
     assert store.result("k").tobytes() == values.tobytes()
     assert store.job("k").finished
-    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert {file.stat().st_mode & 0o777 for file in store.path.iterdir()} == {0o600}
     store.forget("k")
     assert store.job("k") is None
 
@@ -131,23 +132,32 @@ def test_a_list_that_lags_behind_a_lost_answer_sends_nothing_twice(store, lag):
     service.find = find
     request = Request("k", {}, submit, lambda values, details: values[0])
     run_jobs([request], service, store, Patience(sleep=lambda seconds: None))
-    assert service.sent == ["qkan-k"]
+    assert service.sent == ["qkan-k-0"]
 
 
-def test_a_file_that_is_no_record(tmp_path):
-    path = tmp_path / "jobs.sqlite"
-    path.write_bytes(b"no database" * 100)
-    with pytest.raises(UsageError, match=r"record of jobs .* cannot be used.*Move it away"):
-        JobStore(path).jobs()
-    path.unlink()
-    JobStore(path).ask("k", {})
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
-    with pytest.raises(UsageError, match="newer version"):
-        JobStore(path).jobs()
+def test_records_that_cannot_be_used(store, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="QKAN_CACHE"):
-        JobStore(tmp_path / "file" / "jobs.sqlite").ask("k", {})
+    with pytest.raises(UsageError, match=r"record of jobs .* cannot be used.*QKAN_CACHE"):
+        JobStore(tmp_path / "file" / "jobs").ask("k", {})
+    assert JobStore(tmp_path / "file" / "jobs").jobs() == []
+    monkeypatch.setattr(job_store, "_WAIT", 0.01)
+    store.path.mkdir(parents=True)
+    with FileLock(store.path / "lock"), pytest.raises(UsageError, match="another process sends"):
+        store.ask("k", {})
+    write(store.path / "k.job", "hybrid-qkan job 2", {}, {})
+    with pytest.raises(UsageError, match="newer version"):
+        store.ask("k", {})
+
+
+def test_a_damaged_record_finds_the_job_by_its_tag(store):
+    service = Service()
+    service.find = lambda tag: ("job-1", {}) if tag in service.sent else None
+    request = Request("k", {}, service.submit, lambda values, details: values[0])
+    run_jobs([request], service, store, Patience())
+    for file in store.path.glob("k.*"):
+        file.write_bytes(flipped(file.read_bytes()))
+    run_jobs([request], service, store, Patience())
+    assert service.sent == ["qkan-k-0"]
 
 
 def flipped(content):
@@ -161,10 +171,8 @@ def test_a_damaged_result_is_fetched_again_and_nothing_in_it_runs(store, damage)
     service = Service()
     request = Request("k", {}, service.submit, lambda values, details: values[0])
     run_jobs([request], service, store, Patience())
-    with sqlite3.connect(store.path) as database:
-        (content,) = database.execute("SELECT result FROM jobs").fetchone()
-        database.execute("UPDATE jobs SET result = ?", (damage(content),))
-    database.close()
+    path = store.path / "k.result"
+    path.write_bytes(damage(path.read_bytes()))
     assert store.result("k") is None
     np.testing.assert_array_equal(run_jobs([request], service, store, Patience()), np.ones((1, 2)))
     assert len(service.sent) == 1
@@ -172,6 +180,6 @@ def test_a_damaged_result_is_fetched_again_and_nothing_in_it_runs(store, damage)
 
 def test_the_folder_is_that_of_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("QKAN_CACHE", str(tmp_path))
-    assert JobStore().path == tmp_path / "jobs.sqlite"
+    assert JobStore().path == tmp_path / "jobs"
     monkeypatch.delenv("QKAN_CACHE")
-    assert JobStore().path.name == "jobs.sqlite"
+    assert JobStore().path.name == "jobs"
