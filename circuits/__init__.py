@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         backend_table as backend_table,
     )
     from circuits.backends.estimator import packed as packed
-    from circuits.costs import Cost as Cost, cost as cost, packing_report as packing_report
+    from circuits.costs import Cost as Cost, cost as cost
     from circuits.definition import Circuit as Circuit, circuit as circuit
     from circuits.drawing import draw as draw
     from circuits.edges import EDGES as EDGES, edge as edge

@@ -15,7 +15,7 @@ from circuits.angles import angle_form
 from circuits.backends.aer import AerBackend
 from circuits.backends.estimator import packed, placed, transpiled
 from circuits.backends.pubs import Pub, Template, pubs_of
-from circuits.costs import packing_report
+from circuits.costs import cost
 from qkan import QKAN
 
 AER = backend("aer")
@@ -75,18 +75,13 @@ def test_as_many_circuits_as_promised(monkeypatch):
     together = packed(Whole("aer", shots=10, seed=0), qubits=6)
     together.run(form.circuit, rows_of(form, 20))
     assert bound == [(4, 6)]
-    report = packing_report(form.circuit, together, 20)
-    assert (report.alone.circuits, report.together.circuits) == (20, 4)
-    assert (report.alone.shots, report.together.shots) == (200, 40)
-    assert report.alone.depth == report.together.depth
-    assert report.places == ((0,), (1,), (2,), (3,), (4,), (5,))
-    assert "together: 4 circuits, 40 shots, depth" in str(report)
     monkeypatch.undo()
-    bases = packing_report(angle_form(three).circuit, together, 20)
-    assert (bases.alone.circuits, bases.together.circuits) == (
-        40,
-        20,
-    )  # Z and XY do not go together
+    alone, found = (cost(form.circuit, where, 20) for where in (Whole("aer", shots=10), together))
+    assert (alone.circuits, alone.copies, alone.total_shots) == (20, 1, 200)
+    assert (found.circuits, found.copies, found.total_shots) == (4, 6, 40)
+    assert alone.depth == found.depth
+    found = cost(angle_form(three).circuit, together, 20)
+    assert (found.circuits, found.copies, found.bases) == (10, 2, 2)  # Z and XY do not go together
 
 
 def test_sampled_copies_have_the_right_distribution_and_are_independent():
@@ -161,5 +156,3 @@ def test_only_devices_are_packed():
         packed(backend("default.qubit"))
     with pytest.raises(UsageError, match="say how many are to run side by side"):
         packed(AER)
-    with pytest.raises(UsageError, match="is not packed"):
-        packing_report(edge("pz"), AER, 3)
