@@ -85,9 +85,10 @@ def _gate_spectrum(
     known = frequencies(gate)
     for parameter in parameters:
         form = parameter.form
-        for k in sorted(k for k in form.variables if k < num_inputs):
+        variables = parameter.moves if form is None else form.variables
+        for k in sorted(k for k in variables if k < num_inputs):
             found.setdefault(k, ())
-            if not parameter.angle or known is None:
+            if form is None or known is None:
                 problem = f"input {k} is not the angle of a rotation in {gate.name} on wires {sorted(wires)}"
             elif k in form.bent:
                 problem = problem or _bent(gate, form, k, num_inputs)

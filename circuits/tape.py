@@ -188,8 +188,7 @@ def find_convention(
 
         def gates(rows: np.ndarray, view: Callable[[Any], Any] = view) -> list[Operator]:
             copies = {key: np.array(value) for key, value in weights.items()}
-            with np.errstate(invalid="ignore", divide="ignore"):  # NaN is reported below
-                return elementary(record(function, view(rows.copy()), copies)[0])
+            return elementary(record(function, view(rows.copy()), copies)[0])
 
         alone = False
         try:

@@ -35,13 +35,12 @@ if TYPE_CHECKING:
     from qkan.layers.chebyshev import ChebyshevKANLayer as ChebyshevKANLayer
     from qkan.layers.fourier import FourierKANLayer as FourierKANLayer
     from qkan.layers.preprocess import preprocess as preprocess
-    from qkan.layers.qkan import QuantumKANLayer as QuantumKANLayer
-    from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer as ScaledFourierKANLayer
+    from qkan.layers.quantum_kan import QuantumKANLayer as QuantumKANLayer
     from qkan.layers.quantum import QuantumLayer as QuantumLayer
     from qkan.layers.quanvolution import Quanvolution2d as Quanvolution2d
     from qkan.layers.rbf import RBFKANLayer as RBFKANLayer
     from qkan.layers.sine import SineKANLayer as SineKANLayer
-    from qkan.layers.spectral import SpectralPenalty as SpectralPenalty
+    from qkan.layers.regularization import SpectralPenalty as SpectralPenalty
     from qkan.models import (
         CNN as CNN,
         KAN as KAN,

@@ -15,13 +15,10 @@ from circuits.errors import UsageError
 from qkan.layers.checks import evaluating
 from qkan.layers.input_map import usual_inputs
 from qkan.layers.kan_layer import KANLayer
-from qkan.layers.qkan import QuantumKANLayer
-from qkan.models.pruning import inputs_of
 from qkan.plotting.functions import EdgeFunction
 from qkan.plotting.network import EdgeCurves, plot_edge_network
 
 __all__ = [
-    "Layer",
     "attribution",
     "connection_strengths",
     "edge_curves",
@@ -33,7 +30,6 @@ __all__ = [
     "plot",
 ]
 
-Layer = KANLayer | QuantumKANLayer
 Array = NDArray[np.float64]
 
 _VALUES = 2**22
@@ -44,7 +40,7 @@ _POINTS = 301
 """Points of a learned curve."""
 
 
-def kan_layers(model: nn.Module) -> dict[str, Layer]:
+def kan_layers(model: nn.Module) -> dict[str, KANLayer]:
     """Return the layers with functions on their edges, by name; a layer alone is called ``layer``.
 
     Raises:
@@ -57,7 +53,7 @@ def kan_layers(model: nn.Module) -> dict[str, Layer]:
     """
     if not isinstance(model, nn.Module):
         raise UsageError(f"expected a torch module, {type(model).__name__} arrived")
-    found = {name or "layer": m for name, m in model.named_modules() if isinstance(m, Layer)}
+    found = {name or "layer": m for name, m in model.named_modules() if isinstance(m, KANLayer)}
     if not found:
         raise UsageError(
             f"{type(model).__name__} has no layer with functions on its edges, such as "
@@ -90,7 +86,7 @@ def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
     return seen
 
 
-def edge_values(layer: Layer, points: Tensor) -> Iterator[Tensor]:
+def edge_values(layer: KANLayer, points: Tensor) -> Iterator[Tensor]:
     """Yield the edge functions at the points of :func:`layer_inputs`, a part of the points at a time.
 
     Shape:
@@ -223,7 +219,7 @@ def connection_strengths(model: nn.Module, inputs: Tensor) -> list[Array]:
         >>> [s.shape for s in connection_strengths(qkan.MLP([4, 3, 2]), torch.rand(9, 4))]
         [(4, 3), (3, 2)]
     """
-    if any(isinstance(module, Layer) for module in model.modules()):
+    if any(isinstance(module, KANLayer) for module in model.modules()):
         return list(edge_strengths(model, inputs).values())
     dense = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
     seen = _inputs_of(model, dense, inputs)
@@ -243,7 +239,7 @@ def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[Edge
         >>> sorted(curve.name for curve in learned_curves(qkan.KAN([2, 1]), torch.rand(9, 2)))
         ['layer 1: 0 to 0', 'layer 1: 1 to 0']
     """
-    if not any(isinstance(module, Layer) for module in model.modules()):
+    if not any(isinstance(module, KANLayer) for module in model.modules()):
         return []
     layers, seen = kan_layers(model), layer_inputs(model, inputs)
     share = -(-most // len(layers))
@@ -285,7 +281,7 @@ def plot(model: nn.Module, inputs: Any = None, *, most: int = 14) -> Figure:
     return plot_edge_network(edge_curves(model, inputs, most=most))
 
 
-def _mixes(layer: Layer) -> bool:
+def _mixes(layer: KANLayer) -> bool:
     return isinstance(layer.input_map, nn.LayerNorm)
 
 
@@ -297,7 +293,22 @@ def _inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], inputs: Any) -
         batch = batch.to(first.device, first.dtype)
     if batch.numel() == 0:
         raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
-    return inputs_of(model, layers, batch)
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def keep(name: str) -> Any:
+        return lambda _, given: seen[name].append(given[0].detach().reshape(-1, given[0].shape[-1]))
+
+    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
+    try:
+        with evaluating(model):
+            model(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for name, parts in seen.items():
+        if not parts:
+            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
+    return {name: torch.cat(parts) for name, parts in seen.items()}
 
 
 def _points(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
@@ -317,7 +328,7 @@ def _between(low: Tensor, high: Tensor, points: int) -> Tensor:
     return torch.lerp(low.unsqueeze(0), high.unsqueeze(0), steps)
 
 
-def _strengths(layer: Layer, points: Tensor) -> Array:
+def _strengths(layer: KANLayer, points: Tensor) -> Array:
     """Return standard deviations over the points from sums over parts of them, about the first value."""
     total = squares = torch.zeros((), dtype=torch.float64)
     origin: Tensor | None = None
@@ -344,7 +355,7 @@ def _strongest(
 
 
 def _curves(
-    layer: Layer, seen: Tensor, edges: Sequence[tuple[int, int]], points: int
+    layer: KANLayer, seen: Tensor, edges: Sequence[tuple[int, int]], points: int
 ) -> tuple[Array, Array]:
     """Return x and y of these edges over what the layer has seen, ``(edges, points)`` each."""
     low, high = seen.min(0).values, seen.max(0).values

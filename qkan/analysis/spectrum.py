@@ -9,9 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from circuits.errors import UsageError
-from qkan.layers.fourier import FourierKANLayer
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["EdgeSpectrum", "edge_spectrum"]
 
@@ -66,10 +64,10 @@ class EdgeSpectrum:
         return np.concatenate([np.full((1, len(angle)), c[0]), waves])
 
 
-def edge_spectrum(layer: QuantumKANLayer | FourierKANLayer) -> EdgeSpectrum:
+def edge_spectrum(layer: KANLayer) -> EdgeSpectrum:
     """Return the exact spectrum of every edge of a quantum layer or its classical twin, without the base function.
 
-    It is a function of the input behind ``input_map`` or ``input_map``.
+    It is a function of the input behind the layer's input map.
 
     Raises:
         UsageError: If the edges of the layer are no Fourier series.
@@ -83,43 +81,11 @@ def edge_spectrum(layer: QuantumKANLayer | FourierKANLayer) -> EdgeSpectrum:
     Source:
         M. Schuld, R. Sweke, J. J. Meyer, Phys. Rev. A 103, 032430 (2021), arXiv:2008.08605.
     """
+    edges = (layer.in_features, layer.out_features)
     with torch.no_grad():
-        if isinstance(layer, QuantumKANLayer):
-            return _quantum(layer)
-        if isinstance(layer, FourierKANLayer):
-            return _classical(layer)
-    raise UsageError(
-        f"the edges of {type(layer).__name__} are no Fourier series; those of QuantumKANLayer and "
-        "FourierKANLayer are"
-    )
-
-
-def _quantum(layer: QuantumKANLayer) -> EdgeSpectrum:
-    coefficients = layer.coefficients().movedim(1, 0)
-    rate = layer.circuit.scales[0]
-    frequency, shift = _per_edge(layer, layer.scale, 1.0), _per_edge(layer, layer.shift, 0.0)
-    return EdgeSpectrum(_array(layer.masked(coefficients)), rate * frequency, rate * shift)
-
-
-def _classical(layer: FourierKANLayer) -> EdgeSpectrum:
-    edges = (layer.in_features, layer.out_features)
-    waves = _array(layer.coefficients()).reshape(edges[0], 2, layer.degree, edges[1])
-    rows = np.zeros((2 * layer.degree + 1, *edges))
-    rows[1::2], rows[2::2] = waves.transpose(1, 2, 0, 3)
-    rows *= _array(layer.kept_edges)
-    frequency = _per_edge(layer, getattr(layer, "frequency", None), 1.0)
-    return EdgeSpectrum(rows, layer.scale * frequency, np.zeros(edges))
-
-
-def _per_edge(
-    layer: QuantumKANLayer | FourierKANLayer, values: Tensor | None, default: float
-) -> NDArray[np.float64]:
-    """Return what belongs to inputs, to edges or to all of them, for every edge."""
-    edges = (layer.in_features, layer.out_features)
-    if values is None:
-        return np.full(edges, default)
-    column = values if values.ndim == 2 else values.unsqueeze(1)
-    return _array(column.expand(edges))
+        series = layer.series()
+    frequency, phase = (_array(part.expand(edges)) for part in (series.frequency, series.phase))
+    return EdgeSpectrum(_array(layer.masked(series.coefficients)), frequency, phase)
 
 
 def _array(values: Tensor) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from circuits import Circuit, circuit
 from qkan.benchmarks.harness import Case, Report, measure
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
+from qkan.layers.series_sum import SharedSum
 
 __all__ = ["run", "saved_for_backward"]
 
@@ -137,11 +138,16 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
         parameter.grad = torch.ones_like(parameter)
     optimizer = torch.optim.Adam(parameters)
 
+    def total(series: torch.Tensor) -> torch.Tensor:
+        base, weight = layer.base_function(x), layer.base_weight
+        parts = (series, layer.factor, layer.constant, base, weight)
+        return SharedSum(x, layer.frequency, layer.phase, *parts)()
+
     def make_coefficients() -> None:
         torch.autograd.backward(layer.circuit_coefficients(), upstream)
 
     def product() -> None:
-        torch.autograd.backward(layer.sum_of_series(x, coefficients).sum())
+        torch.autograd.backward(total(coefficients).sum())
 
     return [
         Case(against, _step(layer, x)),

@@ -166,7 +166,11 @@ def _rivals(n: int, degree: int) -> dict[str, Callable[[int], Settings]]:
 
 def fourier(sizes: list[int], degree: int) -> Settings:
     """Return the model of free Fourier coefficients, as many harmonics as a circuit of this degree has."""
-    return {"kind": "kan", "sizes": sizes, "layers": f"scaled-fourier(degree={degree})"}
+    return {
+        "kind": "kan",
+        "sizes": sizes,
+        "layers": f"fourier(degree={degree}, base='silu', frequencies='per-input')",
+    }
 
 
 def parameters_of(model: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
 from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.kan_layer import KANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
 
@@ -17,5 +18,6 @@ LAYERS: dict[str, type[KANLayer]] = {
     "chebyshev": ChebyshevKANLayer,
     "fourier": FourierKANLayer,
     "rbf": RBFKANLayer,
+    "quantum": QuantumKANLayer,
 }
 """The KAN layers by the names that specs of models give them."""

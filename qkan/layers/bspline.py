@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from scipy.interpolate import BSpline
+from torch import Tensor, nn
 
-from circuits.errors import UsageError, unknown_name
-from qkan.layers import spline_basis, spline_fit, spline_scipy
-from qkan.layers.kan_layer import KANLayer, check_domain, check_size
-from qkan.layers.prunable import axes_with
+from circuits.errors import UsageError, check_integer, unknown_name
+from qkan.layers.checks import check_domain, traced
+from qkan.layers.kan_layer import KANLayer
+from qkan.layers.splines import (
+    MAX_DEGREE,
+    SplineGrid,
+    cardinal_pieces,
+    knot_basis,
+    knot_vector,
+    move_grid,
+    refine_grid,
+    uniform_basis,
+)
 
 __all__ = ["BSplineKANLayer"]
 
@@ -41,17 +52,12 @@ class BSplineKANLayer(KANLayer):
             of shape (n,) or, for each input its own, (in_features, n).
         degree: The degree of the pieces, up to 18; 3 gives cubic splines.
         domain: The range of a uniform grid; (-1, 1) by default.
-        base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
-            ``"tanh"``, ``"identity"`` or None.
         extrapolation: What the spline does outside the domain: ``"linear"`` continues value and
             slope, ``"clamp"`` the value, ``"zero"`` vanishes, ``"periodic"`` repeats (smoothly,
             with ``grid`` coefficients), ``"error"`` refuses (it looks at the values, so it works
             neither in ``vmap`` nor in ``torch.compile``).
-        bias: Whether a constant is added to each output; constants are in the span of the splines.
-        input_map: What is done to the inputs first: see :func:`make_input_map`.
-        generator: Where the initial weights are drawn from; by default torch's own generator.
-        device: The device of the parameters.
-        dtype: The type of the parameters.
+        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`; constants are in the
+            span of the splines.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -69,7 +75,7 @@ class BSplineKANLayer(KANLayer):
     coefficient (no further factor per spline).
     """
 
-    feature_axes = axes_with(KANLayer, breakpoints=(0, None))
+    feature_axes = KANLayer.feature_axes | {"breakpoints": (0, None)}
 
     breakpoints: Tensor
     pieces: Tensor
@@ -92,22 +98,24 @@ class BSplineKANLayer(KANLayer):
     ) -> None:
         if extrapolation not in _EXTRAPOLATIONS:
             raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
-        self.degree = check_size("degree", degree, least=0)
-        if degree > spline_basis.MAX_DEGREE:
+        self.degree = check_integer("degree", degree, 0)
+        if degree > MAX_DEGREE:
             raise UsageError(
-                f"degree must be at most {spline_basis.MAX_DEGREE}, got {degree}; to bend more, take a "
+                f"degree must be at most {MAX_DEGREE}, got {degree}; to bend more, take a "
                 "finer grid"
             )
         self.extrapolation = extrapolation
-        self.uniform = isinstance(grid, int)
-        ends = _breakpoints(check_size("in_features", in_features), grid, domain)
-        self.grid = grid if isinstance(grid, int) else ends.shape[1] - 1
-        if self.periodic and self.grid <= degree:
-            raise UsageError(f"a periodic spline needs grid > degree, got {self.grid} and {degree}")
+        self.uniform = isinstance(grid, Integral)
+        ends = _breakpoints(check_integer("in_features", in_features), grid, domain)
+        self.cells = int(grid) if isinstance(grid, Integral) else ends.shape[1] - 1
+        if self.periodic and self.cells <= degree:
+            raise UsageError(
+                f"a periodic spline needs grid > degree, got {self.cells} and {degree}"
+            )
         super().__init__(
             in_features,
             out_features,
-            self.grid + (0 if self.periodic else degree),
+            self.cells + (0 if self.periodic else degree),
             domain=(ends[:, 0].min().item(), ends[:, -1].max().item()),
             base=base,
             bias=bias,
@@ -115,8 +123,8 @@ class BSplineKANLayer(KANLayer):
             device=device,
             dtype=dtype,
         )
-        self.register_buffer("breakpoints", ends.to(self.weight))
-        pieces = spline_basis.cardinal_pieces(degree).to(self.weight)
+        self.register_buffer("breakpoints", ends.to(self._like))
+        pieces = cardinal_pieces(degree).to(self._like)
         self.register_buffer("pieces", pieces, persistent=False)
         self.reset_parameters(generator)
 
@@ -130,25 +138,35 @@ class BSplineKANLayer(KANLayer):
         """The range that holds the domains of all inputs."""
         return self.breakpoints[:, 0].min().item(), self.breakpoints[:, -1].max().item()
 
+    @property
+    def grid(self) -> int | list[list[float]]:
+        """The number of cells of a uniform grid, or the breakpoints of every input."""
+        return self.cells if self.uniform else self.breakpoints.tolist()
+
+    def splines(self) -> SplineGrid:
+        """Return where the splines live, in float64."""
+        return SplineGrid(
+            self.breakpoints.double(), self.cells, self.degree, self.extrapolation, self.uniform
+        )
+
     def basis(self, x: Tensor) -> Tensor:
         """Return the B-splines at ``x``, (N, in_features) -> (N, in_features, num_basis)."""
         if self.uniform:
             return self._uniform_basis(x).view(-1, self.in_features, self.num_basis)
-        return spline_basis.knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
+        return knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
 
     def features(self, x: Tensor) -> Tensor:
         """Return what ``weight`` multiplies; of data, which need no gradient, without a copy."""
-        if not self.uniform or self.base is None or x.requires_grad:
+        if not self.uniform or self.base is None or x.requires_grad or traced():
             return super().features(x)
         return self._uniform_basis(x, self.base_function(x))
 
     def _uniform_basis(self, x: Tensor, last: Tensor | None = None) -> Tensor:
-        return spline_basis.uniform_basis(
-            x, self.breakpoints, self.grid, self.pieces, self.extrapolation, last
-        )
+        return uniform_basis(x, self.breakpoints, self.cells, self.pieces, self.extrapolation, last)
 
-    def _samples(self, input: Tensor) -> Tensor:
-        x = super()._samples(input)
+    def mapped(self, input: Tensor) -> Tensor:
+        """Check the input, also for the domain if asked to, flatten its leading dimensions and map it."""
+        x = super().mapped(input)
         if self.extrapolation != "error":
             return x
         inside = (x >= self.breakpoints[:, 0]) & (x <= self.breakpoints[:, -1])
@@ -160,14 +178,15 @@ class BSplineKANLayer(KANLayer):
         return x
 
     def knots(self) -> Tensor:
-        """Return the knots of every input, (in_features, grid + 1 + 2 degree), in float64."""
+        """Return the knots of every input, (in_features, cells + 1 + 2 degree), in float64."""
         breakpoints = self.breakpoints.double()
         if self.uniform:
             lower, upper = breakpoints[:, :1], breakpoints[:, 1:]
-            count = torch.arange(-self.degree, self.grid + self.degree + 1).to(breakpoints)
-            return torch.addcmul(lower, count, (upper - lower) / self.grid)
-        return spline_basis.knot_vector(breakpoints, self.degree, periodic=self.periodic)
+            count = torch.arange(-self.degree, self.cells + self.degree + 1).to(breakpoints)
+            return torch.addcmul(lower, count, (upper - lower) / self.cells)
+        return knot_vector(breakpoints, self.degree, periodic=self.periodic)
 
+    @torch.no_grad()
     def refine(self, grid: int) -> BSplineKANLayer:
         """Change the number of cells in place, keep the functions, and return the layer.
 
@@ -178,10 +197,16 @@ class BSplineKANLayer(KANLayer):
         Args:
             grid: The new number of cells.
         """
-        check_size("grid", grid, least=self.degree + 1 if self.periodic else 1)
-        spline_fit.refine(self, grid)
+        check_integer("grid", grid, self.degree + 1 if self.periodic else 1)
+        assert self.edge_weight is not None  # it holds the coefficients
+        new, fitted = refine_grid(self.splines(), int(grid), self.coefficients().double())
+        rest = self.edge_weight[self.in_features * self.num_basis :]
+        weight = torch.cat([fitted.flatten(0, 1).to(rest), rest])
+        self.cells, self.breakpoints = int(grid), new.breakpoints.to(rest)
+        self.edge_weight = nn.Parameter(weight, self.edge_weight.requires_grad)
         return self
 
+    @torch.no_grad()
     def update_grid(self, x: Tensor, tolerance: float = 0.01) -> Tensor:
         """Move the grid towards the data in place, and keep the functions.
 
@@ -203,7 +228,12 @@ class BSplineKANLayer(KANLayer):
         """
         if not x.numel() or not bool(x.isfinite().all()):
             raise UsageError("update_grid needs data: at least one sample, every value finite")
-        return spline_fit.update_grid(self, super()._samples(x), tolerance)
+        new, fitted, part = move_grid(
+            self.splines(), super().mapped(x).double(), self.coefficients().double(), tolerance
+        )
+        self.breakpoints.copy_(new.breakpoints)
+        self.coefficients().copy_(fitted)
+        return part
 
     def to_scipy(self) -> NDArray[Any]:
         """Return the splines of the edges, without base and bias.
@@ -213,7 +243,17 @@ class BSplineKANLayer(KANLayer):
             float64. They agree with the layer on the domain; outside, SciPy's periodic splines
             repeat and the others give NaN, for SciPy knows none of our other extrapolations.
         """
-        return spline_scipy.to_scipy(self)
+        knots = self.knots().cpu().numpy()
+        coefficients = self.coefficients().detach().double().cpu().numpy()
+        if self.periodic:
+            coefficients = np.concatenate([coefficients, coefficients[:, : self.degree]], axis=1)
+        outside = "periodic" if self.periodic else False
+        splines = np.empty((self.in_features, self.out_features), dtype=object)
+        for i, o in np.ndindex(splines.shape):
+            splines[i, o] = BSpline(
+                knots[i], coefficients[i, :, o].copy(), self.degree, extrapolate=outside
+            )
+        return splines
 
     @classmethod
     def from_scipy(cls, splines: ArrayLike, **options: Any) -> BSplineKANLayer:
@@ -235,25 +275,41 @@ class BSplineKANLayer(KANLayer):
             >>> layer(torch.tensor([0.5]))
             tensor([1.6487], grad_fn=...)
         """
-        return spline_scipy.from_scipy(cls, np.asarray(splines, dtype=object), **options)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that ``print(layer)`` shows."""
-        grid = self.grid if self.uniform else f"{self.grid} cells of their own per input"
-        lower, upper = self.domain
-        return (
-            f"{super().extra_repr()}, grid={grid}, degree={self.degree}, "
-            f"domain=({lower:g}, {upper:g}), base={self.base!r}, "
-            f"extrapolation={self.extrapolation!r}"
+        array = np.asarray(splines, dtype=object)
+        degree, breakpoints = _common_knots(array)
+        in_features, out_features = array.shape
+        spacing = np.diff(breakpoints, axis=1)
+        uniform = np.allclose(spacing, spacing.mean(axis=1, keepdims=True), rtol=1e-9, atol=0)
+        layer = cls(
+            in_features,
+            out_features,
+            grid=spacing.shape[1] if uniform else breakpoints,
+            degree=degree,
+            **{"base": None, **options},
         )
+        ends = breakpoints[:, [0, -1]] if uniform else breakpoints
+        with torch.no_grad():
+            layer.breakpoints.copy_(torch.from_numpy(ends))
+            knots = layer.knots().cpu().numpy()
+            for i in range(in_features):
+                coefficients = _coefficients(array[i], knots[i], breakpoints[i])
+                layer.coefficients()[i] = torch.from_numpy(coefficients[: layer.num_basis])
+            for weight in (layer.base_weight, layer.bias):
+                if weight is not None:
+                    weight.zero_()
+        return layer
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments that make a layer of this kind and shape; breakpoints take the domain's place."""
+        return super().options() | ({} if self.uniform else {"domain": None})
 
 
 def _breakpoints(
     in_features: int, grid: int | Sequence[float] | ArrayLike, domain: tuple[float, float] | None
 ) -> Tensor:
     """Return the ends of a uniform grid, (in, 2), or the breakpoints, (in, n), in float64."""
-    if isinstance(grid, int):
-        check_size("grid", grid)
+    if isinstance(grid, Integral):
+        check_integer("grid", grid)
         ends = check_domain((-1.0, 1.0) if domain is None else domain)
         return torch.tensor([ends], dtype=torch.float64).repeat(in_features, 1)
     if domain is not None:
@@ -269,3 +325,38 @@ def _breakpoints(
     if not bool(points.isfinite().all()) or not bool((points.diff(dim=-1) > 0).all()):
         raise UsageError("the breakpoints of a grid must be finite and increasing")
     return points.expand(in_features, -1).clone()
+
+
+def _common_knots(splines: NDArray[Any]) -> tuple[int, NDArray[np.float64]]:
+    """Return the degree and the breakpoints of every input, (in, n)."""
+    if splines.ndim != 2 or not splines.size:
+        raise UsageError(
+            f"expected splines of shape (in_features, out_features), got shape {splines.shape}"
+        )
+    if not all(isinstance(spline, BSpline) and spline.c.ndim == 1 for spline in splines.flat):
+        raise UsageError("every entry must be a scipy.interpolate.BSpline with values in R")
+    if len({(spline.k, len(spline.t)) for spline in splines.flat}) > 1:
+        raise UsageError("all splines must have the same degree and the same number of knots")
+    if any(not np.array_equal(row[0].t, other.t) for row in splines for other in row):
+        raise UsageError("the splines of one input must share their knots")
+    degree = splines[0, 0].k
+    breakpoints = np.array([row[0].t[degree : len(row[0].t) - degree] for row in splines])
+    if not (np.diff(breakpoints, axis=1) > 0).all():
+        raise UsageError("repeated knots inside the domain are not supported")
+    return degree, breakpoints
+
+
+def _coefficients(
+    splines: NDArray[Any], knots: NDArray[np.float64], breakpoints: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the coefficients of ``splines`` over ``knots``, (number of bases, out_features)."""
+    first: BSpline = splines[0]
+    if np.allclose(first.t, knots, rtol=1e-12, atol=1e-14):
+        return np.stack([spline.c[: len(knots) - first.k - 1] for spline in splines], axis=1)
+    # The same space of functions with other knots beyond its ends: an exact change of basis.
+    parts = np.linspace(0, 1, first.k + 2)
+    sites = np.unique(breakpoints[:-1, None] + np.diff(breakpoints)[:, None] * parts)
+    sites = sites.clip(breakpoints[0], breakpoints[-1])
+    design = BSpline.design_matrix(sites, knots, first.k).toarray()
+    values = np.stack([spline(sites) for spline in splines], axis=1)
+    return np.asarray(np.linalg.lstsq(design, values, rcond=None)[0])

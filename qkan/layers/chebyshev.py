@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from circuits.errors import unknown_name
-from qkan.layers.kan_layer import KANLayer, check_size, inclusive_clamp
+from circuits.errors import check_integer, unknown_name
+from qkan.layers.checks import inclusive_clamp
+from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["ChebyshevKANLayer"]
 
@@ -33,15 +34,9 @@ class ChebyshevKANLayer(KANLayer):
         out_features: Size of each output sample.
         degree: The highest degree d.
         domain: The range of inputs that is mapped to (-1, 1) before s.
-        base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
-            ``"tanh"``, ``"identity"`` or None.
         squash: What s is: ``"tanh"``, smooth, but never quite at the ends; or ``"clamp"``, exact
             inside the domain and constant outside.
-        bias: Whether a constant is added to each output.
-        input_map: What is done to the inputs first: see :func:`make_input_map`.
-        generator: Where the initial weights are drawn from; by default torch's own generator.
-        device: The device of the parameters.
-        dtype: The type of the parameters.
+        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -74,7 +69,7 @@ class ChebyshevKANLayer(KANLayer):
         super().__init__(
             in_features,
             out_features,
-            check_size("degree", degree),
+            check_integer("degree", degree),
             domain=domain,
             base=base,
             bias=bias,
@@ -85,6 +80,11 @@ class ChebyshevKANLayer(KANLayer):
         self.squash = squash
         self.reset_parameters(generator)
 
+    @property
+    def degree(self) -> int:
+        """The highest degree d."""
+        return self.num_basis
+
     def basis(self, x: Tensor) -> Tensor:
         """Return T_1 to T_degree at ``x``, (N, in_features) -> (N, in_features, degree)."""
         lower, upper = self.domain
@@ -94,11 +94,3 @@ class ChebyshevKANLayer(KANLayer):
         for _ in range(1, self.num_basis):
             terms.append(2 * z * terms[-1] - terms[-2])
         return torch.stack(terms[1:], dim=-1)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that ``print(layer)`` shows."""
-        lower, upper = self.domain
-        return (
-            f"{super().extra_repr()}, degree={self.num_basis}, domain=({lower:g}, {upper:g}), "
-            f"base={self.base!r}, squash={self.squash!r}, bias={self.bias is not None}"
-        )

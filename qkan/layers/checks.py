@@ -1,20 +1,27 @@
-"""Checks of what reaches a layer."""
+"""What reaches a layer and how it is taken: checks, precision, transforms, modes, ways to evaluate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from math import isfinite
-from numbers import Integral
-from typing import Any
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from circuits import Circuit, UsageError
+from circuits.errors import check_integer, unknown_name
 
 __all__ = [
+    "Evaluation",
+    "backward_without_autocast",
+    "check_domain",
+    "check_evaluation",
+    "choose",
     "evaluating",
+    "inclusive_clamp",
     "inside_transform",
     "modes_kept",
     "pair",
@@ -23,11 +30,17 @@ __all__ = [
     "require_floating",
     "require_samples",
     "require_tensor",
-    "whole",
+    "traced",
+    "without_autocast",
 ]
 
-
 _REAL = (torch.float32, torch.float64)
+_HALF = (torch.bfloat16, torch.float16)
+
+Evaluation = Literal["auto", "closed", "fourier", "direct"]
+"""How a circuit is evaluated; the closed form is there for circuits of one wire on the edges of a layer."""
+
+B = TypeVar("B", bound=Callable[..., Any])
 
 
 def require_circuit(circuit: Any) -> Circuit:
@@ -72,8 +85,7 @@ def require_samples(x: Tensor, in_features: int, dtype: torch.dtype, who: str) -
 
 def require_finite(x: Tensor, who: str) -> None:
     """Refuse NaN and infinity, which a sine would spread without a word."""
-    # Under a transform, and in a compiler, no value can be looked at.
-    if x.numel() == 0 or inside_transform() or torch.compiler.is_compiling():
+    if x.numel() == 0 or traced():  # there, no value can be looked at
         return
     # The sum is the cheapest pass that NaN and infinity cannot hide from; but it may overflow itself.
     if isfinite(float(x.detach().sum())):
@@ -83,6 +95,68 @@ def require_finite(x: Tensor, who: str) -> None:
         raise UsageError(
             f"{who}: {count} of {x.numel()} inputs are NaN or infinite; clean the data before the layer"
         )
+
+
+def pair(name: str, value: Any, *, least: int) -> tuple[int, int]:
+    """Return two integers from one or two."""
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2:
+        raise UsageError(
+            f"{name} must be an integer of at least {least} or two of them, got {value!r}"
+        )
+    return check_integer(name, both[0], least), check_integer(name, both[1], least)
+
+
+def check_evaluation(evaluate: str, choices: tuple[str, ...] = get_args(Evaluation)) -> None:
+    """Refuse an evaluation that is not among the choices."""
+    if evaluate not in choices:
+        raise unknown_name("evaluation", str(evaluate), choices)
+
+
+def choose(evaluate: str, circuit: Circuit, count: int, rows: str) -> tuple[str, str]:
+    """Return ``"fourier"`` or ``"direct"``, or what was asked for, and the reason.
+
+    Args:
+        evaluate: What was asked for.
+        circuit: The circuit.
+        count: The number of rows of inputs.
+        rows: What they are called in the reason.
+    """
+    if evaluate != "auto":
+        return evaluate, "as asked"
+    if circuit.direct_only is not None:
+        return "direct", f"there is no series: {circuit.direct_only}"
+    nodes = circuit.num_nodes
+    if nodes <= count:
+        return "fourier", f"its {nodes} nodes are no more than the {rows}"
+    return "direct", f"it has more nodes ({nodes}) than there are {rows} ({count})"
+
+
+def check_domain(domain: tuple[float, float]) -> tuple[float, float]:
+    """Return ``domain`` as two floats.
+
+    Raises:
+        UsageError: If it is not two finite numbers in increasing order.
+    """
+    try:
+        lower, upper = (float(bound) for bound in domain)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"domain must be two numbers (min, max), got {domain!r}") from error
+    if not (-torch.inf < lower < upper < torch.inf):
+        raise UsageError(f"domain must be finite with min < max, got ({lower}, {upper})")
+    return lower, upper
+
+
+def inclusive_clamp(x: Tensor, lower: float | Tensor, upper: float | Tensor) -> Tensor:
+    """Return ``x`` clamped, with derivative 1 at the bounds themselves, forwards and backwards.
+
+    Data often lie exactly there (black pixels, knots), where ``torch.clamp`` has had the gradient
+    0 or 1, depending on its version.
+    """
+    clamped = x.detach().clamp(lower, upper)  # type: ignore[arg-type]  # the stub wants one kind
+    if not (inside_transform() or (torch.is_grad_enabled() and x.requires_grad)):
+        return clamped
+    return torch.where((x < lower) | (x > upper), clamped, x)
 
 
 @contextmanager
@@ -105,21 +179,46 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def inside_transform() -> bool:
-    """Tell whether a transform of ``torch.func`` (vmap, grad) is running."""
-    # torch has no public question for this; its own modules ask the same.
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    """Tell whether a transform of ``torch.func`` (vmap, grad) is running, or forward-mode differentiation."""
+    # torch has no public question for either; its own modules ask the same.
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return True
+    return torch.autograd.forward_ad._current_level >= 0
 
 
-def pair(name: str, value: Any, *, least: int) -> tuple[int, int]:
-    """Return two integers from one or two."""
-    both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2:
-        raise UsageError(f"{name} must be an integer >= {least} or two of them, not {value!r}")
-    return whole(name, both[0], least=least), whole(name, both[1], least=least)
+def traced() -> bool:
+    """Tell whether operations are transformed or compiled, so that they must be plain and out of place."""
+    return torch.compiler.is_compiling() or inside_transform()
 
 
-def whole(name: str, value: Any, *, least: int) -> int:
-    """Return an integer."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise UsageError(f"{name} must be an integer >= {least}, not {value!r}")
-    return int(value)
+def without_autocast(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:
+    """Return a layer's ``forward`` that autocast leaves alone.
+
+    Sums of a layer cancel: in bfloat16 a Fourier sum of float32 weights is off by parts in a thousand. As torch does
+    with its own sensitive operations, what arrives in half precision is raised to the layer's dtype.
+    """
+
+    @wraps(forward)
+    def run(self: Any, input: Tensor) -> Tensor:
+        if not isinstance(input, Tensor) or not torch.is_autocast_enabled(input.device.type):
+            return forward(self, input)
+        with torch.autocast(input.device.type, enabled=False):
+            if input.dtype in _HALF:
+                input = input.to(getattr(self, "dtype", torch.float32))
+            return forward(self, input)
+
+    return run
+
+
+def backward_without_autocast(backward: B) -> B:
+    """Return an autograd function's ``backward`` that autocast leaves alone, where it is run inside."""
+
+    @wraps(backward)
+    def run(ctx: Any, *upstream: Tensor) -> Any:
+        kind = upstream[0].device.type
+        if not torch.is_autocast_enabled(kind):
+            return backward(ctx, *upstream)
+        with torch.autocast(kind, enabled=False):
+            return backward(ctx, *upstream)
+
+    return run  # type: ignore[return-value]

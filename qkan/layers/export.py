@@ -9,8 +9,8 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from torch import nn
 
 from circuits import UsageError, to_qiskit
-from qkan.layers.qkan.layer import QuantumKANLayer
 from qkan.layers.quantum import QuantumLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 
 __all__ = ["quantum_circuits"]
 
@@ -25,7 +25,7 @@ def quantum_circuits(
 
     Args:
         module: A layer or a model.
-        bound: Whether the weights have their trained values, or are parameters: a is then ``scale``, b ``shift``.
+        bound: Whether the weights have their trained values, or are parameters: a is then ``frequency``, b ``phase``.
         packed: All edges of a layer in one circuit, on wires of their own, as they do not interact; parameters then end
             in the edge's place, ``theta_0_1_IN_OUT``.
 
@@ -64,7 +64,7 @@ def quantum_circuits(
 def _edges(layer: QuantumKANLayer, bound: bool) -> Iterator[tuple[tuple[int, int], QuantumCircuit]]:
     weights = {
         name: weight.detach().double().cpu().numpy()
-        for name, weight in zip(layer.circuit.weight_shapes, layer.edges.weights(), strict=True)
+        for name, weight in layer.circuit_weights().items()
     }
     free = to_qiskit(layer.circuit)
     for i in range(layer.in_features):
@@ -79,12 +79,12 @@ def _edges(layer: QuantumKANLayer, bound: bool) -> Iterator[tuple[tuple[int, int
 def _angle(layer: QuantumKANLayer, i: int, o: int, bound: bool) -> Any:
     """Return the expression a x + b."""
     x = Parameter(f"inputs_{i}")
-    if layer.scale is None or layer.shift is None:
+    if layer.frequency is None or layer.phase is None:
         return x
     if not bound:
-        return Parameter("scale") * x + Parameter("shift")
-    place = (i, o) if layer.scale.ndim == 2 else (i,)
-    return float(layer.scale.detach()[place]) * x + float(layer.shift.detach()[place])
+        return Parameter("frequency") * x + Parameter("phase")
+    place = (i, o) if layer.frequency.ndim == 2 else (i,)
+    return float(layer.frequency.detach()[place]) * x + float(layer.phase.detach()[place])
 
 
 def _side_by_side(layer: QuantumKANLayer, bound: bool) -> QuantumCircuit:

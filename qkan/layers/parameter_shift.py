@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from circuits import Circuit, CircuitError, UsageError
 from circuits.angles import AngleForm, Recipe, angle_form
 from circuits.backends import Backend
-from qkan.layers.precision import backward_without_autocast, without_autocast
+from qkan.layers.checks import backward_without_autocast, without_autocast
 from qkan.layers.torch_layer import CircuitTorchLayer
 
 __all__ = ["ShiftedCircuit", "circuit_module"]

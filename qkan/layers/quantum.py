@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,23 +13,22 @@ from torch import Tensor, nn
 from circuits import Circuit, FourierSeries, UsageError, series_from_values
 from circuits.backends import Backend
 from circuits.backends import backend as resolve_backend
-from circuits.errors import unknown_name
 from qkan.layers.checks import (
+    Evaluation,
+    check_evaluation,
+    choose,
     inside_transform,
     require_circuit,
     require_finite,
     require_floating,
     require_tensor,
+    without_autocast,
 )
 from qkan.layers.parameter_shift import circuit_module
-from qkan.layers.precision import without_autocast
-from qkan.layers.series_memo import SeriesMemo
 
-__all__ = ["Evaluation", "QuantumLayer"]
+__all__ = ["QuantumLayer"]
 
 _log = logging.getLogger(__name__)
-
-Evaluation = Literal["auto", "fourier", "direct"]
 
 _SURELY_MORE = 64
 """With so many times more rows than nodes, the distinct ones are not counted."""
@@ -91,8 +90,7 @@ class QuantumLayer(nn.Module):
     ):
         super().__init__()
         require_circuit(circuit)
-        if evaluate not in get_args(Evaluation):
-            raise unknown_name("evaluation", str(evaluate), get_args(Evaluation))
+        check_evaluation(evaluate, ("auto", "fourier", "direct"))
         if evaluate == "fourier":
             circuit.require_series()
         backend = resolve_backend(backend, wires=circuit.num_wires)
@@ -104,7 +102,7 @@ class QuantumLayer(nn.Module):
             circuit, backend, _initial(circuit, weights, generator, device, dtype), stream
         )
         self.torch_layer.requires_grad_(trainable)
-        self._memo = SeriesMemo()
+        self._memo = _SeriesMemo()
 
     @property
     def in_features(self) -> int:
@@ -170,18 +168,13 @@ class QuantumLayer(nn.Module):
         return mode
 
     def _decide(self, count: int, rows: Callable[[], Tensor]) -> tuple[str, str]:
-        if self.evaluate != "auto":
-            return self.evaluate, "as asked"
-        if self.circuit.direct_only is not None:
-            return "direct", f"there is no series: {self.circuit.direct_only}"
-        nodes = self.circuit.num_nodes
-        if self._memo.recall(self.torch_layer) is not None:
-            return "fourier", f"its {nodes} nodes have been run"
-        if nodes <= count < _SURELY_MORE * nodes and not inside_transform():
-            count = len(torch.unique(rows().detach(), dim=0))
-        if nodes <= count:
-            return "fourier", f"its {nodes} nodes are no more than the distinct inputs"
-        return "direct", f"it has more nodes ({nodes}) than there are distinct inputs ({count})"
+        if self.evaluate == "auto" and self.circuit.direct_only is None:
+            nodes = self.circuit.num_nodes
+            if self._memo.recall(self.torch_layer) is not None:
+                return "fourier", f"its {nodes} nodes have been run"
+            if nodes <= count < _SURELY_MORE * nodes and not inside_transform():
+                count = len(torch.unique(rows().detach(), dim=0))
+        return choose(self.evaluate, self.circuit, count, "distinct inputs")
 
     def series(self, like: Tensor | None = None) -> FourierSeries:
         """Return the Fourier series at the present weights, with gradients to them.
@@ -226,7 +219,7 @@ class QuantumLayer(nn.Module):
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_memo": SeriesMemo()}
+        return {**self.__dict__, "_memo": _SeriesMemo()}
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""
@@ -263,3 +256,43 @@ def _initial(
         name: torch.tensor(value, dtype=dtype or torch.float64, device=device)
         for name, value in circuit.check_weights({**drawn, **given}).items()
     }
+
+
+class _SeriesMemo:
+    """Keeps a circuit's series together with the weights that it belongs to.
+
+    It is used only while they are the very same tensors with the same values: nothing has to be told that a weight has
+    changed, by an optimiser, ``load_state_dict`` or a functional call.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[list[Tensor], list[Tensor], FourierSeries] | None = None
+
+    def keep(self, module: nn.Module, series: FourierSeries) -> None:
+        """Keep the series of a module's weights, if all of them are frozen.
+
+        What a functional call or a vmap puts in their place is not kept.
+        """
+        weights: list[Tensor] = list(module.parameters())
+        plain = all(isinstance(weight, nn.Parameter) for weight in weights)
+        if not plain or any(weight.requires_grad for weight in weights):
+            return
+        # What was made in inference mode could not be used for gradients afterwards.
+        with torch.inference_mode(False):
+            blocks = tuple(block.detach().clone() for block in series.coefficients)
+            kept = FourierSeries(series.plan, blocks, series.scales)
+            self._kept = (weights, [weight.detach().clone() for weight in weights], kept)
+
+    def recall(self, module: nn.Module) -> FourierSeries | None:
+        """Return the series that was kept, or None if the module's weights are not those any more."""
+        if self._kept is None:
+            return None
+        tensors, values, series = self._kept
+        now = list(module.parameters())
+        same = all(
+            old is new
+            and not new.requires_grad
+            and (value.dtype, value.device) == (new.dtype, new.device)
+            for old, new, value in zip(tensors, now, values, strict=True)
+        )
+        return series if same and all(map(torch.equal, values, now)) else None

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from circuits import Circuit, FourierSeries, UsageError
 from circuits.backends import Backend
-from circuits.errors import unknown_name
-from qkan.layers.checks import inside_transform, pair, require_circuit, require_tensor, whole
-from qkan.layers.kernels import SeriesKernel
-from qkan.layers.patches import PatchGrid
-from qkan.layers.pixels import real_pixels, require_images
-from qkan.layers.precision import without_autocast
-from qkan.layers.quantum import Evaluation, QuantumLayer
+from circuits.errors import check_integer, unknown_name
+from qkan.layers.checks import (
+    Evaluation,
+    inside_transform,
+    pair,
+    require_circuit,
+    require_finite,
+    require_floating,
+    require_tensor,
+    without_autocast,
+)
+from qkan.layers.quantum import QuantumLayer
+from qkan.layers.series_kernel import SeriesKernel
 
-__all__ = ["Quanvolution2d"]
+__all__ = ["PatchGrid", "Quanvolution2d"]
 
 
 class Quanvolution2d(nn.Module):
@@ -96,7 +104,7 @@ class Quanvolution2d(nn.Module):
         self.stride = self.kernel_size if stride is None else pair("stride", stride, least=1)
         self.padding = pair("padding", padding, least=0)
         self.dilation = pair("dilation", dilation, least=1)
-        self.in_channels = whole("in_channels", in_channels, least=1)
+        self.in_channels = check_integer("in_channels", in_channels)
         self.channels = channels
         given: list[Any] = (
             list(weights) if isinstance(weights, list | tuple) else [weights] * len(several)
@@ -162,7 +170,7 @@ class Quanvolution2d(nn.Module):
         require_tensor(image, "Quanvolution2d")
         if image.ndim == 3:
             return self.forward(image[None])[0]
-        require_images(image, self.in_channels, "Quanvolution2d")
+        _require_images(image, self.in_channels, "Quanvolution2d")
         differentiable = torch.is_grad_enabled() and (
             image.requires_grad or any(p.requires_grad for p in self.parameters())
         )
@@ -183,13 +191,13 @@ class Quanvolution2d(nn.Module):
         ``groups`` is the number of channels that are filtered alone: ``in_channels``, or 1 where they are joint.
         """
         require_tensor(image, "Quanvolution2d")
-        require_images(image, self.in_channels, "Quanvolution2d")
+        _require_images(image, self.in_channels, "Quanvolution2d")
         views = self._views(image)
         return torch.stack(views, dim=-1)
 
     def _views(self, image: Tensor) -> list[Tensor]:
         """Return a strided view (N, groups, H', W') for each input of the circuits."""
-        return self.grid.views(real_pixels(image, "Quanvolution2d"))
+        return self.grid.views(_real_pixels(image, "Quanvolution2d"))
 
     def _modes(self, image: Tensor) -> list[str]:
         """Choose the evaluation of each filter."""
@@ -215,7 +223,7 @@ class Quanvolution2d(nn.Module):
 
         Evaluates chunk by chunk, straight into the result; extra memory is bounded.
         """
-        require_images(image, self.in_channels, "Quanvolution2d")
+        _require_images(image, self.in_channels, "Quanvolution2d")
         size = self.out_size(image.shape[-2], image.shape[-1])
         dtype = image.dtype if image.is_floating_point() else torch.get_default_dtype()
         kernels = [SeriesKernel(each, dtype=dtype, device=image.device) for each in series]
@@ -242,3 +250,120 @@ class Quanvolution2d(nn.Module):
             f"{self.in_channels} {self.channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
         )
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """Where the patches of an image lie; the geometry of :class:`torch.nn.Conv2d`.
+
+    Args:
+        kernel_size: Height and width of a patch.
+        stride: Step between patches.
+        padding: Black pixels added on every side.
+        dilation: Step between the pixels of a patch.
+        in_channels: The number of channels of the image.
+        joint: Whether a patch holds all channels; else each channel has patches of its own.
+    """
+
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    in_channels: int
+    joint: bool
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels of a patch."""
+        area = self.kernel_size[0] * self.kernel_size[1]
+        return area * self.in_channels if self.joint else area
+
+    @property
+    def groups(self) -> int:
+        """The number of channels with patches of their own."""
+        return 1 if self.joint else self.in_channels
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return how many patches there are below and beside each other.
+
+        Raises:
+            UsageError: If the image is smaller than a patch.
+        """
+        sizes = [
+            (size + 2 * p - d * (k - 1) - 1) // s + 1
+            for size, k, s, p, d in zip(
+                (height, width),
+                self.kernel_size,
+                self.stride,
+                self.padding,
+                self.dilation,
+                strict=True,
+            )
+        ]
+        if min(sizes) < 1:
+            raise UsageError(
+                f"an image of {height}x{width} is smaller than a patch: kernel {self.kernel_size}, "
+                f"dilation {self.dilation}, padding {self.padding}"
+            )
+        return sizes[0], sizes[1]
+
+    def views(self, image: Tensor) -> list[Tensor]:
+        """Return a strided view for each pixel of a patch, row by row and, if joint, channel by channel.
+
+        Shape:
+            - image: ``(N, in_channels, H, W)``
+            - result: each ``(N, groups, H', W')``
+        """
+        rows, columns = self.out_size(image.shape[-2], image.shape[-1])
+        (ph, pw), (sh, sw), (dh, dw) = self.padding, self.stride, self.dilation
+        if ph or pw:
+            image = pad(image, (pw, pw, ph, ph))
+        views = [
+            image[
+                :,
+                :,
+                i * dh : i * dh + sh * (rows - 1) + 1 : sh,
+                j * dw : j * dw + sw * (columns - 1) + 1 : sw,
+            ]
+            for i in range(self.kernel_size[0])
+            for j in range(self.kernel_size[1])
+        ]
+        if not self.joint:
+            return views
+        return [view[:, c : c + 1] for c in range(self.in_channels) for view in views]
+
+
+def _require_images(image: Tensor, in_channels: int, who: str) -> None:
+    """Refuse what is no batch of images with so many channels and real or 8-bit pixels.
+
+    Raises:
+        UsageError: If the shape or the dtype is another, or integers are outside 0 to 255.
+    """
+    if image.ndim != 4 or image.shape[1] != in_channels or image.shape[0] == 0:
+        raise UsageError(
+            f"{who} expects images of shape (N, {in_channels}, H, W) with N >= 1, or "
+            f"({in_channels}, H, W); {tuple(image.shape)} arrived"
+        )
+    if image.dtype == torch.bool or image.is_complex():
+        raise UsageError(f"{who} expects real or 8-bit pixels, {image.dtype} arrived")
+    if image.is_floating_point():
+        require_floating(image, who)
+    elif image.dtype != torch.uint8 and not inside_transform():
+        low, high = (int(value) for value in torch.aminmax(image.long()))
+        if low < 0 or high > 255:
+            raise UsageError(
+                f"integer images hold pixels from 0 to 255; {low} to {high} arrived. "
+                "Scale them to [0, 1] as floating-point numbers"
+            )
+
+
+def _real_pixels(image: Tensor, who: str) -> Tensor:
+    """Return finite floating-point pixels; integers are divided by 255.
+
+    Raises:
+        UsageError: If a pixel is NaN or infinite.
+    """
+    if not image.is_floating_point():
+        return image.to(torch.get_default_dtype()) / 255
+    require_finite(image, who)
+    return image

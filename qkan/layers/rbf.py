@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from qkan.layers.kan_layer import KANLayer, check_size
+from circuits.errors import check_integer
+from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["RBFKANLayer"]
 
@@ -30,13 +31,7 @@ class RBFKANLayer(KANLayer):
         out_features: Size of each output sample.
         grid: The number of centres, at least two.
         domain: The range of the centres.
-        base: A fixed function that every edge adds with a weight of its own: ``"silu"``,
-            ``"tanh"``, ``"identity"`` or None.
-        bias: Whether a constant is added to each output.
-        input_map: What is done to the inputs first: see :func:`make_input_map`.
-        generator: Where the initial weights are drawn from; by default torch's own generator.
-        device: The device of the parameters.
-        dtype: The type of the parameters.
+        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -66,7 +61,7 @@ class RBFKANLayer(KANLayer):
         super().__init__(
             in_features,
             out_features,
-            check_size("grid", grid, least=2),
+            check_integer("grid", grid, 2),
             domain=domain,
             base=base,
             bias=bias,
@@ -76,17 +71,14 @@ class RBFKANLayer(KANLayer):
         )
         self.reset_parameters(generator)
 
+    @property
+    def grid(self) -> int:
+        """The number of centres."""
+        return self.num_basis
+
     def basis(self, x: Tensor) -> Tensor:
         """Return the Gaussians at ``x``, (N, in_features) -> (N, in_features, grid)."""
         lower, upper = self.domain
         centres = torch.linspace(lower, upper, self.num_basis, device=x.device, dtype=x.dtype)
         width = (upper - lower) / (self.num_basis - 1)
         return torch.exp(-(((x.unsqueeze(-1) - centres) / width) ** 2))
-
-    def extra_repr(self) -> str:
-        """Return the arguments that ``print(layer)`` shows."""
-        lower, upper = self.domain
-        return (
-            f"{super().extra_repr()}, grid={self.num_basis}, domain=({lower:g}, {upper:g}), "
-            f"base={self.base!r}, bias={self.bias is not None}"
-        )

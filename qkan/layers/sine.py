@@ -7,9 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from circuits.errors import unknown_name
-from qkan.layers.kan_layer import KANLayer, check_size
-from qkan.layers.prunable import axes_with
+from circuits.errors import check_integer, unknown_name
+from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["SineKANLayer"]
 
@@ -40,16 +39,11 @@ class SineKANLayer(KANLayer):
         out_features: Size of each output sample.
         grid: The number of sines, g.
         domain: The range of inputs that ``init="variance"`` and plots assume.
-        base: A fixed function that every edge adds with a weight of its own; the paper has none.
         first: Whether this is the first layer: the paper's rule for frequencies and amplitudes.
         init: ``"paper"``: amplitudes :math:`u / (k \, \text{out\_features})`, one u per edge,
             from N(0, 0.4²) in the first layer and uniform on (-1, 1) elsewhere, biases
-            1 / out_features; or ``"variance"``: :func:`variance_preserving_`.
-        bias: Whether a constant is added to each output.
-        input_map: What is done to the inputs first: see :func:`make_input_map`.
-        generator: Where the initial weights are drawn from; by default torch's own generator.
-        device: The device of the parameters.
-        dtype: The type of the parameters.
+            1 / out_features; or ``"variance"``: :func:`qkan.layers.initialization.variance_preserving`.
+        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -66,7 +60,7 @@ class SineKANLayer(KANLayer):
     ratio; the constants and initial values are those of the authors' published code).
     """
 
-    feature_axes = axes_with(KANLayer, phases=(0, None))
+    feature_axes = KANLayer.feature_axes | {"phases": (0, None)}
 
     phases: Tensor
 
@@ -91,7 +85,7 @@ class SineKANLayer(KANLayer):
         super().__init__(
             in_features,
             out_features,
-            check_size("grid", grid),
+            check_integer("grid", grid),
             domain=domain,
             base=base,
             bias=bias,
@@ -100,10 +94,15 @@ class SineKANLayer(KANLayer):
             dtype=dtype,
         )
         self.first, self.init = first, init
-        like = self.coefficients()
+        like = self._like
         self.frequencies = nn.Parameter(torch.empty(grid, device=like.device, dtype=like.dtype))
         self.register_buffer("phases", _phases(in_features, grid).to(like))
         self.reset_parameters(generator)
+
+    @property
+    def grid(self) -> int:
+        """The number of sines."""
+        return self.num_basis
 
     def basis(self, x: Tensor) -> Tensor:
         """Return the sines at ``x``, (N, in_features) -> (N, in_features, grid)."""
@@ -126,19 +125,12 @@ class SineKANLayer(KANLayer):
             edge.normal_(0, 0.4, generator=generator)
         else:
             edge.uniform_(-1, 1, generator=generator)
-        edge = edge.to(self.coefficients()) / self.out_features
+        edge = edge.to(self._like) / self.out_features
         self.coefficients().copy_(edge / order.unsqueeze(-1))
         if self.base_weight is not None:
             self.base_weight.zero_()
         if self.bias is not None:
             self.bias.fill_(1 / self.out_features)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that ``print(layer)`` shows."""
-        return (
-            f"{super().extra_repr()}, grid={self.num_basis}, first={self.first}, "
-            f"init={self.init!r}, base={self.base!r}, bias={self.bias is not None}"
-        )
 
 
 def _phases(in_features: int, grid: int) -> Tensor:

@@ -53,23 +53,25 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the expectation values; their second derivatives exist or are refused."""
-        values: torch.Tensor = qml.qnn.TorchLayer.forward(self._fitting(inputs), inputs)
+        values: torch.Tensor = super().forward(inputs)
         if values.requires_grad and self.backend.gradient != "backprop":
             # PennyLane's own backward pass is a constant to autograd: what depends on its
             # derivative would be zero without a word.
             values.register_hook(self._refuse_second_derivatives)  # type: ignore[no-untyped-call]
         return values
 
-    def _fitting(self, inputs: torch.Tensor) -> CircuitTorchLayer:
-        """Return this layer, or one with the same weights that prepares no gradient where none can be asked for."""
+    def _evaluate_qnode(self, x: torch.Tensor) -> torch.Tensor:
+        """Run the QNode, or the one that prepares no gradient where none can be asked for."""
         differentiated = torch.is_grad_enabled() and any(
-            tensor.requires_grad for tensor in (inputs, *self.parameters())
+            tensor.requires_grad for tensor in (x, *self.parameters())
         )
-        if self._plain_qnode is None or differentiated or inside_transform():
-            return self
-        layer = object.__new__(CircuitTorchLayer)
-        layer.__dict__.update(self.__dict__, qnode=self._plain_qnode)
-        return layer
+        plain = None if differentiated or inside_transform() else self._plain_qnode
+        weights = {name: weight.to(x) for name, weight in self.qnode_weights.items()}
+        found = (self.qnode if plain is None else plain)(**{self.input_arg: x}, **weights)
+        values = found if isinstance(found, tuple | list) else [found]
+        if x.ndim > 1:
+            values = [value.reshape(len(x), -1) for value in values]
+        return torch.hstack(list(values)).type(x.dtype)
 
     def _refuse_second_derivatives(self, _: torch.Tensor) -> None:
         if torch.is_grad_enabled():  # create_graph=True

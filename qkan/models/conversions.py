@@ -11,7 +11,7 @@ from circuits import Circuit
 from circuits.edges.refinement import refinement
 from circuits.errors import UsageError, check_integer
 from qkan.layers.bspline import BSplineKANLayer
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 
 __all__ = ["refine", "to_classical"]
 

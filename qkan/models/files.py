@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -118,8 +119,17 @@ def _spec_of_first(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _layer_of_first(text: str) -> str:
-    name, options = parse_call("layer", text)
-    return write_call(name, _present_names(options))
+    name, written = parse_call("layer", text)
+    options = _present_names(written)
+    if name == "scaled-fourier":
+        trained = {"degree": 3, "base": "silu", "frequencies": "per-input"}
+        name, options = "fourier", trained | options
+    elif name == "fourier" and options.get("input_map") == "tanh":
+        # That was tanh x, which is pi tanh x at a lower frequency now; the domain was a period then as now.
+        scale = float(options.get("scale", 1.0))
+        options["scale"] = scale / math.pi
+        options.setdefault("domain", (-math.pi / scale, math.pi / scale))
+    return write_call(name, options)
 
 
 def _present_names(options: Mapping[str, Any]) -> dict[str, Any]:

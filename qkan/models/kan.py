@@ -16,17 +16,13 @@ from circuits.edges import EDGES
 from circuits.edges import edge as named_edge
 from circuits.errors import UsageError, unknown_name
 from circuits.naming import parse_call
-from qkan.layers import LAYERS as CLASSICAL
-from qkan.layers.input_map import input_map_name
-from qkan.layers.qkan import QuantumKANLayer
-from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
+from qkan.layers import LAYERS
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models.base import Chain, check_sizes
 from qkan.models.files import write_call
 from qkan.models.warm_start import EdgeFits, from_kan
 
 __all__ = ["KAN", "QKAN", "SineKAN"]
-
-LAYERS: Any = {**CLASSICAL, "scaled-fourier": ScaledFourierKANLayer}
 
 _OWN = "own"
 _TAKEN = {"self", "in_features", "out_features", "edge", "backend", "evaluate", "stream"}
@@ -252,7 +248,7 @@ def _check_options(name: str, options: Mapping[str, Any], layer: type[nn.Module]
 
 def _written(layer: Any) -> str:
     """Return the text from which :class:`KAN` makes such a layer."""
-    options = _options(layer)
+    options = {k: v for k, v in layer.options().items() if k not in _TAKEN - {"edge"}}
     if "edge" in options:
         name, more = _edge_name(layer.circuit)
         options = more | options
@@ -268,23 +264,3 @@ def _edge_name(circuit: Circuit) -> tuple[str, dict[str, Any]]:
     if name in EDGES and named_edge(circuit.name).fingerprint == circuit.fingerprint:
         return name, options
     return _OWN, {}
-
-
-def _options(layer: Any) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for name in inspect.signature(type(layer)).parameters:
-        value = getattr(layer, name, None)
-        if name == "edge":
-            value = layer.circuit.name
-        elif name in _TAKEN:
-            continue
-        elif name == "input_map":
-            value = input_map_name(value)
-        elif name == "trainable":
-            value = any(weight.requires_grad for weight in layer.edges.weights())
-        elif name in ("bias", "weight"):
-            value = value is not None
-        elif name in ("grid", "degree") and value is None:
-            value = layer.num_basis
-        options[name] = value
-    return options

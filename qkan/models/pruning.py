@@ -14,19 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError, unknown_name
 from qkan.layers.checks import evaluating, require_finite, require_tensor
-from qkan.layers.fourier import FourierKANLayer
-from qkan.layers.prunable import PrunableLayer as KANLayer
-from qkan.layers.qkan import QuantumKANLayer
-from qkan.layers.spectral import parseval_norms
+from qkan.layers.kan_layer import KANLayer
+from qkan.layers.regularization import parseval_norms
 
-__all__ = ["EdgeSizes", "Norm", "PrunedLayer", "compact", "edge_sizes", "inputs_of", "prune"]
+__all__ = ["EdgeSizes", "Norm", "PrunedLayer", "compact", "edge_sizes", "layer_inputs", "prune"]
 
 Norm = Literal["data", "parseval"]
 
@@ -254,27 +252,32 @@ def edge_sizes(
     if not x.numel():
         raise UsageError("prune needs at least one sample to tell how large the edges are")
     require_finite(x, "prune")
-    return {name: _over(layers[name], seen) for name, seen in inputs_of(model, layers, x).items()}
+    return {
+        name: _over(layers[name], seen) for name, seen in layer_inputs(model, layers, x).items()
+    }
 
 
-def inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], x: Tensor) -> dict[str, Tensor]:
-    """Return what reaches some layers when a model in ``eval()`` sees ``x``, each ``(N, in_features)``."""
-    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
-
-    def keep(name: str) -> Any:
-        return lambda _, given: seen[name].append(given[0].detach().reshape(-1, given[0].shape[-1]))
-
-    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
+def layer_inputs(model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor) -> dict[str, Tensor]:
+    """Return what reaches the layers when ``x`` runs through the model, each (N, in_features)."""
+    seen: dict[str, Tensor] = {}
+    hooks = [
+        layer.register_forward_pre_hook(
+            lambda module, args, name=name: seen.update(
+                {name: args[0].detach().reshape(-1, module.in_features)}
+            )
+        )
+        for name, layer in layers.items()
+    ]
     try:
         with evaluating(model):
             model(x)
     finally:
         for hook in hooks:
             hook.remove()
-    for name, parts in seen.items():
-        if not parts:
-            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
-    return {name: torch.cat(parts) for name, parts in seen.items()}
+    missing = [name for name in layers if name not in seen]
+    if missing:
+        raise UsageError(f"the layers {missing} are not used when the model is called")
+    return {name: seen[name] for name in layers}
 
 
 def _over(layer: KANLayer, x: Tensor) -> EdgeSizes:
@@ -292,7 +295,7 @@ def _over(layer: KANLayer, x: Tensor) -> EdgeSizes:
 
 
 def _by_parseval(name: str, layer: KANLayer) -> EdgeSizes:
-    if not isinstance(layer, QuantumKANLayer | FourierKANLayer):
+    if not layer.is_series:
         raise UsageError(
             f"norm='parseval' is for edges that are Fourier series; layer {name!r} is a {type(layer).__name__}: "
             "use norm='data'"
@@ -300,8 +303,4 @@ def _by_parseval(name: str, layer: KANLayer) -> EdgeSizes:
     sizes = parseval_norms(layer)
     if layer.base_weight is not None:
         sizes = sizes + layer.masked(layer.base_weight).abs()
-    means = torch.zeros_like(sizes)
-    if isinstance(layer, QuantumKANLayer):
-        means = layer.circuit_coefficients()[0] + (0 if layer.bias is None else layer.bias)
-        means = means if layer.factor is None else means * layer.factor
-    return EdgeSizes(sizes, means)
+    return EdgeSizes(sizes, layer.masked(layer.series().coefficients[0]))

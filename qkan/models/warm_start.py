@@ -20,12 +20,11 @@ from torch import Tensor, nn
 
 from circuits import Circuit, fourier
 from circuits.errors import UsageError, check_integer
-from qkan.layers.base_functions import BASE_FUNCTIONS
-from qkan.layers.checks import evaluating, require_finite
+from qkan.layers.checks import check_domain, evaluating, require_finite
 from qkan.layers.input_map import input_map_name, usual_inputs
-from qkan.layers.kan_layer import KANLayer, check_domain
-from qkan.layers.qkan import QuantumKANLayer
-from qkan.models.pruning import inputs_of
+from qkan.layers.kan_layer import BASE_FUNCTIONS, KANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
+from qkan.models.pruning import layer_inputs
 
 __all__ = ["EdgeFits", "from_kan"]
 
@@ -98,7 +97,7 @@ def from_kan(
         if not x.numel():
             raise UsageError("the ranges of data need at least one sample")
         named = {str(index): layer for index, layer in enumerate(layers)}
-        seen = list(inputs_of(kan, named, x).values())
+        seen = list(layer_inputs(kan, named, x).values())
     bases = {layer.base for layer in layers}  # one base function carries over exactly
     usual = {"input_map": _input_map(layers), "base": "silu" if len(bases) > 1 else bases.pop()}
     like = next(layers[0].parameters())
@@ -234,21 +233,21 @@ def _install(quantum: QuantumKANLayer, affine: Tensor, edges: Tensor) -> Tensor:
     A factor near 0 could not make them.
     """
     start = 0
-    for weight in quantum.edges.weights():
+    for weight in quantum.circuit_weights().values():
         size = weight[..., 0, 0].numel()
         weight.copy_(edges[..., start : start + size].movedim(-1, 0).reshape(weight.shape))
         start += size
-    if quantum.scale is not None and quantum.shift is not None:
-        quantum.scale.copy_(affine[:, 0].reshape(quantum.scale.shape))
-        quantum.shift.copy_(affine[:, 1].reshape(quantum.shift.shape))
+    if quantum.frequency is not None and quantum.phase is not None:
+        quantum.frequency.copy_(affine[:, 0].reshape(quantum.frequency.shape))
+        quantum.phase.copy_(affine[:, 1].reshape(quantum.phase.shape))
     factor, constant, slope = edges[..., start:].unbind(-1)
-    if quantum.weight is not None:
-        quantum.weight.copy_(factor)
+    if quantum.factor is not None:
+        quantum.factor.copy_(factor)
     if quantum.base_weight is not None:
         quantum.base_weight.copy_(slope)
-    if quantum.bias is not None:
+    if quantum.constant is not None:
         safe = 1e3 * factor.abs() > constant.abs()
-        quantum.bias.copy_(torch.where(safe, constant / torch.where(safe, factor, 1), 0))
+        quantum.constant.copy_(torch.where(safe, constant / torch.where(safe, factor, 1), 0))
         constant = torch.where(safe, 0, constant)
     if bool((constant != 0).any()):
         quantum.add_offset(constant.sum(0))
@@ -280,9 +279,9 @@ def _fit_edges(
     lower, upper = s.amin(0), s.amax(0)
     middle, half = (lower + upper) / 2, ((upper - lower) / 2).clamp_min(1e-12)
     scales = [math.pi * part / (rate * half) for part in _WINDOWS]
-    if quantum.scale is None:
+    if quantum.frequency is None:
         scales, middle = [torch.ones_like(half)], torch.zeros_like(half)
-    weighted = quantum.weight is not None
+    weighted = quantum.factor is not None
     size = sum(math.prod(shape) for shape in circuit.weight_shapes.values())
     drawn = 2 * math.pi * torch.rand(_POOL, size, generator=generator, dtype=torch.float64).to(s)
     pool = _Form(circuit, _POOL, s.device)(drawn)[0]
@@ -391,7 +390,7 @@ class _Form:
             device=device,
             dtype=torch.float64,
         )
-        self.weights = self.layer.edges.weights()
+        self.weights = list(self.layer.circuit_weights().values())
 
     def __call__(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return coefficients, (N, 2 d + 1), and derivatives, (N, 2 d + 1, n), at weights (N, n)."""

@@ -37,9 +37,11 @@ KAN_LAYERS: dict[str, Callable[..., nn.Module]] = {
     "chebyshev": lambda **k: qkan.ChebyshevKANLayer(3, 2, 5, **k),
     "rbf": lambda **k: qkan.RBFKANLayer(3, 2, 6, **k),
     "fourier": lambda **k: qkan.FourierKANLayer(3, 2, 3, **k),
-    "scaled-fourier": lambda **k: qkan.ScaledFourierKANLayer(3, 2, 3, input_map="tanh", **k),
-    "scaled-fourier-edge": lambda **k: qkan.ScaledFourierKANLayer(
-        3, 2, 3, frequencies="per-edge", **k
+    "scaled-fourier": lambda **k: qkan.FourierKANLayer(
+        3, 2, 3, base="silu", frequencies="per-input", input_map="tanh", **k
+    ),
+    "scaled-fourier-edge": lambda **k: qkan.FourierKANLayer(
+        3, 2, 3, base="silu", frequencies="per-edge", **k
     ),
     "quantum-pz": lambda **k: qkan.QuantumKANLayer(3, 2, "pz(depth=3)", **k),
     "quantum-edge": lambda **k: qkan.QuantumKANLayer(

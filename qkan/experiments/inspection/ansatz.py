@@ -16,7 +16,7 @@ from qkan.analysis.expressivity import (
     random_cloud,
     reachable_dimension,
 )
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.plotting import plot_clouds, plot_gradient_variances
 from qkan.studies.report import Picture, Section
 

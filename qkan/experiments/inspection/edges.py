@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from circuits.errors import CircuitError, UsageError
-from qkan.analysis.edges import Layer
 from qkan.analysis.formulas import SymbolicFit, fit_formula
 from qkan.analysis.spectrum import EdgeSpectrum, edge_spectrum
+from qkan.layers import KANLayer
 from qkan.plotting import EdgeCurves, Harmonics, plot_harmonics, plot_spectra
 from qkan.studies.report import Picture, Section, Table
 
@@ -17,7 +17,7 @@ _MOST = 8
 
 
 def edge_sections(
-    layers: dict[str, Layer], curves: Sequence[EdgeCurves]
+    layers: dict[str, KANLayer], curves: Sequence[EdgeCurves]
 ) -> tuple[str, list[Section]]:
     """Return a sentence on the formulas, and the sections on edges and their spectra."""
     spectra = {name: found for name, layer in layers.items() if (found := _spectrum(layer))}
@@ -54,7 +54,7 @@ def edge_sections(
     return sentence, sections
 
 
-def _spectrum(layer: Layer) -> EdgeSpectrum | None:
+def _spectrum(layer: KANLayer) -> EdgeSpectrum | None:
     try:
         return edge_spectrum(layer)  # type: ignore[arg-type]  # it says itself what it can take
     except (UsageError, CircuitError):
@@ -81,7 +81,7 @@ def _row(name: str, share: float, fit: SymbolicFit) -> list[str]:
 
 
 def _panel(
-    layer: Layer,
+    layer: KANLayer,
     spectrum: EdgeSpectrum | None,
     curves: EdgeCurves,
     k: int,

@@ -21,7 +21,7 @@ def layer(frequencies="per-input", edge="pz(depth=3)", **options):
         **options,
     )
     with torch.no_grad():
-        for values in (made.scale, made.shift, made.weight, made.bias):
+        for values in (made.frequency, made.phase, made.factor, made.constant):
             if values is not None:
                 values.copy_(torch.rand(values.shape, generator=generator) + 0.5)
     return made

@@ -185,9 +185,9 @@ class TestRefine:
     def test_a_multiple_keeps_the_functions_exactly(self, grid, extrapolation):
         layer = seeded(2, 3, grid, extrapolation=extrapolation, **DOUBLE)
         x = 3 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0), **DOUBLE) - 1.5
-        before, cells = layer(x), layer.grid
+        before, cells = layer(x), layer.cells
         assert layer.refine(3 * cells) is layer
-        assert layer.grid == 3 * cells
+        assert layer.cells == 3 * cells
         assert layer.coefficients().shape[1] == layer.num_basis > 3 * cells - 1
         torch.testing.assert_close(layer(x), before, rtol=0, atol=1e-10)
 

@@ -39,7 +39,7 @@ def values(circuit, wire):
 def expected(layer):
     """The circuits' own values: the edges without their factor and offset."""
     edges = layer.edge_functions(X)[0].detach()
-    return (edges / layer.weight.detach() - layer.bias.detach()).numpy()
+    return (edges / layer.factor.detach() - layer.constant.detach()).numpy()
 
 
 def test_one_circuit_an_edge(layer):
@@ -59,10 +59,10 @@ def test_all_edges_side_by_side(layer):
 def test_free_weights_keep_their_places():
     layer = qkan.QuantumKANLayer(2, 1, edge="real(depth=1)")
     alone = quantum_circuits(layer, bound=False)["layer.edge_1_0"]
-    assert {p.name for p in alone.parameters} == {"inputs_1", "theta_0", "scale", "shift"}
+    assert {p.name for p in alone.parameters} == {"inputs_1", "theta_0", "frequency", "phase"}
     packed = quantum_circuits(layer, bound=False, packed=True)["layer"]
     names = {p.name for p in packed.parameters}
-    assert {"inputs_0", "inputs_1", "theta_0_0_0", "theta_0_1_0", "scale_1_0"} <= names
+    assert {"inputs_0", "inputs_1", "theta_0_0_0", "theta_0_1_0", "frequency_1_0"} <= names
 
 
 def test_models_and_filters():

@@ -12,8 +12,7 @@ from circuits import UsageError
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
 from qkan.layers.fourier import FourierKANLayer
-from qkan.layers.qkan import QuantumKANLayer
-from qkan.layers.qkan.scaled_fourier import ScaledFourierKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.sine import SineKANLayer
 
@@ -25,8 +24,8 @@ LAYERS = {
     "rbf": lambda **o: RBFKANLayer(4, 3, **o),
     "sine": lambda **o: SineKANLayer(4, 3, first=True, **o),
     "fourier": lambda **o: FourierKANLayer(4, 3, **o),
-    "scaled": lambda **o: ScaledFourierKANLayer(4, 3, **o),
-    "scaled edges": lambda **o: ScaledFourierKANLayer(4, 3, frequencies="per-edge", **o),
+    "scaled": lambda **o: FourierKANLayer(4, 3, frequencies="per-input", base="silu", **o),
+    "scaled edges": lambda **o: FourierKANLayer(4, 3, frequencies="per-edge", **o),
     "quantum": lambda **o: QuantumKANLayer(4, 3, **o),
     "quantum edges": lambda **o: QuantumKANLayer(4, 3, "rpz", frequencies="per-edge", **o),
     "entangled": lambda **o: QuantumKANLayer(4, 3, "entangled", evaluate="fourier", **o),

@@ -68,13 +68,13 @@ def test_every_coefficient_gets_a_gradient_and_it_is_right():
             norms = edge_norms(module, points)
             return l1_penalty(norms) + entropy_penalty(norms) + smoothness_penalty(module)
 
-        layer.weight.data = coefficients
+        layer.edge_weight.data = coefficients
         return penalty(layer, x)
 
-    total(layer.weight.detach().clone()).backward()
-    gradient = layer.weight.grad
+    total(layer.edge_weight.detach().clone()).backward()
+    gradient = layer.edge_weight.grad
     assert bool((gradient != 0).all())
-    start, step = layer.weight.detach().clone(), 1e-6
+    start, step = layer.edge_weight.detach().clone(), 1e-6
     for place in [(0, 0), (12, 1), (7, 1)]:
         up, down = start.clone(), start.clone()
         up[place] += step

@@ -9,9 +9,9 @@ from torch.func import functional_call
 
 from circuits import UsageError
 from qkan.layers.fourier import FourierKANLayer
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.layers.rbf import RBFKANLayer
-from qkan.layers.spectral import SpectralPenalty, harmonic_power, parseval_norms
+from qkan.layers.regularization import SpectralPenalty, harmonic_power, parseval_norms
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -49,7 +49,7 @@ def test_gradcheck(edge):
     names = [
         n
         for n, _ in model.named_parameters()
-        if not n.endswith(("scale", "shift", "0.bias", "1.bias"))
+        if not n.endswith(("frequency", "phase", "constant", "bias"))
     ]
     values = [model.get_parameter(n).detach().clone().requires_grad_() for n in names]
 
@@ -79,7 +79,7 @@ def test_pruned_edges_cost_nothing_and_have_finite_gradients():
     assert torch.equal(parseval_norms(layer) != 0, keep)
     SpectralPenalty(l1=1.0, entropy=1.0, high_frequency=1.0)(layer).backward()
     assert all(bool(p.grad.isfinite().all()) for p in layer.parameters() if p.grad is not None)
-    assert layer.base_weight.grad[0, 1] == 0
+    assert layer.edge_weight.grad[0, 1] == 0
 
 
 def test_training_with_the_penalty_turns_edges_off():
@@ -97,7 +97,7 @@ def test_training_with_the_penalty_turns_edges_off():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(UsageError, match="l1 must be a finite number >= 0, got -1"):
+    with pytest.raises(UsageError, match="l1 must be a finite number of at least 0, got -1"):
         SpectralPenalty(l1=-1)
     with pytest.raises(UsageError, match="entropy must be a finite number"):
         SpectralPenalty(entropy=math.nan)

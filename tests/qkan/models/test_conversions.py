@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from circuits import CircuitError, UsageError
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models import KAN, QKAN, QuanvolutionNet, load, refine
 from qkan.models.conversions import to_classical
 

@@ -8,7 +8,7 @@ import circuits
 from circuits import CircuitError, UsageError
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models import KAN, QKAN, SineKAN, load
 
 
@@ -70,7 +70,7 @@ def test_chains_are_sequences():
     assert torch.equal(model[1](model[0](x)), model(x))
     assert model(torch.rand(2, 3, 4)).shape == (2, 3, 2)
     assert model(torch.rand(4)).shape == (2,)
-    first, second = (layer.edges.weights()[0].flatten() for layer in model)
+    first, second = (next(iter(layer.circuit_weights().values())).flatten() for layer in model)
     assert not set(first.tolist()) & set(second.tolist())
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from circuits import UsageError
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.fourier import FourierKANLayer
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models import KAN, QKAN, QuanvolutionNet, SineKAN, load
 from qkan.models.pruning import compact, edge_sizes, prune
 

@@ -8,9 +8,9 @@ from torch import nn
 import circuits
 from circuits import UsageError
 from qkan.layers.checks import evaluating
-from qkan.layers.qkan import QuantumKANLayer
+from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models import KAN, MLP, QKAN, SineKAN, load
-from qkan.models.pruning import inputs_of
+from qkan.models.pruning import layer_inputs
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -56,7 +56,7 @@ def test_the_network_follows_every_kind_of_kan(name):
     for layer, fits, inputs in zip(
         model,
         model.warm_start,
-        inputs_of(kan, dict(kan.named_children()), x).values(),
+        layer_inputs(kan, dict(kan.named_children()), x).values(),
         strict=True,
     ):
         assert relative(fits) < 0.05

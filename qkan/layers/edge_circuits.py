@@ -1,0 +1,99 @@
+"""The circuits of all edges of a layer, run as one broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from circuits import Circuit, CircuitError, UsageError
+from circuits.batching import WEIGHT_BATCHING
+from qkan.layers.parameter_shift import ShiftedCircuit
+from qkan.layers.torch_layer import CircuitTorchLayer
+
+__all__ = ["require_edge", "run_edges", "uniform"]
+
+
+def run_edges(
+    module: CircuitTorchLayer | ShiftedCircuit, inputs: Tensor, batching: str | None
+) -> Tensor:
+    """Return the expectation values of one circuit with weights of their own for each edge.
+
+    The broadcast runs over samples and edges together. A function that can take a batch of weights neither on the last
+    axis nor on the first is run edge by edge, but for backends that shift angles: those are batched.
+
+    Args:
+        module: Runs the circuit; its weights are ``(*shape, *edges)``.
+        inputs: The input of every edge.
+        batching: How the function takes a batch of weights: see :func:`circuits.batching.weight_batching`.
+
+    Shape:
+        - inputs: ``(rows, *edges)``
+        - result: ``(rows, *edges)``, of the inputs' dtype.
+    """
+    flat = inputs.flatten(1)
+    rows, edges = flat.shape
+    shapes = module.circuit.weight_shapes
+    weights = {
+        name: module.qnode_weights[name].reshape(*shape, edges) for name, shape in shapes.items()
+    }
+    if batching is not None:
+        view = WEIGHT_BATCHING[batching]
+        batch = {
+            name: view(weight.unsqueeze(-2).expand(*shapes[name], rows, edges).flatten(-2))
+            for name, weight in weights.items()
+        }
+        return _run(module, flat.reshape(-1, 1), batch).reshape(inputs.shape)
+    cases = [
+        (flat[:, edge : edge + 1], {name: weight[..., edge] for name, weight in weights.items()})
+        for edge in range(edges)
+    ]
+    if isinstance(module, ShiftedCircuit):  # there, angles can be batched all the same
+        return torch.cat(module.each(cases), dim=-1).reshape(inputs.shape)
+    columns = [_run(module, *case).reshape(-1) for case in cases]
+    return torch.stack(columns, dim=1).reshape(inputs.shape)
+
+
+def _run(module: torch.nn.Module, inputs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """Run a module with these weights in place of its own."""
+    values: Tensor = functional_call(module, dict(weights), (inputs,))
+    return values
+
+
+def require_edge(circuit: Circuit, evaluate: str) -> None:
+    """Refuse what cannot be an edge.
+
+    Raises:
+        UsageError: If it is no circuit.
+        CircuitError: If it has not one input and one observable, does not depend on its input, or has no series
+            where one is asked for.
+    """
+    if not isinstance(circuit, Circuit):
+        raise UsageError(
+            f"expected the name of an edge or a circuits.Circuit, {type(circuit).__name__} arrived; "
+            "decorate a quantum function with @circuits.circuit(wires=1, weights=...)"
+        )
+    if circuit.num_inputs != 1:
+        raise CircuitError(
+            f"an edge has one input, circuit {circuit.name!r} has {circuit.num_inputs}; "
+            "use qkan.QuantumLayer for it"
+        )
+    if circuit.num_observables != 1:
+        raise CircuitError(
+            f"an edge has one observable, circuit {circuit.name!r} has {circuit.num_observables}; "
+            "choose one: circuits.circuit(..., observables=qml.Z(0))"
+        )
+    if circuit.direct_only is None and circuit.degrees[0] == 0:
+        raise CircuitError(
+            f"circuit {circuit.name!r} has Fourier degree 0: its value does not depend on its input"
+        )
+    if evaluate in {"closed", "fourier"}:
+        circuit.require_series()
+
+
+def uniform(shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
+    """Draw numbers from [0, 1) in float64, so that a seed gives the same layer in any dtype."""
+    device = "cpu" if generator is None else generator.device
+    return torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
