@@ -40,16 +40,16 @@ def make(model: str | Mapping[str, Any], **options: Any) -> Model:
     cls = _find(str(settings.pop("kind")))
     settings |= options
     known = inspect.signature(cls).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        for name in settings:
+            if name not in known:
+                raise unknown_name("setting", name, known)
     for name, parameter in known.items():
         needed = (
             parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
         )
         if needed and name not in settings:
             raise UsageError(f"the setting {name!r} is missing; {cls.__name__} needs it")
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
-        for name in settings:
-            if name not in known:
-                raise unknown_name("setting", name, known)
     return cls(**settings)
 
 
