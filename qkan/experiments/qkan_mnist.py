@@ -18,8 +18,9 @@ from qkan.analysis import plot
 from qkan.config import at_least, positive_numbers, setting
 from qkan.data import mnist
 from qkan.experiments.inspection.page import INPUTS
+from qkan.experiments.mnist import parameters_of, width_for
 from qkan.experiments.mnist_task import Images, Part, Trained, arm, from_random, train_on_mnist
-from qkan.experiments.qkan_functions import fourier, parameters_of, size_for
+from qkan.experiments.qkan_functions import fourier
 from qkan.models import KAN, QKAN, make
 from qkan.plotting import plot_curves, plot_scores
 from qkan.studies.report import Picture, Record, Section, Table, percent, points
@@ -174,7 +175,7 @@ def models_of(edge: str, width: int) -> dict[str, dict[str, Any]]:
     models |= {kind: chain(kind, width) for kind in rivals}
     budget = parameters_of(models["qkan"])
     for kind in rivals:
-        models[f"{kind}_wide"] = chain(kind, size_for(partial(chain, kind), budget))
+        models[f"{kind}_wide"] = chain(kind, width_for(partial(chain, kind), budget))
     return models
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
+from qkan.experiments.mnist import parameters_of
 from qkan.experiments.mnist_task import Images
-from qkan.experiments.qkan_functions import parameters_of
 from qkan.experiments.qkan_mnist import LABELS, Config, differences, models_of, run, train_from
 from qkan.models import load, make
 from qkan.studies.run import Places
@@ -52,6 +52,7 @@ def test_the_twin_starts_as_the_quantum_kan():
     assert twin["parameters"] == free.num_parameters
 
 
+@pytest.mark.slow
 def test_the_warm_start_spends_as_many_epochs():
     found = train_from(
         seed=0,

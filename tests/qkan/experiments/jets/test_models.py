@@ -56,6 +56,7 @@ def test_parameters_of_kan_and_mlp_are_alike() -> None:
     assert make(table_models(12)["small qkan"]["model"]).num_parameters <= 60
 
 
+@pytest.mark.slow
 def test_every_arm_can_be_trained_with_its_settings() -> None:
     for arm in arms(Config()).values():
         if arm["model"]["kind"] not in ("logistic", "trees"):
@@ -72,6 +73,7 @@ def test_inputs_are_standardised_by_the_training_jets() -> None:
         split("pixel", 60)
 
 
+@pytest.mark.slow
 def test_a_tagger_of_one_observable_finds_its_ratio() -> None:
     arm = arms(Config())["one-layer qkan, 1 inputs"] | {"epochs": 6}
     arrays = train_on_jets(seed=0, **arm)
