@@ -69,7 +69,7 @@ class AngleForm:
         if (
             self.source.direct_only is not None
         ):  # else they have been held against the table already
-            self.source.table.hold(gates, inputs, weights)
+            gates = self.source.table.hold(gates, inputs, weights)
         return [gates[k].data[index] for k, index in self.slots]
 
 
@@ -92,7 +92,7 @@ def angle_form(circuit: Circuit) -> AngleForm:
             f"circuit {circuit.name!r} has no fixed gates: {table.problem}; do not branch on their values"
         )
     for parameter in table.parameters:
-        if parameter.form is None and parameter.value is None:
+        if not parameter.angle and parameter.value is None:
             gate = table.gates[parameter.gate]
             raise CircuitError(
                 f"circuit {circuit.name!r}: {gate.name} on wires {gate.wires.tolist()} takes an array or a complex "

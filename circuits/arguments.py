@@ -14,12 +14,13 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Projector
 
-from circuits.errors import CircuitError
+from circuits.errors import CircuitError, UsageError, check_integer
 from circuits.tape import QuantumFunction
 
 __all__ = [
     "check_degrees",
     "check_domain",
+    "check_labels",
     "check_observables",
     "check_scales",
     "check_signature",
@@ -147,6 +148,15 @@ def check_scales(scales: Sequence[Any], name: str) -> tuple[float, ...]:
     return tuple(float(s) for s in scales)
 
 
+def check_labels(wires: Any, name: str) -> tuple[Any, ...]:
+    """Return the labels of wires, each of which is there once."""
+    if not isinstance(wires, Sequence) or isinstance(wires, str) or not wires:
+        positive("wires", wires, name)
+    if len(set(wires)) < len(wires):
+        raise CircuitError(f"circuit {name!r}: a wire is named twice in {list(wires)}")
+    return tuple(wires)
+
+
 def check_domain(domain: Any, name: str) -> tuple[float, float] | None:
     """Return a domain as two numbers, the smaller one first."""
     if domain is None:
@@ -165,9 +175,10 @@ def _is_finite(value: Any) -> bool:
 
 def positive(what: str, value: Any, name: str) -> int:
     """Return a positive integer, or refuse the value."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise CircuitError(f"circuit {name!r}: {what} must be a positive integer, not {value!r}")
-    return int(value)
+    try:
+        return check_integer(what, value)
+    except UsageError as error:
+        raise CircuitError(f"circuit {name!r}: {error}") from error
 
 
 def weight_mapping(shapes: Any, circuit: str) -> dict[str, tuple[int, ...]]:

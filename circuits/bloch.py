@@ -140,7 +140,8 @@ def _rotation(unitary: np.ndarray) -> np.ndarray:
 def _tidy(values: Any) -> np.ndarray:
     """Take rounding noise off whole numbers."""
     whole = np.round(values)
-    return np.where(np.abs(values - whole) < _TOLERANCE, whole, values)
+    tidy: np.ndarray = np.where(np.abs(values - whole) < _TOLERANCE, whole, values)
+    return tidy
 
 
 def _error(circuit: Circuit, reason: str) -> CircuitError:

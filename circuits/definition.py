@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pennylane.operation import Operator
 
 from circuits.arguments import (
     check_domain,
+    check_labels,
     check_observables,
     check_signature,
     check_wires,
@@ -172,8 +174,7 @@ class Circuit:
             return operations, None  # what is run as it was recorded needs no table
         with qml.QueuingManager.stop_recording():
             gates = elementary(operations)
-        self.table.hold(gates, inputs, weights)
-        return operations, gates
+        return operations, self.table.hold(gates, inputs, weights)
 
     def _require_domain(self, inputs: Any) -> None:
         values = numbers_of(inputs) if self.domain is not None else None
@@ -299,7 +300,7 @@ _SEED = 7
 
 def circuit(
     *,
-    wires: int,
+    wires: int | Sequence[Hashable],
     inputs: int | None = None,
     degree: int | Sequence[int] | None = None,
     scale: float | Sequence[float] | None = None,
@@ -320,7 +321,7 @@ def circuit(
     gates where each angle is linear in the inputs, else by comparing values with the series at random points.
 
     Args:
-        wires: The number of wires; the function uses the labels 0, 1, ...
+        wires: The number of wires, labelled 0, 1, ...; or the labels that the function uses for them.
         inputs: The number of inputs; by default the length of ``degree`` or ``scale``, else 1.
         degree: The Fourier degree of each input, or one for all.
         scale: The scale of each input, or one for all; frequencies are its multiples. Default: computed.
@@ -371,7 +372,7 @@ def circuit(
 def make_circuit(
     function: QuantumFunction,
     *,
-    wires: int,
+    wires: int | Sequence[Hashable],
     inputs: int | None = None,
     degree: int | Sequence[int] | None = None,
     scale: float | Sequence[float] | None = None,
@@ -386,9 +387,14 @@ def make_circuit(
     """Make a :class:`Circuit`; see :func:`circuit`, which is this as a decorator."""
     label = name if name is not None else str(getattr(function, "__name__", "circuit"))
     count = input_count(label, inputs, degree, scale)
-    num_wires = positive("wires", wires, label)
+    labels = None if isinstance(wires, int | np.integer) else check_labels(wires, label)
+    num_wires = positive("wires", wires, label) if labels is None else len(labels)
     shapes = weight_mapping(weights or {}, label)
     check_signature(function, shapes, label)
+    if labels is not None:
+        places = {wire: k for k, wire in enumerate(labels)}
+        function = partial(_with_numbered_wires, function=function, places=places)
+        observables = _numbered(observables, places)
     interval = check_domain(domain, label)
     rng = np.random.default_rng(_SEED)
     signs = np.array([[1], [-1], [1]])  # both, so that a branch shows
@@ -432,8 +438,37 @@ def make_circuit(
             )
         return replace(made, direct_only="the nodes of a series lie outside of its domain")
     table = read_gates(function, CONVENTIONS[convention], probes, shapes, label)
+    if table.numbers:
+        warnings.warn(
+            f"circuit {label!r}: its function turns {', '.join(table.numbers)} into plain numbers (float, int, item), "
+            "through which no gradient passes: they would never be trained; compute with them by qml.math",
+            stacklevel=3,
+        )
     made.__dict__["table"] = table
     degrees, scales = per_input(degree, count), per_input(scale, count)
     done = replace(made, **vars(resolve_spectrum(made, table, degrees, scales, draws)))
     done.__dict__["table"] = table
     return done
+
+
+def _with_numbered_wires(
+    inputs: Any, *, function: QuantumFunction, places: Mapping[Hashable, int], **weights: Any
+) -> None:
+    """Queue what a function queues, on the wires 0, 1, ... in place of its own."""
+    operations, measurements = record(function, inputs, weights)
+    for queued in (*operations, *measurements):
+        if not set(queued.wires) <= places.keys():
+            raise CircuitError(
+                f"its gates use {queued.wires.tolist()}, but its wires are {list(places)}"
+            )
+        with qml.QueuingManager.stop_recording():
+            renamed = qml.map_wires(queued, dict(places))
+        qml.apply(renamed)
+
+
+def _numbered(observables: Any, places: Mapping[Hashable, int]) -> Any:
+    if isinstance(observables, Operator):
+        return qml.map_wires(observables, dict(places))
+    if isinstance(observables, Sequence):
+        return [_numbered(observable, places) for observable in observables]
+    return observables

@@ -72,7 +72,7 @@ def _facts(circuit: Circuit) -> Iterator[str]:
 
 def _parameter(table: GateTable, parameter: Parameter) -> str:
     form = parameter.form
-    if form is None:
+    if not parameter.angle:
         return "moves" if parameter.value is None else spell_numbers(parameter.value)
     names = table.variables
     terms = sorted((names[k], f"{rate:.10g}") for k, rate in form.rates.items())

@@ -25,7 +25,7 @@ from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
 
 from circuits.errors import CircuitError
-from circuits.symbols import Form, Symbols, UnreadableError, as_symbols, has_forms
+from circuits.symbols import Form, Symbols, UnreadableError, as_numbers, as_symbols, has_forms
 from circuits.tape import QuantumFunction, elementary, record, same_form
 
 __all__ = ["GateTable", "Parameter", "Probes", "numbers_of", "probe", "probe_points", "read_gates"]
@@ -121,16 +121,16 @@ class Parameter:
     Attributes:
         gate: The gate's number.
         index: Which of its parameters.
-        form: The angle as a function of inputs and weights; None for a matrix, a state or a complex number.
+        form: What it is as a function of inputs and weights.
         value: The value where nothing moves it, else None.
-        moves: The variables that move a parameter without a form.
+        angle: Whether it is one; a matrix, a state or a complex number is none, and its form only tells what moves it.
     """
 
     gate: int
     index: int
-    form: Form | None
+    form: Form
     value: Any = None
-    moves: frozenset[int] = frozenset()
+    angle: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +145,7 @@ class GateTable:
         parameters: All parameters of all gates.
         problem: Why there is no such table (its gates change with the weights), or None.
         unread: Why symbols could not pass, so that the forms come from probes; else None.
+        numbers: The weights that the function turns into plain numbers, through which no gradient passes.
         in_place: Whether the function writes into its arguments: it is then given copies.
     """
 
@@ -155,6 +156,7 @@ class GateTable:
     parameters: tuple[Parameter, ...] = ()
     problem: str | None = None
     unread: str | None = None
+    numbers: tuple[str, ...] = ()
     in_place: bool = False
 
     @property
@@ -173,14 +175,12 @@ class GateTable:
     @cached_property
     def angles(self) -> tuple[Parameter, ...]:
         """The parameters that are angles, constant ones included."""
-        return tuple(p for p in self.parameters if p.form is not None)
+        return tuple(p for p in self.parameters if p.angle)
 
     @property
     def exact(self) -> bool:
         """Whether the table says everything: all parameters are affine or constant, and were read as symbols."""
-        affine = all(
-            p.value is not None if p.form is None else not p.form.bent for p in self.parameters
-        )
+        affine = all(p.value is not None or (p.angle and not p.form.bent) for p in self.parameters)
         return affine and self.problem is None and self.unread is None
 
     def symbolic_gates(self) -> list[Operator]:
@@ -201,14 +201,16 @@ class GateTable:
         rates, constants = np.zeros((count, n + self.num_weights)), np.zeros(count)
         sizes, kinds = np.zeros(count), np.zeros(count, dtype=int)
         for row, p in enumerate(self.angles):
-            form = Form() if p.form is None else p.form
+            form = p.form
             for variable, rate in form.rates.items():
                 rates[row, variable] = rate
             constants[row], sizes[row] = form.constant, form.size
             kinds[row] = 0 if not form.bent else 1 if min(form.bent) >= n else 2
         return rates[:, :n], rates[:, n:], constants, sizes, kinds
 
-    def hold(self, gates: Sequence[Operator], inputs: Any, weights: Mapping[str, Any]) -> None:
+    def hold(
+        self, gates: Sequence[Operator], inputs: Any, weights: Mapping[str, Any]
+    ) -> list[Operator]:
         """Compare elementary gates that were recorded with the table, at the data they were recorded at.
 
         Angles are compared with their affine forms, row by row; where weights enter in another way, with the first
@@ -219,62 +221,70 @@ class GateTable:
             inputs: The inputs, ``(num_inputs,)`` or ``(N, num_inputs)``.
             weights: The weights by name, each of its shape or with a batch of N, last or first.
 
+        Returns:
+            The gates; what a transform of PennyLane's left out since it turns by nothing is put back.
+
         Raises:
             CircuitError: If a gate or an angle departs from the table; it names the gate, the row, and both values.
         """
         if self.problem is not None:
-            return
+            return list(gates)
         x, theta = numbers_of(inputs), self._flat(weights)
-        if not self.same_gates(gates):
-            gates = self._without_idle(gates, x, theta)
-        found = [numbers_of(gates[p.gate].data[p.index]) for p in self.angles]
+        gates = list(gates) if self.same_gates(gates) else self._with_idle(gates, x, theta)
         for p in self.parameters:
-            if p.form is None and p.value is not None:
+            if not p.angle and p.value is not None:
                 value = numbers_of(gates[p.gate].data[p.index])
                 if value is not None and not np.allclose(value, p.value, rtol=1e-6, atol=1e-9):
-                    raise self._changed(
-                        p, "a constant of it is another one than it was where the circuit was read"
-                    )
-        if x is None or theta is None or any(value is None for value in found) or not found:
-            return
+                    raise self._changed(p, "its numbers are others than where the circuit was read")
+        found = [numbers_of(gates[p.gate].data[p.index]) for p in self.angles]
+        numbers = [value for value in found if value is not None]
+        if x is None or theta is None or len(numbers) < len(found) or not numbers:
+            return gates
         rows = x.reshape(-1, self.num_inputs)
-        count = max(len(rows), theta.shape[1])
-        values = np.empty((len(found), count))
-        for index, value in enumerate(found):
+        values = np.empty((len(numbers), max(len(rows), theta.shape[1])))
+        for index, value in enumerate(numbers):
             values[index] = value
-        by_input, by_weight, constants, sizes, kinds = self._matrices
-        expected = by_input @ rows.T + (by_weight @ theta + constants[:, None])
-        if kinds.any():
-            if theta.shape[1] == 1:
-                offset = kinds == 1
-                expected = expected + offset[:, None] * (values - expected)[:, :1]
-            free = kinds == 2 if theta.shape[1] == 1 else kinds > 0
-            expected = np.where(free[:, None], values, expected)
+        expected = self._expected(rows, theta, values)
         difference = np.abs(values - expected)
         if difference.max() <= 1e-13:  # far below what any observable can tell
-            return
-        single = any(
-            value.dtype.itemsize < 8 for value in (*found, x, theta) if value.dtype.kind == "f"
-        )
-        scale = np.abs(by_input) @ np.abs(rows.T) + (
-            np.abs(by_weight) @ np.abs(theta) + sizes[:, None]
-        )
-        scale = scale + (kinds == 1)[:, None] * np.abs(values)
+            return gates
+        single = any(v.dtype.kind == "f" and v.dtype.itemsize < 8 for v in (*numbers, x, theta))
+        scale = self._scale(rows, theta, values)
         wrong = ~(difference <= (_SINGLE if single else _TOLERANCE) * scale)
         if wrong.any():
             index, row = (int(k) for k in np.argwhere(wrong)[0])
-            at = rows[row % len(rows)]
             raise self._changed(
                 self.angles[index],
-                f"at inputs {at.tolist()} (row {row}) its angle is {values[index, row]:.9g}, but where the circuit "
-                f"was read it is {self.formula(self.angles[index])}, which gives {expected[index, row]:.9g}",
+                f"at inputs {rows[row % len(rows)].tolist()} (row {row}) its angle is {values[index, row]:.9g}, but "
+                f"where the circuit was read it is {self.formula(self.angles[index])}, which gives "
+                f"{expected[index, row]:.9g}",
             )
+        return gates
+
+    def _expected(self, rows: np.ndarray, theta: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return the angles by their forms, ``(angles, N)``; what no form tells is taken from the values."""
+        by_input, by_weight, constants, _, kinds = self._matrices
+        expected: np.ndarray = by_input @ rows.T + (by_weight @ theta + constants[:, None])
+        if kinds.any():
+            free = kinds == 2
+            if theta.shape[1] == 1:
+                expected = expected + (kinds == 1)[:, None] * (values - expected)[:, :1]
+            else:
+                free = kinds > 0
+            expected = np.where(free[:, None], values, expected)
+        return expected
+
+    def _scale(self, rows: np.ndarray, theta: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return the sizes of what is added up to each angle."""
+        by_input, by_weight, _, sizes, kinds = (np.abs(matrix) for matrix in self._matrices)
+        scale: np.ndarray = by_input @ np.abs(rows.T) + (by_weight @ np.abs(theta) + sizes[:, None])
+        return scale + (kinds == 1)[:, None] * np.abs(values)
 
     def same_gates(self, gates: Sequence[Operator]) -> bool:
         """Whether these are the gates of the table, whatever their angles."""
         return len(gates) == len(self.gates) and all(map(same_form, gates, self.gates))
 
-    def _without_idle(
+    def _with_idle(
         self, gates: Sequence[Operator], x: np.ndarray | None, theta: np.ndarray | None
     ) -> list[Operator]:
         """Put back gates that a transform of PennyLane's has left out since they turn by nothing.
@@ -328,7 +338,7 @@ class GateTable:
     def formula(self, p: Parameter, decimals: int = 6) -> str:
         """Return an angle as text, such as ``2 x0 + theta[1, 0] - 0.5``."""
         names = self.variables
-        form = Form() if p.form is None else p.form
+        form = p.form
         terms = [f"{rate:.{decimals}g} {names[k]}" for k, rate in sorted(form.rates.items())]
         terms += [f"f({', '.join(names[k] for k in sorted(form.bent))})"] if form.bent else []
         terms += [f"{form.constant:.{decimals}g}"] if form.constant or not terms else []
@@ -393,7 +403,8 @@ def read_gates(
         return read
     try:
         found = tuple(_by_probes(function, view, blank, probes))
-        read = replace(blank, parameters=found, unread=unread)
+        lost = _turned_into_numbers(function, view, blank, probes, found)
+        read = replace(blank, parameters=found, unread=unread, numbers=lost)
         _confirm(read, probes)
     except CircuitError as error:
         return replace(blank, gates=(), problem=f"the gates change with the weights: {error}")
@@ -429,12 +440,35 @@ def _by_symbols(
                 yield Parameter(k, index, form, None if form.variables else form.constant)
             else:
                 every = (Form.of(form).variables for form in forms.ravel())
-                yield Parameter(k, index, None, None, frozenset().union(*every))
+                moves = frozenset[int]().union(*every)
+                yield Parameter(k, index, Form(bent=moves), angle=False)
+
+
+def _turned_into_numbers(
+    function: QuantumFunction,
+    view: Callable[[Any], Any],
+    table: GateTable,
+    probes: Probes,
+    found: Sequence[Parameter],
+) -> tuple[str, ...]:
+    """Return the weights that move an angle, as probes show, and are no symbol in it any more."""
+    flat = [np.ravel(value) for value in probes.draws[0].values()]
+    try:
+        with as_numbers(np.concatenate([probes.points[0], *flat])):
+            through = list(_by_symbols(function, view, table))
+    except Exception:  # whatever a user's function does with symbols
+        return ()
+    lost = {
+        k
+        for before, after in zip(found, through, strict=True)
+        for k in set(before.form.rates) - after.form.variables
+    }
+    return tuple(table.variables[k] for k in sorted(lost) if k >= table.num_inputs)
 
 
 def _constant(gate: int, index: int, value: np.ndarray) -> Parameter:
     angle = value.ndim == 0 and not np.iscomplexobj(value)
-    return Parameter(gate, index, Form.of(value) if angle else None, value)
+    return Parameter(gate, index, Form.of(value) if angle else Form(), value, angle)
 
 
 def _by_probes(
@@ -481,7 +515,8 @@ def _matter(
                 batches[0][row], batches[0][base], equal_nan=True
             ):
                 moves.add(along)
-    return Parameter(k, index, None, None if moves else start, frozenset(moves))
+    form = Form(bent=frozenset(moves))
+    return Parameter(k, index, form, None if moves else start, angle=False)
 
 
 def _fit(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from circuits.definition import Circuit
-from circuits.errors import UsageError, unknown_name
+from circuits.errors import UsageError, check_integer, unknown_name
 
 __all__ = ["make_by_name", "parse_call"]
 
@@ -42,7 +42,9 @@ def make_by_name(
         if option not in known:
             raise unknown_name(f"option of {kind} {key!r}:", option, known or ["(none)"])
         if str(known[option].annotation).startswith("int"):
-            _check_integer(f"{option} of {kind} {key!r}", value, known[option])
+            least = 0 if option == "seed" else 1
+            if value is not None or known[option].default is not None:
+                given[option] = check_integer(f"{option} of {kind} {key!r}", value, least)
     return makers[key](**given)
 
 
@@ -77,11 +79,3 @@ def _options(text: str, name: str) -> dict[str, Any]:
     if call.args or None in options or len(options) < len(call.keywords):
         raise UsageError(f"write the options of {name!r} as name=value, each once")
     return cast("dict[str, Any]", options)
-
-
-def _check_integer(what: str, value: Any, parameter: inspect.Parameter) -> None:
-    least = 0 if parameter.name == "seed" else 1
-    if value is None and parameter.default is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"{what} must be an integer >= {least}, not {value!r}")

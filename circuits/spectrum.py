@@ -85,10 +85,9 @@ def _gate_spectrum(
     known = frequencies(gate)
     for parameter in parameters:
         form = parameter.form
-        variables = parameter.moves if form is None else form.variables
-        for k in sorted(k for k in variables if k < num_inputs):
+        for k in sorted(k for k in form.variables if k < num_inputs):
             found.setdefault(k, ())
-            if form is None or known is None:
+            if not parameter.angle or known is None:
                 problem = f"input {k} is not the angle of a rotation in {gate.name} on wires {sorted(wires)}"
             elif k in form.bent:
                 problem = problem or _bent(gate, form, k, num_inputs)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Form", "Symbols", "UnreadableError", "as_symbols", "has_forms"]
+__all__ = ["Form", "Symbols", "UnreadableError", "as_numbers", "as_symbols", "has_forms"]
+
+
+_NUMBERS: ContextVar[np.ndarray | None] = ContextVar("numbers", default=None)
+
+
+@contextmanager
+def as_numbers(values: np.ndarray) -> Iterator[None]:
+    """Let symbols be turned into plain numbers, at these values of the variables."""
+    token = _NUMBERS.set(values)
+    try:
+        yield
+    finally:
+        _NUMBERS.reset(token)
 
 
 class UnreadableError(Exception):
@@ -97,7 +112,9 @@ class Form:
         second = Form.of(other)
         if second.variables:
             return self.bend("a quotient", second)
-        return self * (1 / second.constant)  # rounded as the function rounds it, but for one digit
+        return self.__mul__(
+            1 / second.constant
+        )  # rounded as the function rounds it, but for one digit
 
     def __rtruediv__(self, other: Any) -> Form:
         return Form.of(other) / self
@@ -116,11 +133,22 @@ class Form:
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def _no_number(self, *_: Any) -> Any:
-        raise UnreadableError("it turns inputs or weights into plain numbers, or compares them")
+    def __float__(self) -> float:
+        numbers = _NUMBERS.get()
+        if numbers is None or self.bent:
+            raise UnreadableError("it turns inputs or weights into plain numbers")
+        return float(self.constant + sum(rate * numbers[k] for k, rate in self.rates.items()))
 
-    __float__ = __int__ = __complex__ = __bool__ = __index__ = _no_number
-    __lt__ = __le__ = __gt__ = __ge__ = _no_number
+    def __int__(self) -> int:
+        return int(float(self))
+
+    def __bool__(self) -> bool:
+        return bool(float(self))
+
+    def _compared(self, *_: Any) -> Any:
+        raise UnreadableError("it compares inputs or weights")
+
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __complex__ = _compared
 
     def _bent(self, *others: Any) -> Form:
         return self.bend("a power or a remainder", *others)

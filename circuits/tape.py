@@ -188,7 +188,8 @@ def find_convention(
 
         def gates(rows: np.ndarray, view: Callable[[Any], Any] = view) -> list[Operator]:
             copies = {key: np.array(value) for key, value in weights.items()}
-            return elementary(record(function, view(rows.copy()), copies)[0])
+            with np.errstate(invalid="ignore", divide="ignore"):  # NaN is reported below
+                return elementary(record(function, view(rows.copy()), copies)[0])
 
         alone = False
         try:

@@ -15,6 +15,7 @@ from circuits.errors import UsageError
 from qkan.layers.checks import evaluating
 from qkan.layers.input_map import usual_inputs
 from qkan.layers.kan_layer import KANLayer
+from qkan.models.pruning import inputs_of
 from qkan.plotting.functions import EdgeFunction
 from qkan.plotting.network import EdgeCurves, plot_edge_network
 
@@ -293,22 +294,7 @@ def _inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], inputs: Any) -
         batch = batch.to(first.device, first.dtype)
     if batch.numel() == 0:
         raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
-    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
-
-    def keep(name: str) -> Any:
-        return lambda _, given: seen[name].append(given[0].detach().reshape(-1, given[0].shape[-1]))
-
-    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
-    try:
-        with evaluating(model):
-            model(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for name, parts in seen.items():
-        if not parts:
-            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
-    return {name: torch.cat(parts) for name, parts in seen.items()}
+    return inputs_of(model, layers, batch)
 
 
 def _points(model: nn.Module, inputs: Any) -> dict[str, Tensor]:

@@ -26,6 +26,7 @@ from circuits.errors import UsageError
 from qkan.analysis import connection_strengths, learned_curves
 from qkan.config import from_mapping
 from qkan.data import MNIST, mnist
+from qkan.experiments import notebook_networks
 from qkan.experiments.notebook_networks import make
 from qkan.plotting import plot_edge_functions, plot_network
 from qkan.studies.report import Picture
@@ -284,7 +285,7 @@ def network_pictures(model: nn.Module, images: Tensor, folder: RunFolder) -> lis
         "Each pixel is as dark as its connections are strong in sum."
     )
     pictures = [Picture.save(folder, "network", caption, graph)]
-    curves = learned_curves(model, images)
+    curves = learned_curves(model, images) or notebook_networks.learned_curves(model, images)
     if curves:
         caption = (
             "Functions that the network applies (seed 0), over the density of the values that reach them on the test "

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from qkan.layers.checks import evaluating, require_finite, require_tensor
 from qkan.layers.kan_layer import KANLayer
 from qkan.layers.regularization import parseval_norms
 
-__all__ = ["EdgeSizes", "Norm", "PrunedLayer", "compact", "edge_sizes", "layer_inputs", "prune"]
+__all__ = ["EdgeSizes", "Norm", "PrunedLayer", "compact", "edge_sizes", "inputs_of", "prune"]
 
 Norm = Literal["data", "parseval"]
 
@@ -252,32 +252,27 @@ def edge_sizes(
     if not x.numel():
         raise UsageError("prune needs at least one sample to tell how large the edges are")
     require_finite(x, "prune")
-    return {
-        name: _over(layers[name], seen) for name, seen in layer_inputs(model, layers, x).items()
-    }
+    return {name: _over(layers[name], seen) for name, seen in inputs_of(model, layers, x).items()}
 
 
-def layer_inputs(model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor) -> dict[str, Tensor]:
-    """Return what reaches the layers when ``x`` runs through the model, each (N, in_features)."""
-    seen: dict[str, Tensor] = {}
-    hooks = [
-        layer.register_forward_pre_hook(
-            lambda module, args, name=name: seen.update(
-                {name: args[0].detach().reshape(-1, module.in_features)}
-            )
-        )
-        for name, layer in layers.items()
-    ]
+def inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], x: Tensor) -> dict[str, Tensor]:
+    """Return what reaches some layers when a model in ``eval()`` sees ``x``, each ``(N, in_features)``."""
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def keep(name: str) -> Any:
+        return lambda _, given: seen[name].append(given[0].detach().reshape(-1, given[0].shape[-1]))
+
+    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
     try:
         with evaluating(model):
             model(x)
     finally:
         for hook in hooks:
             hook.remove()
-    missing = [name for name in layers if name not in seen]
-    if missing:
-        raise UsageError(f"the layers {missing} are not used when the model is called")
-    return {name: seen[name] for name in layers}
+    for name, parts in seen.items():
+        if not parts:
+            raise UsageError(f"layer {name!r} takes no part in the model's forward pass")
+    return {name: torch.cat(parts) for name, parts in seen.items()}
 
 
 def _over(layer: KANLayer, x: Tensor) -> EdgeSizes:

@@ -24,7 +24,7 @@ from qkan.layers.checks import check_domain, evaluating, require_finite
 from qkan.layers.input_map import input_map_name, usual_inputs
 from qkan.layers.kan_layer import BASE_FUNCTIONS, KANLayer
 from qkan.layers.quantum_kan import QuantumKANLayer
-from qkan.models.pruning import layer_inputs
+from qkan.models.pruning import inputs_of
 
 __all__ = ["EdgeFits", "from_kan"]
 
@@ -97,7 +97,7 @@ def from_kan(
         if not x.numel():
             raise UsageError("the ranges of data need at least one sample")
         named = {str(index): layer for index, layer in enumerate(layers)}
-        seen = list(layer_inputs(kan, named, x).values())
+        seen = list(inputs_of(kan, named, x).values())
     bases = {layer.base for layer in layers}  # one base function carries over exactly
     usual = {"input_map": _input_map(layers), "base": "silu" if len(bases) > 1 else bases.pop()}
     like = next(layers[0].parameters())

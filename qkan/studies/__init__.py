@@ -11,9 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qkan.studies.report import Record as Record, Section as Section
+    from qkan.studies.report import (
+        Picture as Picture,
+        Record as Record,
+        Section as Section,
+        Table as Table,
+    )
     from qkan.studies.run import Places as Places, RunFolder as RunFolder, run_tasks as run_tasks
-    from qkan.studies.study import Results as Results, Study as Study
+    from qkan.studies.statistics import summarise as summarise
+    from qkan.studies.study import Results as Results, Study as Study, trained as trained
 else:
     from circuits._lazy import lazy_exports
 

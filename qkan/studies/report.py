@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,10 @@ __all__ = [
     "Table",
     "difference_sentence",
     "interval_text",
-    "metric_lines",
     "percent",
     "points",
     "render_report",
     "write_record",
-    "write_report",
 ]
 
 
@@ -98,17 +96,6 @@ class Report:
     facts: dict[str, Any]
 
 
-def write_report(folder: RunFolder, report: Report) -> None:
-    """Write ``report.md`` and ``report.html`` into the folder of a run.
-
-    Args:
-        folder: The folder of the run.
-        report: What to write.
-    """
-    for kind in ("md", "html"):
-        folder.write(f"report.{kind}", render_report(report, kind))
-
-
 def render_report(report: Report, kind: str) -> str:
     """Return a report as ``"md"`` or ``"html"``.
 
@@ -162,35 +149,19 @@ def write_record(
         title: The report's.
         config: Its settings, all filled in.
         facts: Its provenance.
-        lines: One mapping for every arm, seed and epoch; see :func:`metric_lines`.
+        lines: One mapping for every arm, seed and epoch.
         started: When it was started, by ``time.monotonic()``.
     """
     facts = {**facts, "duration_s": round(time.monotonic() - started, 1)}
     head = {"experiment": experiment, "config": as_mapping(config), "provenance": facts}
     text = (json.dumps(line, allow_nan=False) + "\n" for line in lines)
     folder.write("metrics.jsonl", "".join(text))
-    summary = record.verdict["sentences"]
-    write_report(folder, Report(title, summary, record.sections, _flat(head)))
+    report = Report(title, record.verdict["sentences"], record.sections, _flat(head))
+    for kind in ("md", "html"):
+        folder.write(f"report.{kind}", render_report(report, kind))
     body = {"arms": record.arms, "published": record.published, "verdict": record.verdict}
     # Last, for it says that the run is complete.
     folder.write_json("results.json", head | body)
-
-
-def metric_lines(arm: str, seed: int, curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield one line for every epoch of one run.
-
-    Args:
-        arm: The arm.
-        seed: The seed.
-        curves: ``{metric: one value an epoch}``.
-
-    Example:
-        >>> list(metric_lines("kan", 0, {"train_loss": [0.5]}))
-        [{'arm': 'kan', 'seed': 0, 'epoch': 1, 'train_loss': 0.5}]
-    """
-    for epoch, values in enumerate(zip(*curves.values(), strict=True), start=1):
-        numbers = dict(zip(curves, map(float, values), strict=True))
-        yield {"arm": arm, "seed": seed, "epoch": epoch, **numbers}
 
 
 def _flat(head: Mapping[str, Any]) -> dict[str, Any]:

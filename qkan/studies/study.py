@@ -1,9 +1,21 @@
 """A study: arms times seeds as independent tasks, then one record and one report.
 
-To write one, say what an arm is, how one arm is trained from one seed, and what follows::
+An experiment is one file and one line in ``qkan.experiments.EXPERIMENTS``. It says what an arm is, how one arm is
+trained from one seed, and what follows::
 
-    # my_study/training.py: imported by the workers, so a function of a module
-    def train(seed, model, data):          # the arm's settings by name, and a seed
+    from qkan.studies import Record, Section, Study, Table, summarise
+
+    @dataclass(frozen=True)
+    class Config:                              # the options of the command line
+        seeds: int = setting(10, "Trainings an arm.")
+
+    def run(config, places=None):
+        arms = {"kan": {"model": {"kind": "kan", "sizes": [784, 64, 10]}, "data": data.sha256}, ...}
+        labels = {"kan": {"group": "classical"}, ...}     # for the report; they change no number
+        study = Study("mine", "My study", config, arms, config.seeds, train, conclude, labels=labels)
+        return study.run(places)
+
+    def train(seed, model, data):              # an arm's settings by name, and a seed
         net = qkan.models.make(model, generator=torch.Generator().manual_seed(seed))
         history = fit(net, ...)
         return {
@@ -12,23 +24,15 @@ To write one, say what an arm is, how one arm is trained from one seed, and what
             "weights.0": np.ones((784, 64)),            # a name with a dot: only for the figures
         }
 
-    # my_study/experiment.py
-    def run(config, places=None):
-        config = config.settled()
-        arms = {"kan": {"model": {"kind": "kan", "sizes": [784, 64, 10]}, "data": data.sha256}, ...}
-        study = Study("my-study", "My study", config, arms, config.seeds, train, conclude, facts)
-        return study.run(places)
-
     def conclude(results, folder):
         values = results.metrics()
-        sentences = [...]
-        sections = [Section("All arms", table=...), ...]
-        return Record(summarise(values), {"sentences": sentences}, sections)
+        table = Table(["arm", "accuracy"], [[arm, percent(...)] for arm in results.labelled(group="classical")])
+        return Record(summarise(values), {"sentences": [...]}, [Section("All arms", table=table)])
 
 Every finished task is kept in the run's folder, so that a killed run goes on where it was; the tasks are spread over
-the workers of ``places.executor``; all files of the folder are written from what ``conclude`` returns. What is wrong
-with the settings must be found before :meth:`Study.run`, which makes the folder. For classifiers of MNIST, ``train``
-and the arms' settings are there already: see :mod:`qkan.experiments.mnist_task`.
+the workers of ``places.executor``, which import the file; all files of the folder are written from what ``conclude``
+returns. What is wrong with the settings must be found before :meth:`Study.run`, which makes the folder. For
+classifiers of digits, ``train`` and the arms' settings are there already: see :mod:`qkan.experiments.mnist_task`.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ import torch
 from numpy.typing import NDArray
 
 from qkan.models import MODELS, make
-from qkan.studies.report import Record, metric_lines, write_record
+from qkan.studies.report import Record, write_record
 from qkan.studies.run import Places, RunFolder, opened, provenance, run_tasks
 
 if TYPE_CHECKING:
@@ -102,11 +106,19 @@ class Results:
         }
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield one mapping for every arm, seed and epoch."""
+        """Yield one mapping for every arm, seed and epoch.
+
+        Example:
+            >>> list(Results({"kan": [{"train_loss": np.array([0.5])}]}).lines())
+            [{'arm': 'kan', 'seed': 0, 'epoch': 1, 'train_loss': 0.5}]
+        """
         for arm, seeds in self.runs.items():
             for seed, arrays in enumerate(seeds):
-                curves = {name: arrays[name] for name in _names(arrays, ndim=1)}
-                yield from metric_lines(arm, seed, curves)
+                names = _names(arrays, ndim=1)
+                rows = zip(*(arrays[name] for name in names), strict=True)
+                for epoch, row in enumerate(rows, start=1):
+                    numbers = dict(zip(names, map(float, row), strict=True))
+                    yield {"arm": arm, "seed": seed, "epoch": epoch, **numbers}
 
 
 @dataclass(frozen=True)

@@ -600,16 +600,16 @@ def rotation(x):
 
 
 MISTAKES = [
-    ({"wires": 0}, "wires must be a positive integer, not 0"),
-    ({"wires": [0, 1]}, "wires must be a positive integer"),
-    ({"inputs": -1}, "inputs must be a positive integer"),
-    ({"inputs": True}, "inputs must be a positive integer"),
+    ({"wires": 0}, "wires must be an integer of at least 1, got 0"),
+    ({"wires": 1.5}, "wires must be an integer"),
+    ({"inputs": -1}, "inputs must be an integer of at least 1"),
+    ({"inputs": True}, "inputs must be an integer of at least 1"),
     ({"degree": -1}, "degrees must be integers >= 0"),
     ({"degree": 1.5}, "degrees must be integers >= 0"),
     ({"degree": float("nan")}, "degrees must be integers >= 0"),
     ({"degree": "two"}, "degrees must be integers >= 0"),
     ({"degree": [None]}, "degrees must be integers >= 0"),
-    ({"degree": []}, "inputs must be a positive integer, not 0"),
+    ({"degree": []}, "inputs must be an integer of at least 1, got 0"),
     ({"scale": 0.0}, "scales must be positive and finite"),
     ({"scale": -1.0}, "scales must be positive and finite"),
     ({"scale": float("nan")}, "scales must be positive and finite"),

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pennylane as qml
@@ -120,6 +121,91 @@ def test_a_branch_without_a_series_is_in_the_print():
 
     prints = {make_circuit(branch(n), wires=1, direct_only=True).fingerprint for n in (50, 60)}
     assert len(prints) == 2
+
+
+SHIFT = 0.1
+
+
+def helper(x, shift):
+    return np.arctan(x) + shift
+
+
+def default(x, *, shift=0.1):
+    qml.RX(helper(x[..., 0], shift), wires=0)
+
+
+def of_global(x):
+    qml.RX(helper(x[..., 0], SHIFT), wires=0)
+
+
+class Owner:
+    def __init__(self, shift):
+        self.shift = np.array([shift])
+
+    def __call__(self, x):
+        qml.RX(helper(x[..., 0], self.shift[0]), wires=0)
+
+
+def in_a_closure(shift):
+    def function(x):
+        qml.RX(helper(x[..., 0], shift), wires=0)
+
+    return function
+
+
+def with_helper(shift):
+    def inner(x):
+        return np.where(x > 50, shift, x)
+
+    return lambda x: qml.RX(inner(x[..., 0]), wires=0)
+
+
+def _with_default(shift):
+    def function(x, *, shift=shift):
+        qml.RX(np.arctan(x[..., 0]) * 0 + np.where(x[..., 0] > 1e3, shift, 0.0), wires=0)
+
+    return function
+
+
+LEANING = {
+    "closure": in_a_closure,
+    "partial": lambda shift: partial(default, shift=shift),
+    "default": _with_default,
+    "object": Owner,
+    "helper": with_helper,
+}
+
+
+def print_direct(function):
+    return make_circuit(function, wires=1, direct_only=True).fingerprint
+
+
+@pytest.mark.parametrize("kind", LEANING)
+def test_what_code_leans_on_is_in_the_print(kind):
+    make = LEANING[kind]
+    assert print_direct(make(0.1)) == print_direct(make(0.1)) != print_direct(make(0.2))
+
+
+def test_a_global_that_changes_changes_the_print(monkeypatch):
+    made = make_circuit(of_global, wires=1, direct_only=True)
+    before = made.fingerprint
+    assert made.fingerprint == before
+    monkeypatch.setattr(sys.modules[__name__], "SHIFT", 0.2)
+    assert made.fingerprint != before
+
+
+def test_what_has_no_lasting_text_is_said():
+    numbers = iter([0.1, 0.2, 0.3])
+
+    def function(x):
+        qml.RX(np.arctan(x[..., 0]), wires=0)
+        return numbers and None
+
+    made = make_circuit(function, wires=1, direct_only=True)
+    with pytest.warns(UserWarning, match="are not kept: its function leans on a .*list_iterator"):
+        first = made.fingerprint
+    with pytest.warns(UserWarning, match="are not kept"):
+        assert made.fingerprint != first
 
 
 SCRIPT = """

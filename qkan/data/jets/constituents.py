@@ -141,12 +141,7 @@ class Constituents:
         Raises:
             UsageError: If the shape, a number or a kind of particle is not what it should be.
         """
-        array = np.asarray(particles, dtype=float)
-        if array.ndim != 3 or array.shape[2] != 4:
-            raise UsageError(
-                "expected jets of shape (jets, constituents, 4) with columns pt, y, phi, pid; "
-                f"got {array.shape}."
-            )
+        array = _columns(particles, "pt, y, phi, pid")
         pt, y, phi, pid = np.moveaxis(array, 2, 0)
         _refuse(~np.isfinite(pid) | (pid != np.round(pid)), "pid is not an integer")
         return cls(pt, y, phi, masses(pid), pid.astype(np.int64))
@@ -159,12 +154,7 @@ class Constituents:
             UsageError: If the shape is another, a number is not finite, or a particle's energy is
                 not above its momentum along the beam.
         """
-        array = np.asarray(momenta, dtype=float)
-        if array.ndim != 3 or array.shape[2] != 4:
-            raise UsageError(
-                "expected jets of shape (jets, constituents, 4) with columns E, px, py, pz; "
-                f"got {array.shape}."
-            )
+        array = _columns(momenta, "E, px, py, pz")
         _refuse(~np.isfinite(array).all(axis=2), "a four-momentum is NaN or infinite")
         energy, px, py, pz = np.moveaxis(array, 2, 0)
         pt = np.hypot(px, py)
@@ -210,7 +200,7 @@ class Constituents:
         Raises:
             UsageError: If the kinds of the particles are unknown.
         """
-        columns = (self.pt, self.y, self.phi, self._kinds("written").astype(float))
+        columns = (self.pt, self.y, self.phi, self._kinds("written"))
         return np.stack(columns, axis=-1).astype(np.float32)
 
     @property
@@ -265,3 +255,12 @@ def _refuse(wrong: npt.NDArray[np.bool_], what: str) -> None:
         raise UsageError(
             f"{what} in {int(wrong.sum())} places, first for constituent {particle} of jet {jet}."
         )
+
+
+def _columns(values: npt.ArrayLike, names: str) -> Array:
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 3 or array.shape[2] != 4:
+        raise UsageError(
+            f"expected jets of shape (jets, constituents, 4) with columns {names}; got {array.shape}."
+        )
+    return array

@@ -38,16 +38,10 @@ CHUNK = 100
 PIXELS = 18
 """Pixels a side of a jet image: at R = 0.4 one is 0.044 wide, the core is one two-by-two patch."""
 
-_BATCH = 20
-"""Events made at a time: as arrays they take about 1 MB."""
-
-_OUT_OF_THE_HARD_PROCESS = 23
-"""Pythia's status of such a particle."""
-
+_BATCH = 20  # events made at a time: as arrays they take about 1 MB
+_OUT_OF_THE_HARD_PROCESS = 23  # Pythia's status of such a particle
 _HEAVIEST_QUARK = 6
-
-_MAX_EMPTY = 20_000
-"""After so many events without a jet the selection is taken to be impossible."""
+_MAX_EMPTY = 20_000  # after so many events without a jet the selection is taken to be impossible
 
 
 @dataclass(frozen=True)
@@ -303,29 +297,15 @@ def _select(event: Any, process: Process, kind: JetClass) -> npt.NDArray[np.floa
     jets = fastjet.sorted_by_pt(cluster.inclusive_jets(low))
     if not jets or jets[0].pt() > high or abs(jets[0].rap()) > process.rapidity:
         return None
-    if kind.partons and not _holds(jets[0], pid, momenta, kind, process.radius, fastjet):
-        return None
-    rows = [
-        (particle.pt(), particle.rap(), particle.phi_std(), particle.user_index())
-        for particle in fastjet.sorted_by_pt(jets[0].constituents())
-    ]
-    return np.array(rows)
+    if kind.partons:  # one of them must point into the jet
+        partons = momenta[np.isin(np.abs(pid), kind.partons)].tolist()
+        if not any(jets[0].delta_R(fastjet.PseudoJet(*p)) < process.radius for p in partons):
+            return None
+    parts = fastjet.sorted_by_pt(jets[0].constituents())
+    return np.array([(p.pt(), p.rap(), p.phi_std(), p.user_index()) for p in parts])
 
 
 def _hard_quarks(pid: npt.NDArray[np.int32], status: npt.NDArray[np.int32]) -> list[int]:
     """Return the kinds of quarks that come out of the hard process, without sign."""
     outgoing = np.abs(pid[np.abs(status) == _OUT_OF_THE_HARD_PROCESS])
     return [int(kind) for kind in outgoing if kind <= _HEAVIEST_QUARK]
-
-
-def _holds(
-    jet: Any,
-    pid: npt.NDArray[np.int32],
-    momenta: npt.NDArray[np.float64],
-    kind: JetClass,
-    radius: float,
-    fastjet: Any,
-) -> bool:
-    """Tell whether one of the class's partons points into the jet."""
-    partons = momenta[np.isin(np.abs(pid), kind.partons)]
-    return any(jet.delta_R(fastjet.PseudoJet(*parton)) < radius for parton in partons.tolist())

@@ -145,8 +145,8 @@ def test_real_edges_stay_real():
     [
         ("pzz", "did you mean 'pz'"),
         ("pz(deph=3)", "did you mean 'depth'"),
-        ("pz(depth=0)", r"depth of edge 'pz' must be an integer >= 1, not 0"),
-        ("pz(depth=1.5)", "must be an integer >= 1, not 1.5"),
+        ("pz(depth=0)", r"depth of edge 'pz' must be an integer of at least 1, got 0"),
+        ("pz(depth=1.5)", "must be an integer of at least 1, got 1.5"),
         ("pz(3)", "name=value"),
         ("pz(depth=", "unknown edge"),
         ("entangled(wires=5)", "2 to 4 wires, 5 arrived"),

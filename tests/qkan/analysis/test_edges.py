@@ -1,3 +1,5 @@
+"""The edges of any KAN layer: what is looked at is what the model computes, and looking leaves no trace."""
+
 import numpy as np
 import pytest
 import torch
@@ -5,18 +7,23 @@ from torch import nn
 
 import qkan
 from circuits.errors import UsageError
-from qkan.analysis import attribution, edge_curves, edge_strengths
+from qkan.analysis import (
+    attribution,
+    connection_strengths,
+    edge_curves,
+    edge_strengths,
+    learned_curves,
+)
 from qkan.analysis.edges import edge_values, kan_layers, layer_inputs
 
-GENERATOR = torch.Generator
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
 
 
 def models():
-    def seeded():
-        return torch.Generator().manual_seed(1)
-
     return {
-        "quantum": qkan.QKAN([3, 4, 2], generator=seeded()),
+        "quantum": qkan.QKAN([3, 4, 2], generator=seeded(1)),
         "classical": nn.Sequential(qkan.BSplineKANLayer(3, 4), qkan.ChebyshevKANLayer(4, 2)),
         "normalised": qkan.QuantumKANLayer(3, 2, input_map="standardise"),
         "hybrid": nn.Sequential(
@@ -29,7 +36,7 @@ def models():
 def test_edges_sum_to_the_layer(kind):
     """What is looked at is what the model computes: the sum over edges, and the bias of the layer."""
     model = models()[kind].double().eval()
-    x = torch.rand(7, 3, generator=GENERATOR().manual_seed(2), dtype=torch.float64)
+    x = torch.rand(7, 3, generator=seeded(2), dtype=torch.float64)
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     layers = kan_layers(model)
     for layer in layers.values():
@@ -47,6 +54,9 @@ def test_looking_leaves_no_trace(kind):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     edge_curves(model, np.random.default_rng(0).random((9, 3)))
     edge_curves(model)
+    learned_curves(model, torch.rand(9, 3))
+    connection_strengths(model, torch.rand(9, 3))
+    assert not any(module._forward_pre_hooks for module in model.modules())
     assert all(module.training for module in model.modules())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -128,3 +138,36 @@ def test_a_layer_that_takes_no_part():
 
     with pytest.raises(UsageError, match="'idle' takes no part"):
         layer_inputs(Idle(), torch.zeros(1, 2))
+
+
+def test_a_dense_connection_moves_its_output_by_weight_times_spread():
+    x, model = torch.rand(40, 6, generator=seeded()), qkan.MLP([6, 5, 3], generator=seeded())
+    first, second = connection_strengths(model, x)
+    moved = (x[:, 2] * model[0].weight[4, 2]).std()
+    assert first[2, 4] == pytest.approx(moved.item(), rel=1e-5)
+    hidden = torch.relu(model[0](x))[:, 1] * model[2].weight[2, 1]
+    assert second[1, 2] == pytest.approx(hidden.std().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [qkan.KAN, qkan.SineKAN, qkan.QKAN])
+def test_the_connections_of_a_kan_are_its_edges_and_its_curves_the_strongest(kind):
+    x, model = torch.rand(40, 6, generator=seeded()), kind([6, 4, 2], generator=seeded())
+    strengths = edge_strengths(model, x)
+    for ours, edges in zip(connection_strengths(model, x), strengths.values(), strict=True):
+        np.testing.assert_array_equal(ours, edges)
+    curves = learned_curves(model, x, most=4)
+    assert len(curves) == 4
+    i, o = (int(k) for k in np.unravel_index(strengths["0"].argmax(), (6, 4)))
+    assert curves[0].name == f"layer 1: {i} to {o}"
+    points = torch.zeros(len(curves[0].x), 6)
+    points[:, i] = torch.from_numpy(curves[0].x)
+    exact = model[0].edge_functions(points)[:, i, o].detach()
+    np.testing.assert_allclose(curves[0].y, exact, atol=1e-6)
+    np.testing.assert_allclose(curves[0].data, x[:, i])
+    # A spline's grid is worth seeing; waves have none.
+    assert curves[0].domain == ((-1.0, 1.0) if kind is qkan.KAN else None)
+
+
+def test_a_network_without_curves_has_none():
+    images = torch.rand(3, 1, 28, 28, generator=seeded())
+    assert learned_curves(qkan.CNN(generator=seeded()), images) == []

@@ -63,8 +63,7 @@ def test_jobs_are_listed_and_forgotten(tmp_path, monkeypatch, capsys):
     assert not record.path.exists()
     for name in ("aa11", "ab22", "cc33"):
         record.ask(name, {"device": "ibm:one", "rows": 7})
-    with record.sending("aa11") as sending:
-        sending.sent("job-1", {})
+    record.send("aa11", lambda: ("job-1", {}))
     record.finish("aa11", np.ones(1))
     assert main(["jobs", "ls"]) == 0
     listed = capsys.readouterr().out

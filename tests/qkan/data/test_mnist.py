@@ -41,12 +41,10 @@ def test_the_embedded_images_are_the_first_of_mnist() -> None:
 
 def test_shapes_and_types() -> None:
     digits = mnist(50, 30)
-    assert digits.train_images.shape == (50, 1, 28, 28)
-    assert digits.test_images.shape == (30, 1, 28, 28)
-    assert digits.train_labels.shape == (50,)
-    assert digits.test_labels.shape == (30,)
-    assert digits.train_images.dtype == digits.test_images.dtype == torch.uint8
-    assert digits.train_labels.dtype == digits.test_labels.dtype == torch.int64
+    for kind, count in (("train", 50), ("test", 30)):
+        images, labels = getattr(digits, f"{kind}_images"), getattr(digits, f"{kind}_labels")
+        assert (images.shape, images.dtype) == ((count, 1, 28, 28), torch.uint8)
+        assert (labels.shape, labels.dtype) == ((count,), torch.int64)
 
 
 def test_the_package_stays_small_and_names_the_licence() -> None:

@@ -10,7 +10,7 @@ from circuits import UsageError
 from qkan.layers.checks import evaluating
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models import KAN, MLP, QKAN, SineKAN, load
-from qkan.models.pruning import layer_inputs
+from qkan.models.pruning import inputs_of
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -56,7 +56,7 @@ def test_the_network_follows_every_kind_of_kan(name):
     for layer, fits, inputs in zip(
         model,
         model.warm_start,
-        layer_inputs(kan, dict(kan.named_children()), x).values(),
+        inputs_of(kan, dict(kan.named_children()), x).values(),
         strict=True,
     ):
         assert relative(fits) < 0.05

@@ -20,6 +20,9 @@ from qkan.studies.tasks import TaskError
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
+DASK = pytest.param("dask", marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def processes():
     with executor("processes", workers=2) as pool:
@@ -32,12 +35,12 @@ def dask():
         yield cluster
 
 
-@pytest.fixture(params=["serial", "processes", "dask"])
+@pytest.fixture(params=["serial", "processes", DASK])
 def anywhere(request):
     return executor() if request.param == "serial" else request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["processes", "dask"])
+@pytest.fixture(params=["processes", DASK])
 def elsewhere(request):
     return request.getfixturevalue(request.param)
 
@@ -142,6 +145,7 @@ def test_a_task_that_kills_its_worker_twice_is_given_up_and_named(elsewhere):
     assert elsewhere.map(abs, [-1]) == [1]
 
 
+@pytest.mark.slow
 def test_dask_gives_the_task_of_a_dead_worker_to_another(dask, tmp_path):
     tasks = [(tmp_path / "log", tmp_path / "marker" if n == 2 else None, n, 9) for n in range(6)]
     assert dask.map(die_once, tasks) == list(range(6))
@@ -231,6 +235,7 @@ def start(tmp_path: Path, guard: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_process_that_is_killed(tmp_path):
     process = start(tmp_path, "__name__ == '__main__'")
     assert process.stdout.readline()
@@ -239,6 +244,7 @@ def test_workers_end_with_a_process_that_is_killed(tmp_path):
     process.communicate(timeout=60)  # returns when nobody is left who could write
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
     _, message = start(tmp_path, "True").communicate(timeout=60)
     assert "could not start" in message
@@ -252,6 +258,7 @@ def test_a_scheduler_that_is_not_there():
         executor(f"tcp://127.0.0.1:{port}")
 
 
+@pytest.mark.slow
 def test_a_scheduler_by_its_address_and_by_its_file(dask, tmp_path):
     import json
 

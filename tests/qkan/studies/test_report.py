@@ -3,9 +3,9 @@ from html.parser import HTMLParser
 import pytest
 from matplotlib.figure import Figure
 
-from qkan.experiments.quanvolution import Config
-from qkan.studies.report import Picture, Report, Section, Table, write_report
+from qkan.studies.report import Picture, Report, Section, Table, render_report
 from qkan.studies.run import RunFolder
+from qkan.training import TrainingConfig
 
 
 class Links(HTMLParser):
@@ -24,13 +24,15 @@ class Links(HTMLParser):
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = RunFolder.create("test", Config(), tmp_path / "run")
+    folder = RunFolder.create("test", TrainingConfig(), tmp_path / "run")
     picture = Picture.save(folder, "plot", "A plot.", Figure())
     sections = [
         Section("Arms", ["All."], Table(["arm", "loss"], [["<quantum>", "1 ± 2"]]), [picture]),
         Section("Empty"),
     ]
-    write_report(folder, Report("Title", ["One.", "Two."], sections, {"versions": "<3>"}))
+    report = Report("Title", ["One.", "Two."], sections, {"versions": "<3>"})
+    for kind in ("html", "md"):
+        folder.write(f"report.{kind}", render_report(report, kind))
     return folder
 
 

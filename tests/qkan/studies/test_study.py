@@ -113,6 +113,7 @@ here.study_of(partial(dies, log=folder / "log")).run(here.Places(out=folder / "r
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_killed_study_goes_on_and_ends_the_same(study, tmp_path):
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)]

@@ -168,6 +168,7 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers_and_does_nothing_twice(
     assert trials == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
 def test_the_same_seed_gives_the_same_trials(tmp_path, monkeypatch, sampler):
     space = {"model.sizes": [[784, 10], [784, 4, 10]], "training.learning_rate": [0.1, 0.2, 0.3]}

@@ -96,26 +96,20 @@ def test_awkward_momenta_with_vector_and_without(jets: Constituents) -> None:
         assert np.allclose(found.y, jets.y)
 
 
-@pytest.mark.parametrize("read", [energyflow, top_tagging, hls4ml, ecal])
-def test_missing_and_damaged_files_are_named(tmp_path: Path, read) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(UsageError, match=r"no file .*absent.*doi.org/10\."):
-        read(tmp_path / "absent")
+def test_missing_damaged_and_truncated_files_are_named(tmp_path: Path, particles, jets) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "broken").write_bytes(b"PK\x03\x04 but no more")
-    with pytest.raises(UsageError, match="truncated or no"):
-        read(tmp_path / "broken")
-
-
-def test_truncated_files_are_refused(
-    tmp_path: Path, particles: np.ndarray, jets: Constituents
-) -> None:
-    npz = write_energyflow(tmp_path / "QG.npz", particles)
-    npz.write_bytes(npz.read_bytes()[:-200])
-    h5 = write_hls4ml(tmp_path / "jets.h5", jets)
-    h5.write_bytes(h5.read_bytes()[:-200])
-    with pytest.raises(UsageError, match="truncated"):
-        energyflow(npz)
-    with pytest.raises(UsageError, match="truncated"):
-        hls4ml(h5)
+    for read in (energyflow, top_tagging, hls4ml, ecal):
+        with pytest.raises(UsageError, match=r"no file .*absent.*doi.org/10\."):
+            read(tmp_path / "absent")
+        with pytest.raises(UsageError, match="truncated or no"):
+            read(tmp_path / "broken")
+    for read, file in (
+        (energyflow, write_energyflow(tmp_path / "QG.npz", particles)),
+        (hls4ml, write_hls4ml(tmp_path / "jets.h5", jets)),
+    ):
+        file.write_bytes(file.read_bytes()[:-200])
+        with pytest.raises(UsageError, match="truncated"):
+            read(file)
 
 
 def test_a_published_name_needs_the_published_content(
