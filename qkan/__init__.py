@@ -31,16 +31,18 @@ if TYPE_CHECKING:
     from qkan._version import __version__ as __version__
     from qkan.analysis import plot as plot
     from qkan.data import mnist as mnist
-    from qkan.layers.bspline import BSplineKANLayer as BSplineKANLayer
-    from qkan.layers.chebyshev import ChebyshevKANLayer as ChebyshevKANLayer
-    from qkan.layers.fourier import FourierKANLayer as FourierKANLayer
+    from qkan.layers import (
+        BSplineKANLayer as BSplineKANLayer,
+        ChebyshevKANLayer as ChebyshevKANLayer,
+        FourierKANLayer as FourierKANLayer,
+        QuantumKANLayer as QuantumKANLayer,
+        QuantumLayer as QuantumLayer,
+        Quanvolution2d as Quanvolution2d,
+        RBFKANLayer as RBFKANLayer,
+        SineKANLayer as SineKANLayer,
+        SpectralPenalty as SpectralPenalty,
+    )
     from qkan.layers.preprocess import preprocess as preprocess
-    from qkan.layers.quantum_kan import QuantumKANLayer as QuantumKANLayer
-    from qkan.layers.quantum import QuantumLayer as QuantumLayer
-    from qkan.layers.quanvolution import Quanvolution2d as Quanvolution2d
-    from qkan.layers.rbf import RBFKANLayer as RBFKANLayer
-    from qkan.layers.sine import SineKANLayer as SineKANLayer
-    from qkan.layers.regularization import SpectralPenalty as SpectralPenalty
     from qkan.models import (
         CNN as CNN,
         KAN as KAN,

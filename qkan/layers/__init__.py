@@ -6,11 +6,26 @@ from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
 from qkan.layers.fourier import FourierKANLayer
 from qkan.layers.kan_layer import KANLayer
+from qkan.layers.quantum import QuantumLayer
 from qkan.layers.quantum_kan import QuantumKANLayer
+from qkan.layers.quanvolution import Quanvolution2d
 from qkan.layers.rbf import RBFKANLayer
+from qkan.layers.regularization import SpectralPenalty
 from qkan.layers.sine import SineKANLayer
 
-__all__ = ["LAYERS", "KANLayer"]
+__all__ = [
+    "LAYERS",
+    "BSplineKANLayer",
+    "ChebyshevKANLayer",
+    "FourierKANLayer",
+    "KANLayer",
+    "QuantumKANLayer",
+    "QuantumLayer",
+    "Quanvolution2d",
+    "RBFKANLayer",
+    "SineKANLayer",
+    "SpectralPenalty",
+]
 
 LAYERS: dict[str, type[KANLayer]] = {
     "bspline": BSplineKANLayer,
@@ -21,3 +36,7 @@ LAYERS: dict[str, type[KANLayer]] = {
     "quantum": QuantumKANLayer,
 }
 """The KAN layers by the names that specs of models give them."""
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,15 +8,18 @@ import pytest
 
 import circuits
 import qkan
+import qkan.studies
 
 PACKAGES = (
     qkan,
     circuits,
+    qkan.layers,
     qkan.models,
     qkan.estimators,
     qkan.training,
     qkan.analysis,
     qkan.plotting,
+    qkan.studies,
 )
 
 
