@@ -20,7 +20,6 @@ from circuits.tape import QuantumFunction
 __all__ = [
     "check_degrees",
     "check_domain",
-    "check_labels",
     "check_observables",
     "check_scales",
     "check_signature",
@@ -30,6 +29,7 @@ __all__ = [
     "positive",
     "weight_defaults",
     "weight_mapping",
+    "wire_places",
 ]
 
 
@@ -148,13 +148,13 @@ def check_scales(scales: Sequence[Any], name: str) -> tuple[float, ...]:
     return tuple(float(s) for s in scales)
 
 
-def check_labels(wires: Any, name: str) -> tuple[Any, ...]:
-    """Return the labels of wires, each of which is there once."""
-    if not isinstance(wires, Sequence) or isinstance(wires, str) or not wires:
-        positive("wires", wires, name)
+def wire_places(wires: Any, name: str) -> dict[Any, int]:
+    """Return the number of each wire by its label; ``wires`` is their count or a sequence of labels."""
+    if not isinstance(wires, list | tuple) or not wires:
+        return {k: k for k in range(positive("wires", wires, name))}
     if len(set(wires)) < len(wires):
         raise CircuitError(f"circuit {name!r}: a wire is named twice in {list(wires)}")
-    return tuple(wires)
+    return {label: k for k, label in enumerate(wires)}
 
 
 def check_domain(domain: Any, name: str) -> tuple[float, float] | None:

@@ -17,19 +17,19 @@ from pennylane.operation import Operator
 
 from circuits.arguments import (
     check_domain,
-    check_labels,
     check_observables,
     check_signature,
     check_wires,
     input_count,
     per_input,
-    positive,
     weight_defaults,
     weight_mapping,
+    wire_places,
 )
 from circuits.errors import CircuitError, UsageError
 from circuits.fingerprint import fingerprint
-from circuits.gates import GateTable, numbers_of, probe, read_gates
+from circuits.gates import GateTable, numbers_of
+from circuits.reading import Probes, probe, read_gates
 from circuits.series import NodePlan, count_nodes, plan_nodes
 from circuits.spectrum import resolve_spectrum
 from circuits.tape import (
@@ -69,6 +69,7 @@ class Circuit:
         convention: How a batch of inputs is handed to the function (see ``circuits.tape``).
         reference: Where the circuit comes from.
         domain: Between what its inputs must be, or None for all numbers.
+        grow: Returns a larger circuit and how it becomes the same function, or None where that is not known.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Circuit:
     convention: str = "last"
     reference: str = ""
     domain: tuple[float, float] | None = None
+    grow: Callable[[int], Any] | None = None
 
     @property
     def num_observables(self) -> int:
@@ -311,6 +313,7 @@ def circuit(
     domain: tuple[float, float] | None = None,
     name: str | None = None,
     reference: str = "",
+    grow: Callable[[int], Any] | None = None,
 ) -> Callable[[QuantumFunction], Circuit]:
     """Turn a PennyLane quantum function ``(inputs, <weights>)`` into a :class:`Circuit`.
 
@@ -332,6 +335,7 @@ def circuit(
         domain: Where the function is defined, such as (-1, 1) for an arccosine; inputs outside are refused.
         name: By default the function's name.
         reference: Where the circuit comes from.
+        grow: Makes the same function of so many more uploads (``circuits.edges.refinement``).
 
     Raises:
         CircuitError: If what is declared contradicts what the function does.
@@ -351,107 +355,110 @@ def circuit(
     """
 
     def decorate(function: QuantumFunction) -> Circuit:
-        return make_circuit(
-            function,
-            wires=wires,
-            inputs=inputs,
-            degree=degree,
-            scale=scale,
-            weights=weights,
-            observables=observables,
-            defaults=defaults,
-            direct_only=direct_only,
-            domain=domain,
-            name=name,
+        label = name if name is not None else str(getattr(function, "__name__", "circuit"))
+        count = input_count(label, inputs, degree, scale)
+        places = wire_places(wires, label)
+        shapes = weight_mapping(weights or {}, label)
+        check_signature(function, shapes, label)
+        named = list(places) != list(range(len(places)))
+        of_numbers = partial(_on_numbers, function=function, places=places) if named else function
+        interval = check_domain(domain, label)
+        convention, probes = _probed(of_numbers, count, shapes, interval, label)
+        made = Circuit(
+            name=label,
+            function=of_numbers,
+            num_wires=len(places),
+            num_inputs=count,
+            observables=_outputs(observables, places, probes, label),
+            weight_shapes=shapes,
+            degrees=(0,) * count,
+            scales=(1.0,) * count,
+            cones=(),
+            defaults=weight_defaults(defaults or {}, label),
+            direct_only="it was declared direct-only",
+            convention=convention,
             reference=reference,
+            domain=interval,
+            grow=grow,
         )
+        drawn = made.check_weights({**probes.draws[0], **made.defaults})
+        if direct_only:
+            return made
+        return _with_series(made, probes, per_input(degree, count), per_input(scale, count), drawn)
 
     return decorate
 
 
-def make_circuit(
-    function: QuantumFunction,
-    *,
-    wires: int | Sequence[Hashable],
-    inputs: int | None = None,
-    degree: int | Sequence[int] | None = None,
-    scale: float | Sequence[float] | None = None,
-    weights: Mapping[str, Sequence[int] | int] | None = None,
-    observables: Sequence[Operator] | Operator | None = None,
-    defaults: Mapping[str, Any] | None = None,
-    direct_only: bool = False,
-    domain: tuple[float, float] | None = None,
-    name: str | None = None,
-    reference: str = "",
-) -> Circuit:
-    """Make a :class:`Circuit`; see :func:`circuit`, which is this as a decorator."""
-    label = name if name is not None else str(getattr(function, "__name__", "circuit"))
-    count = input_count(label, inputs, degree, scale)
-    labels = None if isinstance(wires, int | np.integer) else check_labels(wires, label)
-    num_wires = positive("wires", wires, label) if labels is None else len(labels)
-    shapes = weight_mapping(weights or {}, label)
-    check_signature(function, shapes, label)
-    if labels is not None:
-        places = {wire: k for k, wire in enumerate(labels)}
-        function = partial(_with_numbered_wires, function=function, places=places)
-        observables = _numbered(observables, places)
-    interval = check_domain(domain, label)
-    rng = np.random.default_rng(_SEED)
-    signs = np.array([[1], [-1], [1]])  # both, so that a branch shows
-    rows = rng.uniform(0.1, 3, (3, count)) * signs
-    if interval is not None:
-        rows = rng.uniform(*interval, (3, count))
-    draw = {n: rng.uniform(0, 3.5, s) for n, s in shapes.items()}
-    convention = find_convention(function, rows, draw, label)
-    probes = probe(function, CONVENTIONS[convention], count, shapes, interval)
-    if observables is None:
-        observables = fixed_observables(probes.measured, label)
-        observables = observables or [qml.Z(w) for w in range(num_wires)]
-    outputs = check_observables(observables, label)
-    check_wires([gate for part in probes.gates for gate in part], num_wires, "gates", label)
-    check_wires(outputs, num_wires, "observables", label)
+def make_circuit(function: QuantumFunction, **declared: Any) -> Circuit:
+    """Make a :class:`Circuit`, as :func:`circuit` does with ``declared``."""
+    return circuit(**declared)(function)
 
-    made = Circuit(
-        name=label,
-        function=function,
-        num_wires=num_wires,
-        num_inputs=count,
-        observables=outputs,
-        weight_shapes=shapes,
-        degrees=(0,) * count,
-        scales=(1.0,) * count,
-        cones=(),
-        defaults=weight_defaults(defaults or {}, label),
-        direct_only="it was declared direct-only",
-        convention=convention,
-        reference=reference,
-        domain=interval,
-    )
-    draws = [*probes.draws, made.check_weights({**probes.draws[0], **made.defaults})]
-    if direct_only:
-        return made
-    if interval is not None:
+
+def _probed(
+    function: QuantumFunction,
+    count: int,
+    shapes: Mapping[str, tuple[int, ...]],
+    domain: tuple[float, float] | None,
+    label: str,
+) -> tuple[str, Probes]:
+    """Find how the function reads its inputs, and record it at points where all that it does shows."""
+    rng = np.random.default_rng(_SEED)
+    rows = rng.uniform(0.1, 3, (3, count)) * np.array([[1], [-1], [1]])  # a branch shows
+    if domain is not None:
+        rows = rng.uniform(*domain, (3, count))
+    draw = {name: rng.uniform(0, 3.5, shape) for name, shape in shapes.items()}
+    convention = find_convention(function, rows, draw, label)
+    return convention, probe(function, CONVENTIONS[convention], count, shapes, domain)
+
+
+def _outputs(
+    declared: Any, places: Mapping[Hashable, int], probes: Probes, label: str
+) -> tuple[Operator, ...]:
+    """Return the observables: those declared, else what the function returns, else Pauli Z on every wire."""
+    count = len(places)
+    if declared is None:
+        found = fixed_observables(probes.measured, label)
+        outputs = check_observables(found or [qml.Z(wire) for wire in range(count)], label)
+    else:
+        given = check_observables(declared, label)
+        known = all(set(output.wires) <= places.keys() for output in given)
+        outputs = tuple(qml.map_wires(o, dict(places)) for o in given) if known else given
+    check_wires([gate for part in probes.gates for gate in part], count, "gates", label)
+    check_wires(outputs, count, "observables", label)
+    return outputs
+
+
+def _with_series(
+    made: Circuit,
+    probes: Probes,
+    degree: Sequence[float] | None,
+    scale: Sequence[float] | None,
+    weights: Mapping[str, np.ndarray],
+) -> Circuit:
+    """Return the circuit with its table, and the spectrum that follows from it."""
+    if made.domain is not None:
         if degree is not None or scale is not None:
             raise CircuitError(
-                f"circuit {label!r}: a series is fixed by nodes over a whole period, which its domain {interval} "
-                "leaves out; leave degree and scale out"
+                f"circuit {made.name!r}: a series is fixed by nodes over a whole period, which its domain "
+                f"{made.domain} leaves out; leave degree and scale out"
             )
         return replace(made, direct_only="the nodes of a series lie outside of its domain")
-    table = read_gates(function, CONVENTIONS[convention], probes, shapes, label)
+    view = CONVENTIONS[made.convention]
+    table = read_gates(made.function, view, probes, made.weight_shapes, made.name)
     if table.numbers:
         warnings.warn(
-            f"circuit {label!r}: its function turns {', '.join(table.numbers)} into plain numbers (float, int, item), "
-            "through which no gradient passes: they would never be trained; compute with them by qml.math",
-            stacklevel=3,
+            f"circuit {made.name!r}: its function turns {', '.join(table.numbers)} into plain numbers (float, int, "
+            "item), through which no gradient passes: they would never be trained; compute with them by qml.math",
+            stacklevel=4,
         )
     made.__dict__["table"] = table
-    degrees, scales = per_input(degree, count), per_input(scale, count)
-    done = replace(made, **vars(resolve_spectrum(made, table, degrees, scales, draws)))
+    spectrum = resolve_spectrum(made, table, degree, scale, [*probes.draws, weights])
+    done = replace(made, **vars(spectrum))
     done.__dict__["table"] = table
     return done
 
 
-def _with_numbered_wires(
+def _on_numbers(
     inputs: Any, *, function: QuantumFunction, places: Mapping[Hashable, int], **weights: Any
 ) -> None:
     """Queue what a function queues, on the wires 0, 1, ... in place of its own."""
@@ -464,11 +471,3 @@ def _with_numbered_wires(
         with qml.QueuingManager.stop_recording():
             renamed = qml.map_wires(queued, dict(places))
         qml.apply(renamed)
-
-
-def _numbered(observables: Any, places: Mapping[Hashable, int]) -> Any:
-    if isinstance(observables, Operator):
-        return qml.map_wires(observables, dict(places))
-    if isinstance(observables, Sequence):
-        return [_numbered(observable, places) for observable in observables]
-    return observables

@@ -59,6 +59,7 @@ def folded(circuit: Circuit, scale: int) -> Circuit:
         name=f"{circuit.name}/folded-{scale}",
         function=partial(fold_gates, circuit=circuit, folds=scale // 2),
         convention="last",
+        grow=None,
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pennylane as qml
 
 from circuits.definition import Circuit, make_circuit
+from circuits.edges.refinement import Refinement, padded
 from circuits.errors import UsageError
 
 __all__ = ["entangled"]
@@ -52,6 +53,7 @@ def entangled(*, wires: int = 2, depth: int = 1) -> Circuit:
         weights={"theta": (depth + 1, wires, 2)},
         observables=qml.Z(0),
         reference="Schuld, Sweke, Meyer, arXiv:2008.08605",
+        grow=partial(_grow, wires=wires, depth=depth),
     )
 
 
@@ -68,3 +70,15 @@ def entangled_gates(inputs: Any, theta: Any, *, wires: int, depth: int) -> None:
         if layer < depth:
             for wire in range(wires):
                 qml.RZ(inputs[..., 0], wires=wire)
+
+
+def _grow(uploads: int, *, wires: int, depth: int) -> Refinement:
+    """The chain of CNOTs takes Z_0 to a product of Zs, which no upload turns, and after a period of layers back."""
+    period = 2 if wires == 2 else 4
+    if uploads % period:
+        raise UsageError(
+            f"an edge entangled on {wires} wires keeps its function only if its uploads grow by a multiple of "
+            f"{period}, not by {uploads}: the chain of CNOTs brings Z back to wire 0 after {period} layers; "
+            f"try refine({period * (uploads // period + 1)})"
+        )
+    return padded(entangled(wires=wires, depth=depth + uploads), 0)

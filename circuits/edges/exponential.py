@@ -18,6 +18,7 @@ from typing import Any
 import pennylane as qml
 
 from circuits.definition import Circuit, make_circuit
+from circuits.edges.refinement import behind
 
 __all__ = ["exponential"]
 
@@ -38,6 +39,7 @@ def exponential(*, depth: int = 3) -> Circuit:
         wires=1,
         weights={"theta": (depth + 1, 2)},
         reference="Shin, Teo, Jeong, arXiv:2206.12105",
+        grow=partial(behind, make=exponential, depth=depth),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pennylane as qml
 
 from circuits.definition import Circuit, make_circuit
+from circuits.edges.refinement import in_front
 
 __all__ = ["px"]
 
@@ -31,6 +32,7 @@ def px(*, depth: int = 3) -> Circuit:
         wires=1,
         weights={"theta": (depth,)},
         reference="Jiang et al., arXiv:2509.14026",
+        grow=partial(in_front, make=px, depth=depth),
     )
 
 

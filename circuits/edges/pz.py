@@ -15,6 +15,7 @@ from typing import Any
 import pennylane as qml
 
 from circuits.definition import Circuit, make_circuit
+from circuits.edges.refinement import behind
 
 __all__ = ["pz"]
 
@@ -36,6 +37,7 @@ def pz(*, depth: int = 3) -> Circuit:
         wires=1,
         weights={"theta": (depth + 1, 2)},
         reference="Jiang et al., arXiv:2509.14026",
+        grow=partial(behind, make=pz, depth=depth),
     )
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import pennylane as qml
 
 from circuits.definition import Circuit, make_circuit
+from circuits.edges.refinement import Refinement
+from circuits.errors import CircuitError
 
 __all__ = ["real"]
 
@@ -34,6 +36,7 @@ def real(*, depth: int = 3) -> Circuit:
         wires=1,
         weights={"theta": (depth,)},
         reference="Jiang et al., arXiv:2509.14026",
+        grow=partial(_grow, depth=depth),
     )
 
 
@@ -45,3 +48,11 @@ def real_gates(inputs: Any, theta: Any, *, depth: int) -> None:
         qml.RY(theta[layer], wires=0)
         qml.Z(wires=0)
         qml.RY(inputs[..., 0], wires=0)
+
+
+def _grow(uploads: int, *, depth: int) -> Refinement:
+    """X, RY(theta), Z in a row are RY(pi - theta) up to a phase: all gates add up to one rotation."""
+    raise CircuitError(
+        f"'real(depth={depth})' has the frequency {depth} alone, so {uploads} uploads more would change its function; "
+        "take an edge with a full spectrum, such as \"reupload(encoding='y', rotations='x')\" or 'rpz'"
+    )

@@ -16,6 +16,7 @@ from typing import Any
 import pennylane as qml
 
 from circuits.definition import Circuit, make_circuit
+from circuits.edges.refinement import behind
 
 __all__ = ["rpz"]
 
@@ -32,6 +33,7 @@ def rpz(*, depth: int = 3) -> Circuit:
         wires=1,
         weights={"theta": (depth + 1,), "shift": (depth,)},
         reference="Jiang et al., arXiv:2509.14026",
+        grow=partial(behind, make=rpz, depth=depth),
     )
 
 
