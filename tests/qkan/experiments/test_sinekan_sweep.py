@@ -3,8 +3,8 @@ import json
 import pytest
 
 from circuits.errors import UsageError
-from qkan.experiments.sinekan_sweep import Config, run
-from qkan.experiments.sinekan_sweep.arms import Arm, arms_of
+from qkan.experiments.mnist_task import Images
+from qkan.experiments.sinekan_sweep import Arm, Config, arms_of, run
 from qkan.studies.run import Places
 
 FEW = {
@@ -23,7 +23,8 @@ def test_the_published_grids():
     ]
     assert [arm.width for arm in grids["width"]] == [16, 32, 64, 128, 256, 512]
     assert [arm.depth for arm in grids["depth"]] == [1, 2, 3, 4]
-    assert grids["depth"][2].model["sizes"] == [784, 64, 64, 64, 10]
+    deep = grids["depth"][2].settings(5, Images.of())
+    assert deep["model"]["sizes"] == [784, 64, 64, 64, 10]
 
 
 def test_lines_change_one_setting_alone():
@@ -32,6 +33,7 @@ def test_lines_change_one_setting_alone():
             assert len({(arm.rate, arm.gamma) for arm in arms}) == 1
 
 
+@pytest.mark.slow
 def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
     monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
     folder = run(Config(**FEW), Places(out=tmp_path / "run"))
