@@ -22,13 +22,13 @@ def harmonics(angles: Tensor, degree: int, dim: int = 0) -> Tensor:
     """Return cos, sin, cos 2, sin 2, ... by differentiable operations, stacked on a new axis ``dim``.
 
     Example:
-        >>> harmonics(torch.zeros(3), 2, dim=-1)[0]
+        >>> harmonics(torch.zeros(3), 2, dim=1)[0]
         tensor([1., 0., 1., 0.])
     """
-    rows = []
-    for k in range(1, degree + 1):
-        rows += [torch.cos(k * angles), torch.sin(k * angles)]
-    return torch.stack(rows, dim)
+    shape = [degree] + [1] * (angles.ndim - dim)
+    order = torch.arange(1, degree + 1, dtype=angles.dtype, device=angles.device).view(shape)
+    multiples = angles.unsqueeze(dim) * order
+    return torch.stack([multiples.cos(), multiples.sin()], dim + 1).flatten(dim, dim + 1)
 
 
 class SharedSum(NamedTuple):
