@@ -12,6 +12,7 @@ from qkan.layers.quanvolution import Quanvolution2d
 from qkan.layers.rbf import RBFKANLayer
 from qkan.layers.regularization import SpectralPenalty
 from qkan.layers.sine import SineKANLayer
+from qkan.layers.wavelet import WaveletKANLayer
 
 __all__ = [
     "LAYERS",
@@ -34,6 +35,7 @@ LAYERS: dict[str, type[KANLayer]] = {
     "fourier": FourierKANLayer,
     "rbf": RBFKANLayer,
     "quantum": QuantumKANLayer,
+    "wavelet": WaveletKANLayer,
 }
 """The KAN layers by the names that specs of models give them."""
 
