@@ -50,9 +50,9 @@ def _without_circuits(model: nn.Module) -> nn.Module:
     if isinstance(model, QuantumKANLayer):
         return model.to_classical()
     children = {name: _without_circuits(child) for name, child in model.named_children()}
-    of_layers = getattr(model, "of", None)  # a KAN's own way to be made of layers
-    if of_layers is not None:
-        twin: nn.Module = of_layers(children.values())
+    from_layers = getattr(model, "from_layers", None)  # a KAN is not one of circuits any more
+    if from_layers is not None:
+        twin: nn.Module = from_layers(children.values())
         return twin.train(model.training)
     twin = copy.deepcopy(model)
     for name, child in children.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from circuits import Circuit, quanvolutional_filter
 from circuits.backends import Backend
 from circuits.errors import UsageError, check_integer, check_real, unknown_name
+from qkan.layers.checks import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.models.base import Chain, Model, check_sizes
 from qkan.models.kan import KAN, QKAN, SineKAN
 
 __all__ = ["CNN", "HEADS", "MLP", "QuanvolutionNet", "linear"]
+
+L = TypeVar("L", nn.Linear, nn.Conv2d)
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
@@ -124,26 +127,19 @@ class CNN(Model):
         super().__init__()
         self.image = _image(image)
         channels = _integers("channels", channels)
-        kernel_size, hidden = (
-            check_integer("kernel_size", kernel_size),
-            check_integer("hidden", hidden),
-        )
-        padding, classes = check_integer("padding", padding, 0), check_integer("classes", classes)
+        kernel_size = check_integer("kernel_size", kernel_size)
+        padding = check_integer("padding", padding, 0)
+        hidden = check_integer("hidden", hidden)
+        classes = check_integer("classes", classes)
+        dropout = _dropout(dropout)
         options: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
         layers: list[nn.Module] = []
         before, height, width = self.image
         for after in channels:
-            convolution = nn.utils.skip_init(
-                nn.Conv2d,
-                before,
-                after,
-                kernel_size,
-                padding=padding,
-                device=device or "cpu",
-                dtype=dtype,
+            convolution = nn.Conv2d(
+                before, after, kernel_size, padding=padding, device="meta", dtype=dtype
             )
-            _draw(convolution, generator)
-            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [_drawn(convolution, generator, device), nn.ReLU(), nn.MaxPool2d(2)]
             # Each convolution changes the size, and pooling halves it, rounded down.
             height, width = ((n + 2 * padding - kernel_size + 1) // 2 for n in (height, width))
             before = after
@@ -152,7 +148,6 @@ class CNN(Model):
                 f"images of {self.image[1]}x{self.image[2]} pixels are too small to be halved "
                 f"{len(channels)} times; choose fewer channels or more padding"
             )
-        dropout = _dropout(dropout)
         self.convolutions = nn.Sequential(*layers)
         self.dense = nn.Sequential(
             linear(before * height * width, hidden, **options),
@@ -245,7 +240,7 @@ class QuanvolutionNet(Model):
         classes: int = 10,
         edge: str | Circuit | None = None,
         backend: str | Backend = "auto",
-        evaluate: str = "auto",
+        evaluate: Evaluation = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -263,7 +258,7 @@ class QuanvolutionNet(Model):
             channels=channels,  # type: ignore[arg-type]  # the layer names the choices
             trainable=trainable,
             backend=backend,
-            evaluate=evaluate,  # type: ignore[arg-type]  # likewise
+            evaluate=evaluate,
             generator=generator,
             device=device,
             dtype=dtype,
@@ -336,25 +331,20 @@ def linear(
         >>> bool(layer.weight.abs().max() <= 0.5)
         True
     """
-    layer = nn.utils.skip_init(
-        nn.Linear,
-        in_features,
-        out_features,
-        device=options.get("device") or "cpu",
-        dtype=options.get("dtype"),
-    )
-    _draw(layer, generator)
-    return layer
+    layer = nn.Linear(in_features, out_features, device="meta", dtype=options.get("dtype"))
+    return _drawn(layer, generator, options.get("device"))
 
 
 @torch.no_grad()
-def _draw(layer: nn.Linear | nn.Conv2d, generator: torch.Generator | None) -> None:
-    """Draw in float64, so that a seed gives the same layer in any dtype."""
+def _drawn(layer: L, generator: torch.Generator | None, device: torch.device | str | None) -> L:
+    """Give a layer a place and weights, drawn in float64, so that a seed gives the same layer in any dtype."""
+    layer.to_empty(device=device or "cpu")
     bound = layer.weight[0].numel() ** -0.5
-    device = torch.device("cpu") if generator is None else generator.device
+    place = torch.device("cpu") if generator is None else generator.device
     for parameter in layer.parameters():
-        draw = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device=device)
+        draw = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device=place)
         parameter.copy_(bound * (2 * draw - 1))
+    return layer
 
 
 def _integers(name: str, values: Sequence[int]) -> list[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,8 @@ from circuits.edges import EDGES
 from circuits.edges import edge as named_edge
 from circuits.errors import UsageError, unknown_name
 from circuits.naming import parse_call
-from qkan.layers import LAYERS
+from qkan.layers import LAYERS, KANLayer
+from qkan.layers.checks import Evaluation
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models.base import Chain, check_sizes
 from qkan.models.files import write_call
@@ -74,7 +76,7 @@ class KAN(Chain):
         edge: str | Circuit | None = None,
         *,
         backend: str | Backend = "auto",
-        evaluate: str = "auto",
+        evaluate: Evaluation = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -91,20 +93,21 @@ class KAN(Chain):
         for index, ((before, after), layer) in enumerate(zip(steps, named, strict=True)):
             name, written = parse_call("layer", layer)
             given = options | written
-            if name in LAYERS:
-                kind = LAYERS[name]
-                known = _check_options(name, given, kind)
-                first = {"first": index == 0} if "first" in known else {}  # SineKAN's rule
-                made.append(kind(before, after, **first | given | common))
-            else:
+            kind: Any = LAYERS.get(name, QuantumKANLayer)
+            if kind is QuantumKANLayer:
                 circuit, given = _circuit(name, given, edge)
-                _check_options(name, given, QuantumKANLayer)
-                given |= {"stream": index, "backend": backend, "evaluate": evaluate}
-                made.append(QuantumKANLayer(before, after, circuit, **given | common))
+                kind = partial(kind, edge=circuit, stream=index, backend=backend, evaluate=evaluate)
+            known = [k for k in inspect.signature(kind).parameters if k not in _TAKEN]
+            if "first" in known:  # SineKAN's rule
+                given = {"first": index == 0} | given
+            for option in given:
+                if option not in known:
+                    raise unknown_name(f"option of layer {name!r}:", option, known)
+            made.append(kind(before, after, **given | common))
         super().__init__(*made)
 
     @staticmethod
-    def of(layers: Iterable[nn.Module]) -> KAN:
+    def from_layers(layers: Iterable[nn.Module]) -> KAN:
         """Return a network of layers that are there already, which it does not copy."""
         model = KAN.__new__(KAN)
         Chain.__init__(model, *layers)
@@ -117,7 +120,7 @@ class KAN(Chain):
             >>> KAN([2, 3, 1], layers=("rbf(grid=4)", "pz")).refine(1).spec()["layers"][1]
             "pz(depth=4, frequencies='per-input', base='silu', ...)"
         """
-        layers: list[Any] = list(self)
+        layers: list[KANLayer] = list(self)  # type: ignore[arg-type]  # a KAN has no others
         return {
             "kind": self.kind,
             "sizes": [layers[0].in_features, *(layer.out_features for layer in layers)],
@@ -223,13 +226,15 @@ class QKAN(KAN):
 
 
 def _circuit(
-    name: str, options: Mapping[str, Any], own: str | Circuit | None
+    name: str, options: dict[str, Any], edge: str | Circuit | None
 ) -> tuple[Circuit, dict[str, Any]]:
     """Return the edge circuit of a name, and the options that are the layer's."""
-    if name == _OWN:
-        if own is None:
-            raise UsageError(f"the layer {_OWN!r} needs a circuit of your own: pass it as edge=")
-        return named_edge(own) if isinstance(own, str) else own, dict(options)
+    if name in (_OWN, "quantum"):
+        options = dict(options)
+        edge = options.pop("edge", edge)
+        if edge is None:
+            raise UsageError(f"the layer {name!r} needs a circuit of your own: pass it as edge=")
+        return named_edge(edge) if isinstance(edge, str) else edge, options
     if name not in EDGES:
         raise unknown_name("layer", name, [*LAYERS, *EDGES, _OWN])
     known = inspect.signature(EDGES[name]).parameters
@@ -237,25 +242,13 @@ def _circuit(
     return circuit, {k: v for k, v in options.items() if k not in known}
 
 
-def _check_options(name: str, options: Mapping[str, Any], layer: type[nn.Module]) -> list[str]:
-    """Return the options that a layer has; refuse others."""
-    known = [option for option in inspect.signature(layer).parameters if option not in _TAKEN]
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of layer {name!r}:", option, known)
-    return known
-
-
-def _written(layer: Any) -> str:
+def _written(layer: KANLayer) -> str:
     """Return the text from which :class:`KAN` makes such a layer."""
-    options = {k: v for k, v in layer.options().items() if k not in _TAKEN - {"edge"}}
-    if "edge" in options:
+    options = {k: v for k, v in layer.options().items() if k not in _TAKEN}
+    if isinstance(layer, QuantumKANLayer):
         name, more = _edge_name(layer.circuit)
-        options = more | options
-        del options["edge"]
-    else:
-        name = next(name for name, kind in LAYERS.items() if type(layer) is kind)
-    return write_call(name, options)
+        return write_call(name, more | options)
+    return write_call(next(n for n, kind in LAYERS.items() if type(layer) is kind), options)
 
 
 def _edge_name(circuit: Circuit) -> tuple[str, dict[str, Any]]:

@@ -58,6 +58,7 @@ def start():
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["aer", "aer:fake_manila"])
 def test_training_reaches_the_loss_of_the_exact_run_within_its_shot_noise(name, start):
     there = packed(backend(name, shots=SHOTS, seed=1), qubits=4)

@@ -126,6 +126,7 @@ def test_mistakes_are_named(layers, message):
         KAN([3, 4, 2], layers)
 
 
+@pytest.mark.slow
 def test_it_learns():
     model = QKAN([1, 1], generator=seeded(1), dtype=torch.float64)
     x = torch.linspace(-2, 2, 50, dtype=torch.float64).unsqueeze(1)
