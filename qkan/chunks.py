@@ -34,20 +34,6 @@ class Spread(Protocol):
         """Yield the index and the result of every task, in any order."""
 
 
-class _Here:
-    """Computes chunk after chunk."""
-
-    def unordered(
-        self,
-        function: Callable[[_Chunk], _Array],
-        tasks: Sequence[_Chunk],
-        *,
-        names: Sequence[str] | None = None,
-    ) -> Generator[tuple[int, _Array]]:
-        for number, task in enumerate(tasks):
-            yield number, function(task)
-
-
 def cached_chunks(
     store: Store | None,
     fields: Mapping[str, object],
@@ -96,37 +82,56 @@ def cached_chunks(
         raise UsageError(f"expected at least one row of inputs, got shape {np.shape(inputs)}.")
 
     slices = [slice(start, start + chunk_size) for start in range(0, len(inputs), chunk_size)]
-    whole = _Whole(len(inputs), progress)
-    keys: dict[int, tuple[str, dict[str, object]]] = {}
+    whole: list[
+        _Array
+    ] = []  # the one array that chunks are copied into: a list of them would take the memory twice
+    done = 0
+
+    def put(rows: slice, values: _Array) -> None:
+        nonlocal done
+        if not whole:
+            whole.append(np.empty((len(inputs), *values.shape[1:]), values.dtype))
+        kind, found = (
+            f"results of shape {array.shape[1:]} and {array.dtype}" for array in (whole[0], values)
+        )
+        if kind != found:
+            raise UsageError(f"rows {rows.start} and on: {found}, but another chunk has {kind}.")
+        whole[0][rows] = values
+        done += len(values)
+        if progress is not None:
+            progress(done, len(inputs))
+
+    entries: dict[int, tuple[str, dict[str, object]]] = {}
     missing: dict[object, list[int]] = {}
     for index, rows in enumerate(slices):
         if store is None:
             missing[index] = [index]
             continue
         chunk = {"rows": digest(inputs[rows]), "index": index if random else None}
-        keys[index] = (
-            key(fields=fields, chunk=chunk),
-            {"what": what, "fields": fields, "chunk": chunk},
-        )
-        stored = None if keys[index][0] in missing else store.get(keys[index][0])
+        name = key(fields=fields, chunk=chunk)
+        entries[index] = name, {"what": what, "fields": fields, "chunk": chunk}
+        stored = None if name in missing else store.get(name)
         if stored is None:
-            missing.setdefault(keys[index][0], []).append(index)
+            missing.setdefault(name, []).append(index)
         else:
-            whole.put(rows, stored["values"])
+            put(rows, stored["values"])
 
     alike = list(missing.values())
     tasks = [(inputs[slices[first]], first) for first, *_ in alike]
-    names = [f"{what}, rows {slices[first].start} and on" for first, *_ in alike]
-    spread = (executor or _Here()).unordered(partial(_compute, compute), tasks, names=names)
-    with closing(spread) as finished:
+    work = partial(_compute, compute)
+    if executor is None:
+        finished = ((number, work(task)) for number, task in enumerate(tasks))
+    else:
+        names = [f"{what}, rows {slices[first].start} and on" for first, *_ in alike]
+        finished = executor.unordered(work, tasks, names=names)
+    with closing(finished):
         for number, values in finished:
-            first = alike[number][0]
             if store is not None:
-                name, meta = keys[first]
+                name, meta = entries[alike[number][0]]
                 values = store.get_or_compute(name, partial(dict, values=values), meta)["values"]  # noqa: PLW2901
             for index in alike[number]:
-                whole.put(slices[index], values)
-    return whole.values
+                put(slices[index], values)
+    return whole[0]
 
 
 def _compute(compute: Callable[[_Array, int], _Array], chunk: _Chunk) -> _Array:
@@ -137,27 +142,3 @@ def _compute(compute: Callable[[_Array, int], _Array], chunk: _Chunk) -> _Array:
             f"chunk {index}: expected one result for each of {len(rows)} rows, got {values.shape}."
         )
     return values
-
-
-class _Whole:
-    """The array that chunks are copied into: a list of them would take the memory twice."""
-
-    values: _Array
-
-    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
-        self._total = total
-        self._done = 0
-        self._progress = progress
-
-    def put(self, rows: slice, chunk: _Array) -> None:
-        if self._done == 0:
-            self.values = np.empty((self._total, *chunk.shape[1:]), chunk.dtype)
-        if chunk.shape[1:] != self.values.shape[1:] or chunk.dtype != self.values.dtype:
-            raise UsageError(
-                f"rows {rows.start} and on: expected results of shape {self.values.shape[1:]} and "
-                f"{self.values.dtype} as in another chunk, got {chunk.shape[1:]} and {chunk.dtype}."
-            )
-        self.values[rows] = chunk
-        self._done += len(chunk)
-        if self._progress is not None:
-            self._progress(self._done, self._total)

@@ -108,7 +108,12 @@ def describe(value: object) -> Any:
 def _feed(hasher: hashlib._Hash, value: object, where: str) -> None:
     if isinstance(value, Mapping):
         _tag(hasher, b"mapping", len(value))
-        for name in sorted(value, key=lambda name: _name(name, where)):
+        for name in value:
+            if not isinstance(name, str):
+                raise UsageError(
+                    f"{where}: expected names that are str in a cache key, got {name!r}."
+                )
+        for name in sorted(value):
             _feed(hasher, name, where)
             _feed(hasher, value[name], f"{where}[{name!r}]" if where else name)
     elif isinstance(value, list | tuple):
@@ -152,12 +157,6 @@ def _scalar(value: object, where: str) -> tuple[bytes, bytes]:
         f"{where}: {what} cannot be part of a cache key. Expected None, bool, int, float, str, "
         "bytes, an array of numbers, or lists, tuples and mappings (with str names) of these."
     )
-
-
-def _name(name: object, where: str) -> str:
-    if not isinstance(name, str):
-        raise UsageError(f"{where}: expected names that are str in a cache key, got {name!r}.")
-    return name
 
 
 def _as_array(value: object, where: str) -> npt.NDArray[Any] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -148,7 +147,13 @@ class Store:
         except FileNotFoundError:
             return None
         except (DamagedFileError, OtherFormatError) as error:
-            _warn(f"The cached result {path} is damaged: {error}. {_move_aside(path)}")
+            aside = path.with_suffix(_DAMAGED)
+            try:
+                os.replace(path, aside)
+                done = f"was moved to {aside.name}"
+            except OSError as why:
+                done = f"could not be moved aside ({why})"
+            _warn(f"The cached result {path} is damaged: {error}. It {done} and counts as missing.")
         except OSError as error:
             _warn(f"The cached result {path} cannot be read ({error}); it counts as missing.")
         return None
@@ -203,15 +208,6 @@ class Store:
             _warn(f"A result could not be stored, the run goes on without. {error}")
         return arrays
 
-    def require_writable(self) -> None:
-        """Make sure that results can be stored, before a long run begins.
-
-        Raises:
-            CacheError: If the folder is unwritable, full or not a folder.
-        """
-        with self._writing() as scratch, tempfile.TemporaryFile(dir=scratch) as probe:
-            probe.write(bytes(4096))
-
     def entries(self) -> list[Entry]:
         """Return all entries, the newest first."""
         found = [entry for path in self._files(_SUFFIX) if (entry := _entry(path))]
@@ -227,15 +223,11 @@ class Store:
             UsageError: If no entry or more than one begins like that.
         """
         found = [entry for entry in self.entries() if entry.key.startswith(prefix)]
-        if not found:
-            raise UsageError(
-                f"no result in the cache {self.path} has a key that begins {prefix!r}."
-            )
-        if len(found) > 1:
+        if len(found) != 1:
             keys = ", ".join(entry.key[:16] for entry in found[:8])
             raise UsageError(
-                f"{len(found)} cached results have a key that begins {prefix!r} ({keys}, ...): "
-                "give more digits."
+                f"{len(found)} results in the cache {self.path} have a key that begins {prefix!r}"
+                + (f" ({keys}, ...): give more digits." if found else ".")
             )
         return found[0]
 
@@ -252,28 +244,19 @@ class Store:
             checked.append(entry)
         return checked
 
-    def clear(
-        self,
-        older_than: timedelta | None = None,
-        predicate: Callable[[Entry], bool] | None = None,
-    ) -> list[Entry]:
+    def clear(self, older_than: timedelta | None = None) -> list[Entry]:
         """Remove entries and return those removed. Files that are not the cache's stay.
 
         What was moved aside as damaged, and what killed writers left, goes in any case.
 
         Args:
             older_than: Remove only what was written longer ago than this.
-            predicate: Remove only the entries for which it is true.
 
         Raises:
             CacheError: If the folder is unwritable.
         """
-        limit = datetime.now(UTC) - older_than if older_than is not None else None
-        chosen = [
-            entry
-            for entry in self.entries()
-            if (limit is None or entry.created < limit) and (predicate is None or predicate(entry))
-        ]
+        limit = datetime.now(UTC) - (older_than or timedelta(0))
+        chosen = [entry for entry in self.entries() if not older_than or entry.created < limit]
         if not self.path.exists():
             return chosen
         with self._writing():
@@ -336,15 +319,6 @@ def _entry(path: Path) -> Entry | None:
         arrays, meta = {}, None
     created = datetime.fromtimestamp(status.st_mtime, UTC)
     return Entry(path.stem, path, status.st_size, created, meta, arrays)
-
-
-def _move_aside(path: Path) -> str:
-    aside = path.with_suffix(_DAMAGED)
-    try:
-        os.replace(path, aside)
-    except OSError as error:
-        return f"It could not be moved aside ({error}) and counts as missing."
-    return f"It was moved to {aside.name} and counts as missing."
 
 
 def _warn(message: str) -> None:

@@ -200,9 +200,7 @@ class Backend(ABC):
     @property
     def gradient(self) -> str:
         """How values are differentiated: backprop, adjoint, device or parameter-shift."""
-        # PennyLane differentiates a density matrix through the root of each probability: NaN where one is 0.
-        ours = self.facts.gradient if self.analytic and not self.density_matrix else ""
-        return ours or "parameter-shift"
+        return self.facts.gradient if self.analytic else "parameter-shift"
 
     @property
     def native_batching(self) -> bool:

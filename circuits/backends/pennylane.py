@@ -68,16 +68,18 @@ def probe(name: str) -> BackendInfo:
         return BackendInfo(name, installed=True, usable=False, why_not=_one_line(error))
     if name in _UNFIT:
         return BackendInfo(name, installed=True, usable=False, why_not=_UNFIT[name])
+    mixed = name == "default.mixed"
     return BackendInfo(
         name,
         installed=True,
         usable=True,
-        gradient=_gradient(device),
+        # PennyLane differentiates a density matrix through the root of each probability: NaN where one is 0.
+        gradient="parameter-shift" if mixed else _gradient(device),
         native_batching=_count_tapes(device, np.zeros(2)) == 1,
         shots=_takes_shots(device),
         seed="seed" in inspect.signature(qml.plugin_devices[name].load()).parameters,
-        noise=name == "default.mixed",
-        density_matrix=name == "default.mixed",
+        noise=mixed,
+        density_matrix=mixed,
         reference=name == "default.qubit",
     )
 
@@ -165,7 +167,7 @@ class PennyLaneBackend(Backend):
             # PennyLane's default is to seed from NumPy's global generator.
             options["seed"] = np.random.SeedSequence(self.seed, spawn_key=stream)
         made = qml.device(self.name, wires=circuit.num_wires, **options)
-        if self.gradient == "backprop" and not self.density_matrix:
+        if self.gradient == "backprop":
             return made
         return at_full_precision(made, by_matrices=self.density_matrix)
 

@@ -185,8 +185,6 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for store in (Store(tmp_path / "file"), Store(tmp_path / "file" / "below")):
         with pytest.raises(CacheError, match="cannot be written"):
-            store.require_writable()
-        with pytest.raises(CacheError, match="cannot be written"):
             store.put(K, {})
     with pytest.raises(CacheError, match="cannot be read"):
         Store(tmp_path / "file").entries()
@@ -200,14 +198,9 @@ def test_a_folder_without_permission(store: Store) -> None:
     try:
         assert store.get(K)["x"] == 0
         with pytest.raises(CacheError, match="Permission denied"):
-            store.require_writable()
+            store.put(K, {})
     finally:
         store.path.chmod(0o700)
-
-
-def test_require_writable_leaves_no_file(store: Store) -> None:
-    store.require_writable()
-    assert [path for path in store.path.rglob("*") if path.is_file()] == []
 
 
 def test_entries_and_show(store: Store) -> None:
@@ -222,9 +215,9 @@ def test_entries_and_show(store: Store) -> None:
     assert entry.arrays == {"x": "F64(2,)"}
     assert entry.size == entry.path.stat().st_size
     assert timedelta(days=2) < datetime.now(UTC) - entry.created < timedelta(days=4)
-    with pytest.raises(UsageError, match="begins 'zz'"):
+    with pytest.raises(UsageError, match=r"0 results in the cache .* begins 'zz'"):
         store.show("zz")
-    with pytest.raises(UsageError, match=r"3 cached results.*give more digits"):
+    with pytest.raises(UsageError, match=r"3 results.*give more digits"):
         store.show("")
 
 
@@ -240,12 +233,10 @@ def test_clear_removes_only_what_is_the_caches(store: Store) -> None:
     stranger.write_text("keep me")
     (store.path / f"{key(n=9)}.damaged").write_text("junk")
     age(file_of(store, keys[0]), timedelta(days=10))
-    assert store.clear(predicate=lambda entry: False) == []
+    assert store.clear(older_than=timedelta(days=20)) == []
     assert not (store.path / f"{key(n=9)}.damaged").exists()
     assert [entry.key for entry in store.clear(older_than=timedelta(days=5))] == [keys[0]]
-    assert [e.key for e in store.clear(predicate=lambda e: e.what == "result 2")] == [keys[2]]
-    assert [entry.key for entry in store.entries()] == [keys[1]]
-    assert [entry.key for entry in store.clear()] == [keys[1]]
+    assert {entry.key for entry in store.clear()} == set(keys[1:])
     assert store.entries() == []
     assert stranger.exists()
 

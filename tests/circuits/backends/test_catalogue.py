@@ -173,8 +173,11 @@ def test_table_has_a_row_for_each_name():
     )
     assert (qubit.gradient, qubit.native_batching, qubit.noise) == ("backprop", True, False)
     assert (lightning.gradient, lightning.native_batching) == ("adjoint", False)
-    assert (mixed.gradient, mixed.native_batching, mixed.noise) == ("backprop", True, True)
+    assert (mixed.gradient, mixed.native_batching, mixed.noise) == ("parameter-shift", True, True)
     assert table["reference.qubit"].gradient == "parameter-shift"
+    for name in ("default.qubit", "default.mixed", "lightning.qubit", "aer", "aer:fake_manila"):
+        row = table.get(name) or table["aer:DEVICE"]
+        assert row.gradient == backend(name).gradient
     for found in table.values():
         assert bool(found.why_not) != found.usable
         assert found.shots == found.usable
