@@ -1,11 +1,21 @@
+"""Circuits at random weights: closed forms of clouds and of the variances of gradients."""
+
 import numpy as np
 import pennylane as qml
 import pytest
+import torch
 
 import circuits
 from circuits.edges import edge
 from circuits.errors import CircuitError, UsageError
-from qkan.analysis import coefficient_cloud, random_cloud, reachable_dimension
+from qkan.analysis import (
+    coefficient_cloud,
+    gradient_variance,
+    gradient_variances,
+    random_cloud,
+    reachable_dimension,
+)
+from qkan.analysis.expressivity import run_batched
 
 
 def series(cloud, x):
@@ -41,8 +51,6 @@ def test_clouds_are_series_of_expectation_values(name):
 
 
 def test_one_input_of_several():
-    demo = edge("pz", depth=2)
-
     @circuits.circuit(wires=2, inputs=2, weights={"theta": (1,)})
     def two(inputs, theta):
         qml.RX(inputs[..., 0], wires=0)
@@ -53,17 +61,15 @@ def test_one_input_of_several():
     cloud = coefficient_cloud(two, input=1, observable=1, samples=4)
     assert cloud.shape == (4, 3)
     np.testing.assert_allclose(cloud[:, 1], 0, atol=1e-12)  # <Z_1> = cos theta cos 6x
-    with pytest.raises(UsageError, match="input=2"):
-        coefficient_cloud(two, input=2)
-    with pytest.raises(UsageError, match="observable=3"):
-        coefficient_cloud(demo, observable=3)
+    for options in ({"input": 2}, {"observable": 3}):
+        with pytest.raises(UsageError, match="=".join(map(str, *options.items()))):
+            coefficient_cloud(two, **options)
 
 
 def test_random_series_fill_the_range_of_an_expectation_value():
     cloud = random_cloud(4, samples=200, rng=np.random.default_rng(0))
     highest = np.abs(series(cloud, np.linspace(0, 2 * np.pi, 2000))).max(axis=1)
-    assert np.all(highest < 1.02)
-    assert np.all(highest > 0.98)
+    assert np.all((highest > 0.98) & (highest < 1.02))
     spread = np.mean(np.abs(cloud) ** 2, axis=0)
     np.testing.assert_allclose(spread, spread.mean(), rtol=0.25)  # no direction is preferred
     with pytest.raises(UsageError, match="at least 1"):
@@ -92,7 +98,90 @@ def test_the_dimension_is_no_more_than_the_weights():
         assert 1 <= reachable_dimension(circuit) <= min(weights, 2 * circuit.degrees[0] + 1)
 
 
-def test_what_has_no_cloud():
+def product(wires, observable):
+    @circuits.circuit(wires=wires, inputs=1, weights={"theta": (wires,)}, observables=observable)
+    def ansatz(inputs, theta):
+        qml.RZ(inputs[..., 0], wires=0)
+        for wire in range(wires):
+            qml.RY(theta[wire], wires=wire)
+
+    return ansatz
+
+
+def test_a_global_observable_is_a_barren_plateau():
+    r"""<Z...Z> = prod cos theta_k: the variance of its derivative is 2^-n (Cerezo et al., arXiv:2001.00550)."""
+    rng = np.random.default_rng(0)
+    for wires in (1, 2, 4):
+        observable = qml.prod(*(qml.Z(k) for k in range(wires))) if wires > 1 else qml.Z(0)
+        found = gradient_variance(product(wires, observable), samples=4000, rng=rng)
+        assert found.by_weight["theta"].shape == (wires,)
+        np.testing.assert_allclose(found.by_weight["theta"], 2.0**-wires, rtol=0.1)
+        assert found.mean == pytest.approx(2.0**-wires, rel=0.1)
+
+
+def test_a_local_observable_is_none():
+    """<Z_0> = cos theta_0: variance 1/2 at any width, and 0 for weights outside its light cone."""
+    found = gradient_variance(product(4, qml.Z(0)), samples=4000, rng=np.random.default_rng(1))
+    # Five standard errors of the variance of numbers in [-1, 1].
+    assert found.by_weight["theta"][0] == pytest.approx(0.5, abs=5 / np.sqrt(4000))
+    assert found.largest == found.by_weight["theta"][0]
+    np.testing.assert_allclose(found.by_weight["theta"][1:], 0, atol=1e-30)
+
+
+def test_families():
+    family = lambda wires, _: product(wires, qml.prod(*(qml.Z(k) for k in range(wires))))  # noqa: E731
+    table = gradient_variances(family, [2, 3], [1], samples=2000, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(table, [[0.25], [0.125]], rtol=0.15)
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_gradients_are_those_of_one_circuit_after_another(batched):
+    def gates(inputs, theta):
+        angle = theta[0] * 1.0
+        # A function that looks at a value can run for one setting of the weights only.
+        if not batched and float(torch.as_tensor(angle).detach()) > 1e9:
+            angle = -angle
+        qml.RX(angle, wires=0)
+        qml.RZ(inputs[..., 0], wires=0)
+        qml.RY(theta[1], wires=0)
+
+    circuit = circuits.circuit(wires=1, inputs=1, weights={"theta": (2,)})(gates)
+    theta = torch.rand(5, 2, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(5, 1, dtype=torch.float64)
+    values = run_batched(circuit, x, {"theta": theta})[:, 0]
+    (slopes,) = torch.autograd.grad(values.sum(), theta)
+    # RX, RZ, RY in turn on |0>, read out along Z.
+    (a, b), sine = theta.unbind(1), torch.sin
+    exact = torch.cos(b) * torch.cos(a) - sine(b) * sine(a) * sine(x[:, 0])
+    torch.testing.assert_close(values, exact, rtol=0, atol=1e-12)
+    torch.testing.assert_close(slopes, torch.autograd.grad(exact.sum(), theta)[0])
+
+
+def test_inputs_can_be_fixed():
+    """A gradient at given inputs knows nothing of others."""
+    first, again, other = (
+        gradient_variance(edge("pz(depth=2)"), inputs=[x], rng=np.random.default_rng(5))
+        for x in (0.3, 0.3, 1.3)
+    )
+    np.testing.assert_array_equal(first.by_weight["theta"], again.by_weight["theta"])
+    assert first.mean != other.mean
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 1}, "at least 2, got 1"),
+        ({"observable": 1}, "observables 0 to 0, got observable=1"),
+        ({"inputs": [[0.0]]}, "one row of inputs"),
+        ({"inputs": [np.nan]}, "NaN"),
+    ],
+)
+def test_mistakes(options, message):
+    with pytest.raises(UsageError, match=message):
+        gradient_variance(edge("pz"), **options)
+
+
+def test_what_has_no_cloud_and_no_gradient():
     @circuits.circuit(wires=1, weights={"a": (1,)}, direct_only=True)
     def squared(inputs, a):
         qml.RX(inputs[..., 0] ** 2 + a[0], wires=0)
@@ -104,5 +193,6 @@ def test_what_has_no_cloud():
     def bare(inputs):
         qml.RX(inputs[..., 0], wires=0)
 
-    with pytest.raises(UsageError, match="nothing to vary"):
-        coefficient_cloud(bare)
+    for look in (coefficient_cloud, gradient_variance):
+        with pytest.raises(UsageError, match="has no weights"):
+            look(bare)
