@@ -54,6 +54,7 @@ from qkan.studies.tasks import Failure, SerialExecutor
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import RDBStorage
 
 __all__ = ["run"]
 
@@ -107,7 +108,7 @@ class _Trials:
     space: Mapping[str, Dimension]
     settings: Mapping[str, Any]
     places: Places
-    storage: optuna.storages.RDBStorage
+    storage: RDBStorage
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> list[Trial]:
@@ -260,7 +261,7 @@ def _folder(config: SweepConfig, places: Places) -> RunFolder:
 
 def _storage(
     folder: RunFolder, config: SweepConfig, space: Mapping[str, Dimension], data: str
-) -> optuna.storages.RDBStorage:
+) -> RDBStorage:
     """Open the file of the trials, in which all of them wait from the beginning.
 
     Raises:
@@ -273,7 +274,7 @@ def _storage(
         )
     optuna, storages = _optuna(), _optuna().storages
     with FileLock(folder.path / "trials.lock"):
-        storage: optuna.storages.RDBStorage = storages.RDBStorage(
+        storage: RDBStorage = storages.RDBStorage(
             f"sqlite:///{folder.path.resolve() / 'trials.db'}",
             {"connect_args": {"timeout": 60}},
             heartbeat_interval=_HEARTBEAT,
