@@ -1,8 +1,4 @@
-"""Configurations: frozen dataclasses that are written to, read from and compared as TOML or JSON.
-
-A configuration that is a part of another is a table of it. Where a setting may be one of several
-configurations, each has a class variable ``kind``, which is written beside its settings.
-"""
+"""Configurations: frozen dataclasses that are written to, read from and compared as TOML or JSON."""
 
 from __future__ import annotations
 
@@ -41,25 +37,13 @@ def setting(default: Any, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": help})
 
 
-def as_mapping(config: DataclassInstance, *, nulls: bool = False) -> dict[str, Any]:
-    """Return the settings, and the kind where there is one.
-
-    Args:
-        config: The configuration.
-        nulls: Whether settings that are None stay None, as in JSON. TOML has no null: they are left out where that is
-            the default, else they are ``"none"``.
-    """
-
-    def written(value: Any) -> Any:
-        if dataclasses.is_dataclass(value):
-            return as_mapping(value, nulls=nulls)  # type: ignore[arg-type]  # no class, an instance
-        return "none" if value is None and not nulls else value
-
-    named = {"kind": config.kind} if hasattr(config, "kind") else {}
-    return named | {
-        field.name: written(getattr(config, field.name))
-        for field in dataclasses.fields(config)
-        if nulls or getattr(config, field.name) is not None or field.default is not None
+def as_mapping(config: DataclassInstance) -> dict[str, Any]:
+    """Return the settings; TOML has no null, so None is left out where it is the default, else it is ``"none"``."""
+    values = {field: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {
+        field.name: "none" if value is None else value
+        for field, value in values.items()
+        if value is not None or field.default is not None
     }
 
 
@@ -96,7 +80,7 @@ def read_toml(kind: type[C], path: Path) -> C:
 def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:
     """Return a configuration with these settings; the others keep their defaults.
 
-    Lists become tuples, whole numbers floats, ``"none"`` None, and tables configurations, where such are expected.
+    Lists become tuples, whole numbers floats, ``"none"`` None where such are expected, and NumPy's numbers Python's.
 
     Raises:
         UsageError: If a setting is unknown, missing or of another type than is declared.
@@ -111,20 +95,16 @@ def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:
         Traceback (most recent call last):
         circuits.errors.UsageError: unknown setting 'epoch'; did you mean 'epochs'? Known: epochs
     """
-    given = dict(mapping)
-    own = getattr(kind, "kind", None)
-    if own is not None and given.pop("kind", own) != own:
-        raise UsageError(f"expected the configuration of a {own!r}, got {mapping['kind']!r}")
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    for name in given:
+    for name in mapping:
         if name not in fields:
             raise unknown_name("setting", name, fields)
     for name, field in fields.items():
         nothing = field.default is field.default_factory is dataclasses.MISSING
-        if nothing and name not in given:
+        if nothing and name not in mapping:
             raise UsageError(f"the setting {name!r} is missing; {kind.__name__} needs it")
     hints = get_type_hints(kind)
-    return kind(**{name: _convert(name, value, hints[name]) for name, value in given.items()})
+    return kind(**{name: _convert(name, value, hints[name]) for name, value in mapping.items()})
 
 
 def check(config: DataclassInstance) -> None:
@@ -179,10 +159,11 @@ def differences(before: DataclassInstance, after: DataclassInstance) -> list[str
 
 def _convert(name: str, value: Any, hint: Any) -> Any:
     """Return ``value`` as what ``hint`` asks for."""
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+        value = value.item()  # a NumPy number, found without importing NumPy
     members = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
-    for member in members:
-        if _is(value, member):
-            return value
+    if any(_is(value, member) for member in members):
+        return value
     if value == "none" and types.NoneType in members:
         return None
     for member in members:
@@ -190,12 +171,9 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
             return _tuple(name, value, get_args(member))
         if member is float and type(value) is int:
             return float(value)
-    configs = [member for member in members if dataclasses.is_dataclass(member)]
-    if configs and isinstance(value, Mapping):
-        return _nested(name, value, configs)
-    literals = [choice for member in members for choice in _choices(member)]
-    if literals and isinstance(value, str):
-        raise unknown_name(f"{name}:", value, map(str, literals))
+    choices = [c for member in members if get_origin(member) is Literal for c in get_args(member)]
+    if choices and isinstance(value, str):
+        raise unknown_name(f"{name}:", value, map(str, choices))
     expected = " or ".join(_describe(m) for m in members if m is not types.NoneType)
     raise UsageError(f"expected {name} to be {expected}, got {value!r}")
 
@@ -205,7 +183,7 @@ def _is(value: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return any(value is c or (type(value) is type(c) and value == c) for c in get_args(hint))
     # A bool is an int to Python, but not to a reader of a configuration.
-    return type(value) is (dict if get_origin(hint) is dict else hint)
+    return type(value) is (get_origin(hint) if get_origin(hint) is dict else hint)
 
 
 def _tuple(name: str, value: list[Any] | tuple[Any, ...], items: tuple[Any, ...]) -> Any:
@@ -215,21 +193,6 @@ def _tuple(name: str, value: list[Any] | tuple[Any, ...], items: tuple[Any, ...]
         raise UsageError(f"expected {name} to be {len(items)} values, got {list(value)!r}")
     pairs = zip(value, items, strict=True)
     return tuple(_convert(f"{name}[{k}]", part, item) for k, (part, item) in enumerate(pairs))
-
-
-def _nested(name: str, value: Mapping[str, Any], configs: list[Any]) -> Any:
-    kinds = {getattr(config, "kind", config.__name__): config for config in configs}
-    kind = value.get("kind") if len(configs) > 1 else next(iter(kinds))
-    if kind not in kinds:
-        raise unknown_name(f"kind of {name}", str(kind), kinds)
-    try:
-        return from_mapping(kinds[kind], value)
-    except UsageError as error:
-        raise UsageError(f"in {name}: {error}") from error
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def _describe(hint: Any) -> str:

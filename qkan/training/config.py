@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -28,8 +28,6 @@ class TrainingConfig:
         >>> TrainingConfig(epochs=60, optimizer="adamw", gamma=0.9).initial_rate
         0.001
     """
-
-    kind: ClassVar[str] = "training"
 
     epochs: int = setting(10, "Passes over the training data.")
     batch_size: int | None = setting(64, "Samples a step; all of them where it is left out.")
