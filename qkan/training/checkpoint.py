@@ -20,12 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
-from qkan.store import (
-    DamagedFileError,
-    OtherFormatError,
-    read_tensors,
-    write_tensors,
-)
+from qkan.store import DamagedFileError, OtherFormatError, read_tensors, write_tensors
 
 __all__ = ["CheckpointWarning", "Randomness", "prepare", "read_newest", "write"]
 
@@ -96,28 +91,19 @@ def write(path: Path, facts: dict[str, Any], state: Any) -> None:
         path: The file.
         facts: What the checkpoint belongs to; what JSON can hold.
         state: Dictionaries and lists of numbers, words and tensors.
-
-    Raises:
-        UsageError: If it cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     words = _pack(state, tensors)
-    if path.exists():
-        try:
+    try:
+        if path.exists():
             os.replace(path, _previous(path))
-        except OSError as error:
-            raise UsageError(f"cannot write the checkpoint {path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"cannot write the checkpoint {path}: {error}") from error
     write_tensors(path, _FORMAT, {"of": facts, "state": words}, tensors)
 
 
 def prepare(path: Path) -> None:
-    """Make sure, before a long training begins, that its checkpoints can be written.
-
-    What a writer that was killed left of the same checkpoint is removed.
-
-    Raises:
-        UsageError: If the path is a folder, or its folder cannot be written.
-    """
+    """Make sure, before a long training, that checkpoints can be written; remove what a killed writer left."""
     if path.is_dir():
         raise UsageError(f"the checkpoint is a file, but {path} is a folder; name a file in it")
     try:
@@ -133,15 +119,8 @@ def prepare(path: Path) -> None:
 def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
     """Return the state in the newest checkpoint that is whole, or None if there is none.
 
-    A damaged one is moved aside, to ``NAME.damaged``, and reported by a
-    :class:`CheckpointWarning`, which says what is done instead.
-
-    Args:
-        path: The file.
-        usable: Looks at the facts, and raises if the checkpoint belongs to something else.
-
-    Raises:
-        UsageError: If what is there is no checkpoint of a training.
+    A damaged one is moved aside, to ``NAME.damaged``, with a :class:`CheckpointWarning` that says what is done instead.
+    ``usable`` looks at the facts, and raises if the checkpoint belongs to something else.
     """
     for file in (path, _previous(path)):
         try:

@@ -13,15 +13,18 @@ from circuits.errors import UsageError, unknown_name
 __all__ = ["DivergedError", "History", "best_epoch"]
 
 
+def _column(name: str, what: str) -> property:
+    return property(lambda history: history[name], doc=what)
+
+
 @dataclass(frozen=True)
 class History:
     """What was measured in every epoch.
 
     Attributes:
-        columns: ``train_loss``, the running mean over the epoch's steps, without penalties;
-            ``penalty`` where there is one; ``val_loss`` and ``val_METRIC``, after the epoch, where
-            there are validation data; ``learning_rate``; ``seconds``, of the steps alone, without
-            validation and checkpoints.
+        columns: ``train_loss``, the running mean over the epoch's steps, without penalties; ``penalty`` where there is
+            one; ``val_loss`` and ``val_METRIC``, after the epoch, where there are validation data; ``learning_rate``;
+            ``seconds``, of the steps alone, without validation and checkpoints.
         monitor: The column that epochs are judged by: a loss should be small, a metric large.
 
     Shape:
@@ -42,32 +45,15 @@ class History:
         return self.columns[name]
 
     def __len__(self) -> int:
-        return len(self.train_loss)
+        return len(self.columns["train_loss"])
 
-    @property
-    def train_loss(self) -> NDArray[np.float64]:
-        """The mean loss of the training steps."""
-        return self["train_loss"]
-
-    @property
-    def val_loss(self) -> NDArray[np.float64]:
-        """The loss on the validation data."""
-        return self["val_loss"]
-
-    @property
-    def val_accuracy(self) -> NDArray[np.float64]:
-        """The share of the validation data that is classified correctly."""
-        return self["val_accuracy"]
-
-    @property
-    def learning_rate(self) -> NDArray[np.float64]:
-        """The learning rate."""
-        return self["learning_rate"]
-
-    @property
-    def seconds(self) -> NDArray[np.float64]:
-        """The time that the steps took."""
-        return self["seconds"]
+    train_loss = _column("train_loss", "The mean loss of the training steps.")
+    val_loss = _column("val_loss", "The loss on the validation data.")
+    val_accuracy = _column(
+        "val_accuracy", "The share of the validation data that is classified correctly."
+    )
+    learning_rate = _column("learning_rate", "The learning rate.")
+    seconds = _column("seconds", "The time that the steps took.")
 
     @property
     def best_epoch(self) -> int:
@@ -90,11 +76,7 @@ def best_epoch(values: NDArray[np.float64], monitor: str) -> int:
 
 
 class DivergedError(UsageError):
-    """A loss or a weight that is not finite any more.
-
-    Attributes:
-        history: What was measured before.
-    """
+    """A loss or a weight that is not finite any more; ``history`` is what was measured before."""
 
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)

@@ -58,15 +58,7 @@ class Loss:
         return targets
 
     def check(self, outputs: Tensor, targets: Tensor) -> None:
-        """Refuse targets that do not fit outputs.
-
-        Args:
-            outputs: Of the model, for at least one sample.
-            targets: All of them, or as many.
-
-        Raises:
-            UsageError: If a label is no class, or the shapes differ.
-        """
+        """Refuse targets that do not fit outputs: labels that are no classes, or other shapes."""
         if not isinstance(self.loss, str):
             return
         if self.loss == "mse" or targets.is_floating_point():
@@ -119,11 +111,7 @@ class Loss:
 
 
 def one_number(what: str, value: object) -> Tensor:
-    """Return a tensor of one number; refuse what is none.
-
-    Raises:
-        UsageError: If it is none.
-    """
+    """Return a tensor of one number; refuse what is none."""
     if not isinstance(value, Tensor) or value.ndim > 0:
         shape = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise UsageError(f"{what} must be a tensor of one number, got {shape}")
@@ -142,22 +130,19 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy}
 def metrics_for(
     loss: str | LossFunction | Loss, metrics: Sequence[str | Metric] | None
 ) -> dict[str, Metric]:
-    """Return metrics by name; those of a classification, if none were chosen.
-
-    Raises:
-        UsageError: If a name is unknown.
-    """
-    classifies = (loss.loss if isinstance(loss, Loss) else loss) == "cross_entropy"
-    chosen = (["accuracy"] if classifies else []) if metrics is None else metrics
-    return dict(_metric(given) for given in chosen)
-
-
-def _metric(given: str | Metric) -> tuple[str, Metric]:
-    if not isinstance(given, str):
-        return getattr(given, "__name__", repr(given)), given
-    if given not in METRICS:
-        raise unknown_name("metric", given, METRICS)
-    return given, METRICS[given]
+    """Return metrics by name; those of a classification, if none were chosen."""
+    if metrics is None:
+        classifies = (loss.loss if isinstance(loss, Loss) else loss) == "cross_entropy"
+        metrics = ["accuracy"] if classifies else []
+    found: dict[str, Metric] = {}
+    for given in metrics:
+        if not isinstance(given, str):
+            found[getattr(given, "__name__", repr(given))] = given
+        elif given in METRICS:
+            found[given] = METRICS[given]
+        else:
+            raise unknown_name("metric", given, METRICS)
+    return found
 
 
 def evaluate(
