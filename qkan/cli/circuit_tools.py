@@ -119,7 +119,7 @@ def _circuits(source: str, bound: bool, trained: bool, packed: bool) -> dict[str
     path = Path(source)
     named = _circuit_of_run(path)
     if path.exists() and named is None:
-        from qkan.experiments.inspection.page import checkpoints
+        from qkan.experiments.inspect import checkpoints
         from qkan.layers.export import quantum_circuits
         from qkan.models import load
 

@@ -17,7 +17,7 @@ from circuits.errors import UsageError
 from qkan.analysis import plot
 from qkan.config import at_least, positive_numbers, setting
 from qkan.data import mnist
-from qkan.experiments.inspection.page import INPUTS
+from qkan.experiments.inspect import INPUTS
 from qkan.experiments.mnist import parameters_of, width_for
 from qkan.experiments.mnist_task import Images, Part, Trained, arm, from_random, train_on_mnist
 from qkan.experiments.qkan_functions import fourier

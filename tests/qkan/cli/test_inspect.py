@@ -22,6 +22,7 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_a_run_becomes_one_page_that_needs_nothing_else(run, capsys):
     assert main(["inspect", str(run)]) == 0
     assert capsys.readouterr().out.strip() == str(run / "inspect.html")
@@ -41,6 +42,7 @@ def test_a_run_becomes_one_page_that_needs_nothing_else(run, capsys):
     assert "http" not in re.sub(r'src="[^"]*"', "", page)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_and_inputs_of_ones_own(run, tmp_path, capsys):
     inputs = tmp_path / "x.npy"
     np.save(inputs, np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]))
