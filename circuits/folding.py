@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pennylane as qml
 from pennylane.operation import StatePrepBase
 
-from circuits.errors import CircuitError, UsageError
+from circuits.errors import CircuitError, UsageError, check_integer
 
 if TYPE_CHECKING:
     from circuits.backends.base import Backend
@@ -50,7 +50,7 @@ def folded(circuit: Circuit, scale: int) -> Circuit:
         >>> len(demo.gates(demo.plan.inputs[0], **demo.defaults)), folded(demo, 3).num_nodes
         (9, 9)
     """
-    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1 or scale % 2 == 0:
+    if check_integer("scale", scale) % 2 == 0:
         raise UsageError(f"a scale of the noise is an odd positive integer, got {scale!r}")
     if scale == 1:
         return circuit

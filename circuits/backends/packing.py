@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any
@@ -95,93 +95,55 @@ def placements(
             tuple(several[start : start + wires])
             for start in range(0, len(several) - wires + 1, wires)
         )
-    errors = _Errors(target, packing)
-    device = errors.graph()
-    parts = list(_parts(circuit))
-    ranked = [_ranked(part, device, errors) for part in parts]
+    device = _device(target, packing)
+    ranked = [_ranked(part, device) for part in _parts(circuit)]
     limit = packing.qubits if isinstance(packing.qubits, int) else len(device)
     found: list[tuple[int, ...]] = []
-    free = set(device.nodes())
+    free = {qubit for qubit, *_ in device.nodes()}
     while (len(found) + 1) * wires <= limit:
         copy = _next(ranked, free)
-        if copy is None:
+        if not copy:
             break
         free -= set(copy.values())
         found.append(tuple(copy[wire] for wire in range(wires)))
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Wires that gates connect, and how often each of them, and each pair, has a gate."""
-
-    wires: tuple[int, ...]
-    single: Mapping[int, int]
-    pairs: Mapping[tuple[int, int], int]
-
-
-def _parts(circuit: QuantumCircuit) -> Iterator[_Part]:
-    single: Counter[int] = Counter()
-    pairs: Counter[tuple[int, int]] = Counter()
-    for instruction in circuit.data:
-        on = sorted(circuit.find_bit(qubit).index for qubit in instruction.qubits)
-        single.update(on if len(on) == 1 else ())
-        pairs.update(combinations(on, 2))  # a gate on three wires will need each of its pairs
-    graph = rx.PyGraph()
-    graph.add_nodes_from(range(circuit.num_qubits))
-    graph.add_edges_from_no_data(list(pairs))
-    for component in rx.connected_components(graph):
-        inside = {pair: count for pair, count in pairs.items() if pair[0] in component}
-        yield _Part(tuple(sorted(component)), single, inside)
-
-
-class _Errors:
-    """The errors of a device's calibration, and what they leave of it."""
-
-    def __init__(self, target: Target, packing: Packing):
-        count = target.num_qubits or 0
-        self._readout = [_error(target, "measure", (q,)) for q in range(count)]
-        names = [name for name in target.operation_names if name in _SINGLE]
-        self._single = [
-            max((_error(target, name, (q,)) for name in names), default=0.0) for q in range(count)
-        ]
-        self.pairs: dict[tuple[int, int], float] = {}
-        for name in target.operation_names:
-            for qubits in target[name] or ():
-                if qubits is not None and len(qubits) == 2:
-                    low, high = sorted(qubits)
-                    error = _error(target, name, qubits)
-                    self.pairs[low, high] = min(error, self.pairs.get((low, high), 1.0))
-        listed = packing.listed
-        if any(qubit >= count for qubit in listed):
-            raise UsageError(f"the device has the qubits 0 to {count - 1}, got {listed}.")
-        most = 1.0 if listed else packing.most_error
-        # An error of 1 is how a calibration says that something is broken.
-        worst = [max(pair) for pair in zip(self._readout, self._single, strict=True)]
-        self._good = [q for q in (listed or range(count)) if worst[q] <= most and worst[q] < 1]
-        self._usable = {pair for pair, error in self.pairs.items() if error <= most and error < 1}
-        if not self._good:
-            least = f"the best has {min(worst):.3g}" if worst else "it has none"
-            raise UsageError(
-                f"no qubit of the device has errors of at most {most}: {least}; raise most_error, or list qubits."
-            )
-
-    def graph(self) -> rx.PyGraph:
-        """Return the good qubits and the usable couplings between them."""
-        graph = rx.PyGraph()
-        place = dict(zip(self._good, graph.add_nodes_from(self._good), strict=True))
-        graph.add_edges_from_no_data(
-            [(place[a], place[b]) for a, b in sorted(self._usable) if a in place and b in place]
+def _device(target: Target, packing: Packing) -> rx.PyGraph:
+    """Return the good qubits, each with the errors of its readout and its gates, and the couplings with theirs."""
+    count, listed = target.num_qubits or 0, packing.listed
+    if any(qubit >= count for qubit in listed):
+        raise UsageError(f"the device has the qubits 0 to {count - 1}, got {listed}.")
+    names = [name for name in target.operation_names if name in _SINGLE]
+    errors = [
+        (
+            _error(target, "measure", (q,)),
+            max((_error(target, n, (q,)) for n in names), default=0.0),
         )
-        return graph
+        for q in range(count)
+    ]
+    pairs: dict[tuple[int, ...], float] = {}
+    for name in target.operation_names:
+        for qubits in target[name] or ():
+            if qubits is not None and len(qubits) == 2:
+                pair = tuple(sorted(qubits))
+                pairs[pair] = min(_error(target, name, qubits), pairs.get(pair, 1.0))
+    most = 1.0 if listed else packing.most_error
 
-    def of(self, part: _Part, at: Mapping[int, int]) -> float:
-        """Return the sum of the errors of a part's gates and readouts on these qubits."""
-        total = sum(self._readout[at[w]] + part.single[w] * self._single[at[w]] for w in part.wires)
-        for (a, b), count in part.pairs.items():
-            low, high = sorted((at[a], at[b]))
-            total += count * self.pairs[low, high]
-        return total
+    def good(*found: float) -> bool:
+        return max(found) <= most and max(found) < 1  # an error of 1 says that something is broken
+
+    device = rx.PyGraph()
+    node = {q: device.add_node((q, *errors[q])) for q in listed or range(count) if good(*errors[q])}
+    if not node:
+        least = f"the best has {min(map(max, errors)):.3g}" if errors else "it has none"
+        raise UsageError(
+            f"no qubit of the device has errors of at most {most}: {least}; raise most_error, or list qubits."
+        )
+    for (a, b), error in sorted(pairs.items()):
+        if a in node and b in node and good(error):
+            device.add_edge(node[a], node[b], error)
+    return device
 
 
 _SINGLE = frozenset({"sx", "x", "u", "u2", "u3", "rx", "ry", "h"})
@@ -194,28 +156,44 @@ def _error(target: Target, name: str, qubits: tuple[int, ...]) -> float:
     return float(getattr(known, "error", None) or 0.0)
 
 
-def _ranked(part: _Part, device: rx.PyGraph, errors: _Errors) -> list[dict[int, int]]:
-    """Return the places of a part on the device, each a qubit for each wire, the best first."""
+def _parts(circuit: QuantumCircuit) -> list[rx.PyGraph]:
+    """Return the parts that gates connect: wires with the number of their own gates, pairs with that of theirs."""
+    single: Counter[int] = Counter()
+    pairs: Counter[tuple[int, int]] = Counter()
+    for instruction in circuit.data:
+        on = sorted(circuit.find_bit(qubit).index for qubit in instruction.qubits)
+        single.update(on if len(on) == 1 else ())
+        pairs.update(combinations(on, 2))  # a gate on three wires will need each of its pairs
     graph = rx.PyGraph()
-    node = dict(zip(part.wires, graph.add_nodes_from(part.wires), strict=True))
-    graph.add_edges_from_no_data([(node[a], node[b]) for a, b in part.pairs])
-    found = rx.vf2_mapping(device, graph, subgraph=True, induced=False)
-    places = [
-        {graph[inner]: device[outer] for outer, inner in mapping.items()}
-        for mapping in islice(found, _MOST_PLACES)
-    ]
-    return sorted(places, key=lambda place: (errors.of(part, place), sorted(place.items())))
+    graph.add_nodes_from([(wire, single[wire]) for wire in range(circuit.num_qubits)])
+    graph.add_edges_from([(*pair, count) for pair, count in pairs.items()])
+    return [graph.subgraph(sorted(part)) for part in rx.connected_components(graph)]
 
 
-def _next(ranked: Sequence[Sequence[dict[int, int]]], free: set[int]) -> dict[int, int] | None:
-    """Return the best free place of every part, or None."""
+def _ranked(part: rx.PyGraph, device: rx.PyGraph) -> list[dict[int, int]]:
+    """Return the places of a part on the device, each a qubit for each wire, those of the least errors first."""
+    found = []
+    mappings = rx.vf2_mapping(device, part, subgraph=True, induced=False)
+    for mapping in islice(mappings, _MOST_PLACES):
+        at = {inner: outer for outer, inner in mapping.items()}
+        total, place = 0.0, {}
+        for inner, (wire, gates) in enumerate(part.nodes()):
+            qubit, readout, single = device[at[inner]]
+            total += readout + gates * single
+            place[wire] = qubit
+        for a, b, gates in part.weighted_edge_list():
+            total += gates * device.get_edge_data(at[a], at[b])
+        found.append((total, sorted(place.items())))
+    return [dict(place) for _, place in sorted(found)]
+
+
+def _next(ranked: Sequence[Sequence[dict[int, int]]], free: set[int]) -> dict[int, int]:
+    """Return the best free place of every part; nothing if one has none."""
     copy: dict[int, int] = {}
     for places in ranked:
-        taken = set(copy.values())
-        for place in places:
-            if taken.isdisjoint(place.values()) and free.issuperset(place.values()):
-                copy |= place
-                break
-        else:
-            return None
+        left = free.difference(copy.values())
+        place = next((place for place in places if left.issuperset(place.values())), None)
+        if place is None:
+            return {}
+        copy |= place
     return copy
