@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pennylane as qml
-from qiskit.quantum_info import PauliList
 
 from circuits.backends.estimator import EstimatorBackend, placed, transpiled
 from circuits.backends.pubs import pack, pubs_of
@@ -102,8 +101,7 @@ def cost(
             pub = pack(pub, (0, places), copies, fixed=backend.calibration is not None)
         circuits = ceil(circuits / copies)
         on_device, pubs = transpiled(backend, pub.template), ceil(circuits / backend.most_rows)
-    words = PauliList(sorted({w for o in pub.observables for w in o.paulis.to_labels()}))
-    bases = len(words.group_commuting(qubit_wise=True)) if backend.shots else 1
+    bases = pub.bases if backend.shots else 1
     if backend.paid and isinstance(backend, EstimatorBackend):
         shot = float(on_device.estimate_duration(backend.target.target)) + _REP_DELAY
         seconds = circuits * bases * (backend.shots or 0) * shot

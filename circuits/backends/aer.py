@@ -18,7 +18,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from circuits.backends.base import BackendInfo
 from circuits.backends.estimator import EstimatorBackend, estimates
-from circuits.errors import UsageError, unknown_name
+from circuits.errors import unknown_name
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -179,15 +179,6 @@ class FakeDeviceBackend(AerBackend):
 
     optimization_level: ClassVar[int] = 2
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        limit = _most_shots(self._device)
-        if limit is not None and (self.shots or 0) > limit:
-            raise UsageError(
-                f"{self.name!r} takes at most {limit} shots, got shots={self.shots}; take the mean of several runs "
-                "with other seeds."
-            )
-
     @classmethod
     def info(cls, name: str) -> BackendInfo:  # noqa: D102  (as in Backend)
         here = super().info(name)
@@ -203,8 +194,8 @@ class FakeDeviceBackend(AerBackend):
         return info
 
     @property
-    def _device(self) -> str:
-        return self.name.partition(":")[2]
+    def most_shots(self) -> int | None:  # noqa: D102
+        return getattr(self.target.configuration(), "max_shots", None)
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -214,17 +205,17 @@ class FakeDeviceBackend(AerBackend):
 
     @property
     def target(self) -> BackendV2:  # noqa: D102
-        return _snapshot(self._device)
+        return _snapshot(self.device_name)
 
     def simulator(self, threads: int = 0, *, mixed: bool = False) -> AerSimulator:  # noqa: D102
-        return _device_simulator(self._device, threads)
+        return _device_simulator(self.device_name, threads)
 
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
     ) -> list[npt.NDArray[np.float64]]:
         """Run transpiled PUBs; exact values have the device's readout errors, too, which Aer leaves out of them."""
         if shots is None:
-            errors = _readout_errors(self._device)
+            errors = _readout_errors(self.device_name)
             pubs = [
                 (circuit, [[misread(observable, errors)] for (observable,) in rows], values)
                 for circuit, rows, values in pubs
@@ -265,11 +256,6 @@ def _device_simulator(device: str, threads: int) -> AerSimulator:
 @cache
 def _readout_errors(device: str) -> dict[int, tuple[float, float]]:
     return readout_errors(_device_simulator(device, 1).options.noise_model)
-
-
-@cache
-def _most_shots(device: str) -> int | None:
-    return getattr(_snapshot(device).configuration(), "max_shots", None)
 
 
 def misread(observable: SparsePauliOp, errors: Mapping[int, tuple[float, float]]) -> SparsePauliOp:

@@ -358,3 +358,9 @@ def expand_trainable_batch(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
     if batched_and_trained:
         return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
     return (tape,), only
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message without line breaks, and without the quotes that Qiskit prints around it."""
+    text = " ".join(str(error).split()).strip("'\"")
+    return text.rstrip(".") or type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,22 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pennylane as qml
-from pennylane.devices.preprocess import validate_device_wires, validate_measurements
-from pennylane.transforms.core import CompilePipeline
 from qiskit.circuit import QuantumCircuit
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
 from circuits.backends.base import Backend
-from circuits.backends.noise import only
 from circuits.backends.packing import Packing, placements
-from circuits.backends.pubs import Pub, Template, groups_of, pack, pubs_of, unpack
+from circuits.backends.pubs import EstimatorDevice, Pub, Template, groups_of, pack, unpack
 from circuits.errors import UsageError
-from circuits.qiskit import (
-    has_twin,
-    take_apart,
-    takes_angles,
-)
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
@@ -71,6 +63,24 @@ class EstimatorBackend(Backend):
     """How hard the transpiler tries, 0 to 3."""
 
     packing: Packing | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.most_shots is not None and (self.shots or 0) > self.most_shots:
+            raise UsageError(
+                f"{self.name!r} takes at most {self.most_shots} shots, got shots={self.shots}; take the mean of "
+                "several runs with other seeds."
+            )
+
+    @property
+    def device_name(self) -> str:
+        """The device in ``aer:DEVICE`` or ``ibm:DEVICE``."""
+        return self.name.partition(":")[2]
+
+    @property
+    def most_shots(self) -> int | None:
+        """How many shots a circuit may have, if there is a limit."""
+        return None
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -269,85 +279,3 @@ def packed(
             f"{backend.name!r} has no qubits of its own: say how many are to run side by side, qubits=27."
         )
     return replace(backend, packing=packing)
-
-
-RunPubs = Callable[[Sequence[Pub], int | None, int], list[npt.NDArray[np.float64]]]
-
-
-class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
-    """Runs all tapes of one execution as few PUBs: a tape is a row of bindings, a batch many.
-
-    Args:
-        wires: The number of wires.
-        name: What the device is called.
-        run_pubs: Estimates PUBs with (pubs, shots, seed).
-        seeds: Draws the seed of each execution, so that successive samples are independent.
-    """
-
-    def __init__(self, wires: int, name: str, run_pubs: RunPubs, seeds: np.random.SeedSequence):
-        super().__init__(wires=wires)
-        self._name = name
-        self._run_pubs = run_pubs
-        self._seeds = np.random.default_rng(seeds)
-
-    @property
-    def name(self) -> str:
-        """The backend's name."""
-        return self._name
-
-    def preprocess_transforms(
-        self, execution_config: qml.devices.ExecutionConfig | None = None
-    ) -> CompilePipeline:
-        """Return the transforms that leave only what an Estimator takes."""
-        pipeline = CompilePipeline()
-        pipeline.add_transform(validate_device_wires, self.wires, name=self.name)
-        pipeline.add_transform(
-            validate_measurements,
-            analytic_measurements=_is_expectation,
-            sample_measurements=_is_expectation,
-            name=self.name,
-        )
-        pipeline.add_transform(for_pubs)
-        return pipeline
-
-    def execute(
-        self,
-        circuits: Any,
-        execution_config: qml.devices.ExecutionConfig | None = None,
-    ) -> Any:
-        """Run tapes; the result of each is an array or, for several measurements, a tuple of them."""
-        tapes = [circuits] if isinstance(circuits, qml.tape.QuantumScript) else list(circuits)
-        results: list[Any] = [None] * len(tapes)
-        for shots in {tape.shots for tape in tapes}:
-            chosen = [index for index, tape in enumerate(tapes) if tape.shots == shots]
-            values = self._estimate([tapes[index] for index in chosen], shots)
-            for index, value in zip(chosen, values, strict=True):
-                results[index] = value
-        return results[0] if isinstance(circuits, qml.tape.QuantumScript) else tuple(results)
-
-    def _estimate(self, tapes: list[Any], shots: qml.measurements.Shots) -> list[Any]:
-        if shots.has_partitioned_shots:
-            raise UsageError(f"{self.name!r} takes one number of shots, not {shots}")
-        pubs, places = pubs_of(tapes, len(self.wires))
-        seed = int(self._seeds.integers(2**31))
-        values = self._run_pubs(pubs, shots.total_shots, seed)
-        results = []
-        for tape, (pub, rows) in zip(tapes, places, strict=True):
-            part = values[pub][rows]
-            columns = tuple(part.T if tape.batch_size else part[0])
-            results.append(columns if len(columns) > 1 else columns[0])
-        return results
-
-
-def _is_expectation(measurement: Any) -> bool:
-    return isinstance(measurement, qml.measurements.ExpectationMP)
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def for_pubs(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
-    """Decompose what Qiskit has no twin of; make one tape a sample where matrices have a batch."""
-    if not all(map(has_twin, tape.operations)):
-        tape = tape.copy(operations=take_apart(tape.operations))
-    if any(op.batch_size and not takes_angles(op) for op in tape.operations):
-        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
-    return (tape,), only

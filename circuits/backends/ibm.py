@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.quantum_info import SparsePauliOp
 
 from circuits.backends.aer import hardware_info
-from circuits.backends.base import BackendInfo
+from circuits.backends.base import BackendInfo, one_line
 from circuits.backends.estimator import EstimatorBackend
 from circuits.backends.jobs import JobError, JobStore, Patience, Request, TransientError, run_jobs
 from circuits.backends.pubs import Pub, unpack
@@ -73,22 +72,16 @@ class IBMBackend(EstimatorBackend):
     patience: Patience = field(default=Patience(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self._device:
+        if not self.device_name:
             raise UsageError("name the device: ibm:BACKEND, for example ibm:ibm_torino.")
         if self.mode not in _MODES:
             raise unknown_name("execution mode", str(self.mode), _MODES)
+        super().__post_init__()
         if self.shots is None:
             raise UsageError(f"{self.name!r} measures: say how many times, for example shots=4096.")
         if self.seed is None:
             object.__setattr__(self, "seed", 0)
         object.__setattr__(self, "options", _checked(self.options))
-        limit = self._connection.most_shots()
-        if limit is not None and self.shots > limit:
-            raise UsageError(
-                f"{self.name!r} takes at most {limit} shots, got shots={self.shots}; take the mean of several runs "
-                "with other seeds."
-            )
 
     @classmethod
     def info(cls, name: str) -> BackendInfo:
@@ -97,11 +90,7 @@ class IBMBackend(EstimatorBackend):
 
     @property
     def _connection(self) -> RuntimeConnection:
-        return connect(self._device, self.mode)
-
-    @property
-    def _device(self) -> str:
-        return self.name.partition(":")[2]
+        return connect(self.device_name, self.mode)
 
     @property
     def key(self) -> dict[str, str | int | None]:
@@ -111,6 +100,11 @@ class IBMBackend(EstimatorBackend):
     @property
     def target(self) -> BackendV2:  # noqa: D102
         return self._connection.device
+
+    @property
+    def most_shots(self) -> int | None:  # noqa: D102
+        with _in_our_words("the device's limits"):
+            return getattr(self._connection.device, "max_shots", None)
 
     @property
     def most_rows(self) -> int:  # noqa: D102
@@ -142,7 +136,7 @@ class IBMBackend(EstimatorBackend):
         parts = [
             (index, Pub(pub.template, pub.observables, pub.values[start : start + size]))
             for index, pub in enumerate(pubs)
-            for size in [max(1, self.most_rows // _bases(pub))]
+            for size in [max(1, self.most_rows // pub.bases)]
             for start in range(0, len(pub), size)
         ]
         with self._connection.submitting() as submit:
@@ -194,12 +188,6 @@ def _checked(options: str | Mapping[str, Any]) -> str:
             f"these are no options of Runtime's Estimator: {options!r}: {error}"
         ) from error
     return text
-
-
-def _bases(pub: Pub) -> int:
-    """Return in how many bases a circuit is measured."""
-    words = SparsePauliOp.sum(list(pub.observables))
-    return len(words.group_commuting(qubit_wise=True))
 
 
 def _fingerprint(pub: Pub, facts: Mapping[str, Any]) -> str:
@@ -267,7 +255,7 @@ class RuntimeConnection:
             except Exception as error:
                 _raise_if_lost(error)
                 raise UsageError(
-                    f"there is no IBM Quantum account to use, or it is refused: {_one_line(error)}. To use one, "
+                    f"there is no IBM Quantum account to use, or it is refused: {one_line(error)}. To use one, "
                     f"{_ACCOUNT}."
                 ) from error
             try:
@@ -281,11 +269,6 @@ class RuntimeConnection:
                 ) from error
         self._mode = mode
         self._session: Any = None
-
-    def most_shots(self) -> int | None:
-        """Return the largest number of shots, if it is known."""
-        with _in_our_words("the device's limits"):
-            return getattr(self.device, "max_shots", None)
 
     @contextmanager
     def submitting(self) -> Iterator[Callable[..., str]]:
@@ -355,25 +338,19 @@ def _in_our_words(what: str) -> Iterator[None]:
         code = _status_code(error)
         if code in {401, 403} or type(error).__name__ == "IBMNotAuthorizedError":
             raise UsageError(
-                f"{what}: IBM refuses the account ({_one_line(error)}); it may have expired. To use another, "
+                f"{what}: IBM refuses the account ({one_line(error)}); it may have expired. To use another, "
                 f"{_ACCOUNT}."
             ) from error
-        raise UsageError(f"{what}: {_one_line(error)}") from error
+        raise UsageError(f"{what}: {one_line(error)}") from error
 
 
 def _raise_if_lost(error: Exception) -> None:
     """Raise a TransientError if a connection was lost, or the service is down or busy."""
-    lost = any(
-        isinstance(link, ConnectionError | TimeoutError) or _is_lost(link) for link in _chain(error)
-    )
+    # Errors of ``requests`` are no ConnectionError of Python's.
+    kinds = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
     code = _status_code(error)
-    if lost or code == 429 or 500 <= code < 600:
-        raise TransientError(_one_line(error)) from error
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether ``requests`` lost a connection; its errors are no ConnectionError of Python's."""
-    return any(kind.__name__ in {"ConnectionError", "Timeout"} for kind in type(error).__mro__)
+    if kinds & {"ConnectionError", "Timeout", "TimeoutError"} or code == 429 or 500 <= code < 600:
+        raise TransientError(one_line(error)) from error
 
 
 def _status_code(error: BaseException) -> int:
@@ -388,10 +365,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None:
         yield link
         link = link.__cause__ or link.__context__
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()).strip(
-        "'\""
-    )  # Qiskit's errors print their message in quotes
-    return text.rstrip(".") or type(error).__name__

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pennylane as qml
 
-from circuits.backends.base import KINDS, Backend, BackendInfo
+from circuits.backends.base import KINDS, Backend, BackendInfo, one_line
 from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def probe(name: str) -> BackendInfo:
             _require_qubits(device)
     # Plugins fail in their own ways (no driver, no library, missing arguments): all are reasons.
     except Exception as error:
-        return BackendInfo(name, installed=True, usable=False, why_not=_one_line(error))
+        return BackendInfo(name, installed=True, usable=False, why_not=one_line(error))
     if name in _UNFIT:
         return BackendInfo(name, installed=True, usable=False, why_not=_UNFIT[name])
     mixed = name == "default.mixed"
@@ -124,12 +124,6 @@ def _gradient(device: qml.devices.Device) -> str:
         if device.supports_derivatives(config, _tape(0.0)):
             return method
     return "parameter-shift"
-
-
-def _one_line(error: Exception) -> str:
-    """Return the message's first paragraph, without the traceback's line breaks."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.rstrip(".")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ bindings as there are copies: rows that follow one another, such as the same shi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -14,14 +14,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pennylane as qml
+from pennylane.devices.preprocess import validate_device_wires, validate_measurements
 from pennylane.operation import Operator
+from pennylane.transforms.core import CompilePipeline
 from qiskit.circuit import ParameterVector, QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import PauliList, SparsePauliOp
 
-from circuits.qiskit import ANGLE_GATES, FIXED_GATES, append, pauli_sum, takes_angles
+from circuits.backends.noise import only
+from circuits.errors import UsageError
+from circuits.qiskit import (
+    ANGLE_GATES,
+    FIXED_GATES,
+    append,
+    has_twin,
+    pauli_sum,
+    take_apart,
+    takes_angles,
+)
 from circuits.tape import spell
 
-__all__ = ["Group", "Pub", "Template", "angles_of", "groups_of", "pack", "pubs_of", "unpack"]
+__all__ = [
+    "EstimatorDevice",
+    "Group",
+    "Pub",
+    "Template",
+    "angles_of",
+    "groups_of",
+    "pack",
+    "pubs_of",
+    "unpack",
+]
 
 _KEPT = 256
 
@@ -55,6 +77,12 @@ class Pub:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def bases(self) -> int:
+        """In how many bases it is measured: words that commute qubit by qubit share one."""
+        words = PauliList(sorted({w for o in self.observables for w in o.paulis.to_labels()}))
+        return len(words.group_commuting(qubit_wise=True))
 
 
 def pubs_of(
@@ -135,6 +163,88 @@ def _template(gates: _Gates) -> Template:
         append(circuit, operation, angles[start : start + count])
         start += count
     return Template(circuit)
+
+
+RunPubs = Callable[[Sequence[Pub], int | None, int], list[npt.NDArray[np.float64]]]
+
+
+class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
+    """Runs all tapes of one execution as few PUBs: a tape is a row of bindings, a batch many.
+
+    Args:
+        wires: The number of wires.
+        name: What the device is called.
+        run_pubs: Estimates PUBs with (pubs, shots, seed).
+        seeds: Draws the seed of each execution, so that successive samples are independent.
+    """
+
+    def __init__(self, wires: int, name: str, run_pubs: RunPubs, seeds: np.random.SeedSequence):
+        super().__init__(wires=wires)
+        self._name = name
+        self._run_pubs = run_pubs
+        self._seeds = np.random.default_rng(seeds)
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self._name
+
+    def preprocess_transforms(
+        self, execution_config: qml.devices.ExecutionConfig | None = None
+    ) -> CompilePipeline:
+        """Return the transforms that leave only what an Estimator takes."""
+        pipeline = CompilePipeline()
+        pipeline.add_transform(validate_device_wires, self.wires, name=self.name)
+        pipeline.add_transform(
+            validate_measurements,
+            analytic_measurements=_is_expectation,
+            sample_measurements=_is_expectation,
+            name=self.name,
+        )
+        pipeline.add_transform(for_pubs)
+        return pipeline
+
+    def execute(
+        self,
+        circuits: Any,
+        execution_config: qml.devices.ExecutionConfig | None = None,
+    ) -> Any:
+        """Run tapes; the result of each is an array or, for several measurements, a tuple of them."""
+        tapes = [circuits] if isinstance(circuits, qml.tape.QuantumScript) else list(circuits)
+        results: list[Any] = [None] * len(tapes)
+        for shots in {tape.shots for tape in tapes}:
+            chosen = [index for index, tape in enumerate(tapes) if tape.shots == shots]
+            values = self._estimate([tapes[index] for index in chosen], shots)
+            for index, value in zip(chosen, values, strict=True):
+                results[index] = value
+        return results[0] if isinstance(circuits, qml.tape.QuantumScript) else tuple(results)
+
+    def _estimate(self, tapes: list[Any], shots: qml.measurements.Shots) -> list[Any]:
+        if shots.has_partitioned_shots:
+            raise UsageError(f"{self.name!r} takes one number of shots, not {shots}")
+        pubs, places = pubs_of(tapes, len(self.wires))
+        seed = int(self._seeds.integers(2**31))
+        values = self._run_pubs(pubs, shots.total_shots, seed)
+        results = []
+        for tape, (pub, rows) in zip(tapes, places, strict=True):
+            part = values[pub][rows]
+            columns = tuple(part.T if tape.batch_size else part[0])
+            results.append(columns if len(columns) > 1 else columns[0])
+        return results
+
+
+def _is_expectation(measurement: Any) -> bool:
+    return isinstance(measurement, qml.measurements.ExpectationMP)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def for_pubs(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+    """Decompose what Qiskit has no twin of; make one tape a sample where matrices have a batch."""
+    if not all(map(has_twin, tape.operations)):
+        tape = tape.copy(operations=take_apart(tape.operations))
+    if any(op.batch_size and not takes_angles(op) for op in tape.operations):
+        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
+    return (tape,), only
 
 
 Places = tuple[tuple[int, ...], ...]

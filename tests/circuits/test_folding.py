@@ -12,7 +12,6 @@ from circuits import (
     folded,
     quanvolutional_filter,
     series_from_values,
-    to_qiskit,
     zero_noise,
 )
 
@@ -62,6 +61,7 @@ def test_extrapolation_has_the_error_of_its_order():
     assert abs(1 - square) < abs(1 - linear) < 1 - SHRINK**3
 
 
+@pytest.mark.slow
 def test_what_is_folded_is_not_optimised_away_on_a_device():
     @circuit(wires=2, observables=qml.Z(1))
     def pair(inputs):
@@ -98,10 +98,6 @@ def test_shots_of_different_scales_are_independent():
     mean = zero_noise(sampled, turns, [[1.0]], scales=(1, 3), order=0)
     assert alone[0] != alone[1]
     np.testing.assert_allclose(mean, np.mean(alone, axis=0), atol=1e-12)
-
-
-def test_barriers_are_exported():
-    assert to_qiskit(folded(turns, 3)).count_ops()["barrier"] == 2
 
 
 @pytest.mark.parametrize("scale", [0, 2, -1, 1.5, True])

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -22,11 +20,11 @@ def store(tmp_path):
 class Square:
     """Squares rows, and counts what it is asked for."""
 
-    def __init__(self, fail_at: int | None = None) -> None:
+    def __init__(self, fail_at=None):
         self.indices: list[int] = []
         self.fail_at = fail_at
 
-    def __call__(self, rows: np.ndarray, index: int) -> np.ndarray:
+    def __call__(self, rows, index):
         if index == self.fail_at:
             raise KeyboardInterrupt
         self.indices.append(index)
@@ -34,13 +32,13 @@ class Square:
 
 
 @given(st.integers(1, 30), st.integers(1, 35))
-def test_the_same_as_in_one_go(rows: int, chunk_size: int) -> None:
+def test_the_same_as_in_one_go(rows, chunk_size):
     inputs = np.random.default_rng(rows).normal(size=rows)
     result = cached_chunks(None, {}, inputs, Square(), chunk_size)
     np.testing.assert_array_equal(result, inputs[:, None] ** 2, strict=True)
 
 
-def test_the_second_time_nothing_is_computed(store: Store) -> None:
+def test_the_second_time_nothing_is_computed(store):
     inputs = np.arange(10.0)
     first, second, seen = Square(), Square(), []
     a = cached_chunks(store, {"c": "sq"}, inputs, first, 4, what="squares")
@@ -52,7 +50,7 @@ def test_the_second_time_nothing_is_computed(store: Store) -> None:
     assert store.entries()[0].meta["fields"] == {"c": "sq"}
 
 
-def test_an_interrupted_run_goes_on_at_its_chunk(store: Store) -> None:
+def test_an_interrupted_run_goes_on_at_its_chunk(store):
     inputs = np.arange(20.0)
     with pytest.raises(KeyboardInterrupt):
         cached_chunks(store, {}, inputs, Square(fail_at=3), 4)
@@ -62,7 +60,7 @@ def test_an_interrupted_run_goes_on_at_its_chunk(store: Store) -> None:
     np.testing.assert_array_equal(result[:, 0], inputs**2)
 
 
-def test_only_what_changed_is_computed(store: Store) -> None:
+def test_only_what_changed_is_computed(store):
     inputs = np.arange(12.0)
     cached_chunks(store, {"p": 1}, inputs, Square(), 4)
     other_fields, other_rows, more_rows = Square(), Square(), Square()
@@ -74,13 +72,13 @@ def test_only_what_changed_is_computed(store: Store) -> None:
     assert more_rows.indices == [3]
 
 
-def test_equal_chunks_share_a_result_unless_it_is_random(store: Store) -> None:
+def test_equal_chunks_share_a_result_unless_it_is_random(store):
     inputs = np.zeros(12)
     exact = Square()
     cached_chunks(store, {}, inputs, exact, 4)
     assert exact.indices == [0]
 
-    def sample(rows: np.ndarray, index: int) -> np.ndarray:
+    def sample(rows, index):
         calls.append(index)
         return np.random.default_rng([7, index]).normal(size=len(rows))
 
@@ -92,7 +90,7 @@ def test_equal_chunks_share_a_result_unless_it_is_random(store: Store) -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_a_full_disk_in_the_middle(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_in_the_middle(store, monkeypatch):
     monkeypatch.setattr("circuits.store.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28)))
     with pytest.warns(UserWarning, match="could not be stored"):
         result = cached_chunks(store, {}, np.arange(8.0), Square(), 4)
@@ -100,7 +98,7 @@ def test_a_full_disk_in_the_middle(store: Store, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_chunks_of_no_rows(size: int) -> None:
+def test_chunks_of_no_rows(size):
     with pytest.raises(
         UsageError, match=f"chunk_size must be an integer of at least 1, got {size}"
     ):
@@ -108,19 +106,19 @@ def test_chunks_of_no_rows(size: int) -> None:
 
 
 @pytest.mark.parametrize("inputs", [np.zeros((0, 4)), np.float64(1)])
-def test_no_rows(inputs: np.ndarray) -> None:
+def test_no_rows(inputs):
     with pytest.raises(UsageError, match="expected at least one row"):
         cached_chunks(None, {}, inputs, Square(), 2)
 
 
-def test_a_result_of_the_wrong_length_is_not_stored(store: Store) -> None:
+def test_a_result_of_the_wrong_length_is_not_stored(store):
     with pytest.raises(UsageError, match=r"chunk 0: .* each of 2 rows, got \(1,\)"):
         cached_chunks(store, {}, np.zeros(4), lambda rows, index: rows[:1], 2)
     assert store.entries() == []
 
 
-def test_chunks_that_do_not_fit_together() -> None:
-    def widening(rows: np.ndarray, index: int) -> np.ndarray:
+def test_chunks_that_do_not_fit_together():
+    def widening(rows, index):
         return np.zeros((len(rows), index + 1))
 
     with pytest.raises(
@@ -129,7 +127,7 @@ def test_chunks_that_do_not_fit_together() -> None:
         cached_chunks(None, {}, np.zeros(4), widening, 2)
 
 
-def test_unhashable_fields_are_refused_before_anything_is_computed(store: Store) -> None:
+def test_unhashable_fields_are_refused_before_anything_is_computed(store):
     with pytest.raises(UsageError, match=r"fields\['f'\]: a builtin"):
         cached_chunks(store, {"f": print}, np.zeros(2), lambda *a: pytest.fail("computed"), 2)
     assert key(fields={}) != key()
@@ -145,7 +143,7 @@ class Backwards:
 
 
 @pytest.mark.parametrize("random", [False, True])
-def test_an_executor_may_finish_chunks_in_any_order(store: Store, random: bool) -> None:
+def test_an_executor_may_finish_chunks_in_any_order(store, random):
     inputs = np.array([0.0, 1, 2, 3, 0, 1, 4])
     compute = Square()
     seen = []
@@ -184,14 +182,15 @@ cached_chunks(Store(sys.argv[1]), {"name": "sum"}, inputs, compute, 3)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 3])
-def test_a_killed_run_goes_on_at_its_chunk(store: Store, at: int) -> None:
+def test_a_killed_run_goes_on_at_its_chunk(store, at):
     killed = subprocess.run([sys.executable, "-c", CHUNKS, str(store.path), str(at)], check=False)
     assert killed.returncode == -signal.SIGKILL
     inputs = np.arange(40.0).reshape(20, 2)
     computed: list[int] = []
 
-    def compute(rows: np.ndarray, index: int) -> np.ndarray:
+    def compute(rows, index):
         computed.append(index)
         return rows.sum(axis=1)
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 import os
 import subprocess
@@ -38,7 +36,7 @@ values = st.recursive(
 )
 
 
-def plain(value: object) -> object:
+def plain(value):
     """Another canonical form: nested tuples of texts, by ``repr``."""
     if isinstance(value, Mapping):
         return ("mapping", tuple(sorted((name, plain(item)) for name, item in value.items())))
@@ -50,12 +48,12 @@ def plain(value: object) -> object:
 
 
 @given(values, values)
-def test_equal_exactly_for_equal_values(a: object, b: object) -> None:
+def test_equal_exactly_for_equal_values(a, b):
     assert (digest(a) == digest(b)) == (plain(a) == plain(b))
     assert (key(x=a) == key(x=b)) == (plain(a) == plain(b))
 
 
-def test_all_kinds_differ() -> None:
+def test_all_kinds_differ():
     alike = [None, False, 0, 0.0, -0.0, "", "0", b"", b"0", (), {}, (0,), ((),), ("",), {"": 0}]
     alike += [np.zeros(1), np.zeros((1, 1)), np.zeros(1, "f4"), np.zeros(1, int), np.array(-0.0)]
     alike += [1, True, 1.0, "1", 1 + 2**-52, 2**64, -(2**64), "None", 10**400]
@@ -63,12 +61,12 @@ def test_all_kinds_differ() -> None:
 
 
 @given(st.lists(st.text("ab,\"'0:", max_size=3), max_size=4), st.integers(0, 3))
-def test_moving_text_between_neighbours_changes_the_key(texts: list[str], cut: int) -> None:
+def test_moving_text_between_neighbours_changes_the_key(texts, cut):
     joined = [*texts[:cut], "".join(texts[cut : cut + 2]), *texts[cut + 2 :]]
     assert (digest(joined) == digest(texts)) == (joined == texts)
 
 
-def test_arrays_count_by_their_elements_alone() -> None:
+def test_arrays_count_by_their_elements_alone():
     x = np.random.default_rng(0).normal(size=(4, 6))
     expected = digest(x)
     read_only = x.copy()
@@ -91,13 +89,13 @@ def test_arrays_count_by_their_elements_alone() -> None:
     assert digest(torch.tensor([True])) == digest(np.array([True]))
 
 
-def test_bit_patterns_of_elements_count() -> None:
+def test_bit_patterns_of_elements_count():
     quiet = np.array([0x7FF8000000000000, 0x7FF8000000000001], np.uint64).view(float)
     assert len({digest(quiet[:1]), digest(quiet[1:]), digest(np.array([0.0]))}) == 3
     assert digest(np.array([0.0])) != digest(np.array([-0.0]))
 
 
-def test_numpy_scalars_and_text_enums_are_python_values() -> None:
+def test_numpy_scalars_and_text_enums_are_python_values():
     assert digest(np.int64(3)) == digest(3)
     assert digest(np.float64(0.1)) == digest(0.1)
     assert digest(np.float32(0.1)) == digest(float(np.float32(0.1)))
@@ -127,12 +125,12 @@ def test_numpy_scalars_and_text_enums_are_python_values() -> None:
         (torch.eye(2).to_sparse(), "x: a torch.float32 tensor on cpu"),
     ],
 )
-def test_everything_else_is_refused(value: object, match: str) -> None:
+def test_everything_else_is_refused(value, match):
     with pytest.raises(UsageError, match=match):
         key(x=value)
 
 
-def test_the_schema_and_the_numerical_version_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schema_and_the_numerical_version_count(monkeypatch):
     before, plain_before = key(x=1), digest({"x": 1})
     monkeypatch.setattr(keys, "NUMERICS", keys.NUMERICS + 1)
     between = key(x=1)
@@ -141,7 +139,8 @@ def test_the_schema_and_the_numerical_version_count(monkeypatch: pytest.MonkeyPa
     assert digest({"x": 1}) == plain_before
 
 
-def test_the_same_in_every_process() -> None:
+@pytest.mark.slow
+def test_the_same_in_every_process():
     fields = "{'b': [1, 2.5, None, True, b'x'], 'a': {'\\u00e9': np.arange(3.0)}}"
     script = f"import numpy as np; from qkan.store import digest, key; print(digest({fields}))"
     for seed in ("1", "2"):
@@ -159,12 +158,12 @@ def test_the_same_in_every_process() -> None:
 GOLDEN = "d46f13a384110444589973852b1443b3163c2a5e4721e927df404d19259cb430"
 
 
-def test_the_cache_needs_no_torch() -> None:
+def test_the_cache_needs_no_torch():
     script = "import sys, qkan.store; assert not {'torch', 'pennylane'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_descriptions_are_for_people() -> None:
+def test_descriptions_are_for_people():
     described = describe(
         {"n": np.int64(1), "w": np.zeros((2, 3)), "t": torch.zeros(2), "l": (1, None), "b": b"x"}
     )

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import errno
 import os
 import pickle
@@ -7,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,23 +26,23 @@ def store(tmp_path):
     return Store(tmp_path / "cache")
 
 
-def fill(store: Store, count: int = 1) -> list[str]:
+def fill(store, count=1):
     keys = [key(n=n) for n in range(count)]
     for n, name in enumerate(keys):
         store.put(name, {"x": np.full(n + 1, float(n))}, {"what": f"result {n}"})
     return keys
 
 
-def file_of(store: Store, name: str) -> Path:
+def file_of(store, name):
     return store.path / f"{name}.safetensors"
 
 
-def age(path: Path, by: timedelta) -> None:
+def age(path, by):
     then = (datetime.now(UTC) - by).timestamp()
     os.utime(path, (then, then))
 
 
-def test_get_put_and_compute_once(store: Store) -> None:
+def test_get_put_and_compute_once(store):
     assert store.get(K) is None
     store.put(K, {"x": np.arange(3)}, {"what": "first"})
     np.testing.assert_array_equal(store.get(K)["x"], np.arange(3))
@@ -59,7 +56,7 @@ def test_get_put_and_compute_once(store: Store) -> None:
 @pytest.mark.parametrize(
     "bad", ["", "ab", "../" * 10 + "etc/passwd", "/" + "a" * 63, K.upper(), K + "\n", K + "0", 7]
 )
-def test_only_hashes_are_keys(store: Store, bad: object) -> None:
+def test_only_hashes_are_keys(store, bad):
     calls = [lambda: store.get(bad), lambda: store.put(bad, {})]
     calls.append(lambda: store.get_or_compute(bad, dict))
     for call in calls:
@@ -68,7 +65,7 @@ def test_only_hashes_are_keys(store: Store, bad: object) -> None:
     assert not store.path.exists()
 
 
-def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_where_the_folder_is(monkeypatch, tmp_path):
     monkeypatch.setenv("QKAN_CACHE", str(tmp_path))
     assert Store().path == tmp_path
     assert Store("~/there").path == Path.home() / "there"
@@ -76,7 +73,7 @@ def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert Store().path == platformdirs.user_cache_path("hybrid-qkan", appauthor=False)
 
 
-def flip(content: bytes) -> bytes:
+def flip(content):
     return content[:-1] + bytes([content[-1] ^ 1])
 
 
@@ -85,7 +82,7 @@ def flip(content: bytes) -> bytes:
     [flip, lambda c: c[:-1], lambda c: c[:100], lambda c: b"", lambda c: b"garbage" * 100],
     ids=["flipped", "cut", "header only", "empty", "garbage"],
 )
-def test_a_damaged_entry_is_told_moved_aside_and_computed_again(store: Store, damage) -> None:
+def test_a_damaged_entry_is_told_moved_aside_and_computed_again(store, damage):
     fill(store)
     file = file_of(store, K)
     damaged = damage(file.read_bytes())
@@ -99,14 +96,14 @@ def test_a_damaged_entry_is_told_moved_aside_and_computed_again(store: Store, da
     assert [entry.damage for entry in store.verify()] == [""]
 
 
-def test_the_entry_of_another_key_is_not_taken(store: Store) -> None:
+def test_the_entry_of_another_key_is_not_taken(store):
     _, other = fill(store, 2)
     os.replace(file_of(store, other), file_of(store, K))
     with pytest.warns(CacheWarning, match=f"it holds the result '{other}'"):
         assert store.get(K) is None
 
 
-def test_a_folder_in_place_of_an_entry(store: Store) -> None:
+def test_a_folder_in_place_of_an_entry(store):
     (file_of(store, K) / "below").mkdir(parents=True)
     (entry,) = store.verify()
     assert "is not a file" in entry.damage
@@ -117,7 +114,7 @@ def test_a_folder_in_place_of_an_entry(store: Store) -> None:
     store.clear()  # never removes folders
 
 
-def test_what_cannot_be_moved_aside_costs_only_time(store: Store) -> None:
+def test_what_cannot_be_moved_aside_costs_only_time(store):
     file_of(store, K).mkdir(parents=True)
     (store.path / f"{K}.damaged").write_text("in the way")
     with pytest.warns(CacheWarning) as caught:
@@ -126,7 +123,7 @@ def test_what_cannot_be_moved_aside_costs_only_time(store: Store) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_in_place_of_an_entry_does_not_block(store: Store) -> None:
+def test_a_pipe_in_place_of_an_entry_does_not_block(store):
     store.path.mkdir()
     os.mkfifo(file_of(store, K))
     assert [bool(entry.damage) for entry in store.verify()] == [True]
@@ -134,9 +131,7 @@ def test_a_pipe_in_place_of_an_entry_does_not_block(store: Store) -> None:
         assert store.get(K) is None
 
 
-def test_links_are_followed_and_replaced_but_never_written_through(
-    store: Store, tmp_path: Path
-) -> None:
+def test_links_are_followed_and_replaced_but_never_written_through(store, tmp_path):
     fill(store)
     elsewhere = tmp_path / "elsewhere"
     os.replace(file_of(store, K), elsewhere)
@@ -160,13 +155,11 @@ def test_links_are_followed_and_replaced_but_never_written_through(
 
 
 @pytest.mark.parametrize("step", ["mkstemp", "fsync", "replace"])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT])
-def test_a_full_or_unwritable_folder_loses_nothing(
-    store: Store, monkeypatch: pytest.MonkeyPatch, step: str, code: int
-) -> None:
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_a_full_or_unwritable_folder_loses_nothing(store, monkeypatch, step, code):
     fill(store)
 
-    def fail(*args: object, **kwargs: object) -> None:
+    def fail(*args, **kwargs):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(files.tempfile if step == "mkstemp" else files.os, step, fail)
@@ -181,7 +174,7 @@ def test_a_full_or_unwritable_folder_loses_nothing(
     assert [path for path in store.path.rglob("*") if path.is_file()] == [file_of(store, K)]
 
 
-def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
     for store in (Store(tmp_path / "file"), Store(tmp_path / "file" / "below")):
         with pytest.raises(CacheError, match="cannot be written"):
@@ -192,7 +185,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write it")
-def test_a_folder_without_permission(store: Store) -> None:
+def test_a_folder_without_permission(store):
     fill(store)
     store.path.chmod(0o500)
     try:
@@ -203,8 +196,9 @@ def test_a_folder_without_permission(store: Store) -> None:
         store.path.chmod(0o700)
 
 
-def test_entries_and_show(store: Store) -> None:
-    assert store.entries() == []
+def test_entries_and_show(store):
+    assert store.entries() == store.clear() == []
+    assert not store.path.exists()
     keys = fill(store, 3)
     age(file_of(store, keys[1]), timedelta(days=3))
     entries = store.entries()
@@ -221,13 +215,7 @@ def test_entries_and_show(store: Store) -> None:
         store.show("")
 
 
-def test_an_unreadable_header_is_listed_as_such(store: Store) -> None:
-    fill(store)
-    file_of(store, K).write_bytes(b"garbage")
-    assert [entry.what for entry in store.entries()] == ["(unreadable)"]
-
-
-def test_clear_removes_only_what_is_the_caches(store: Store) -> None:
+def test_clear_removes_only_what_is_the_caches(store):
     keys = fill(store, 3)
     stranger = store.path / "thesis.safetensors"
     stranger.write_text("keep me")
@@ -241,12 +229,7 @@ def test_clear_removes_only_what_is_the_caches(store: Store) -> None:
     assert stranger.exists()
 
 
-def test_clear_of_nothing_makes_no_folder(store: Store) -> None:
-    assert store.clear() == []
-    assert not store.path.exists()
-
-
-def test_old_temporaries_are_swept_and_fresh_ones_stay(store: Store) -> None:
+def test_old_temporaries_are_swept_and_fresh_ones_stay(store):
     fill(store)
     old, fresh = (store.path / "unfinished" / f"{K}-{n}.tmp" for n in ("old", "fresh"))
     for path in (old, fresh):
@@ -257,19 +240,12 @@ def test_old_temporaries_are_swept_and_fresh_ones_stay(store: Store) -> None:
     assert len(store.entries()) == 1
 
 
-def test_no_warning_for_whole_entries(store: Store) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fill(store)
-        store.get(K)
-
-
 @pytest.fixture
 def start():
     """Start Python scripts as processes of their own; none outlives its test."""
     running: list[subprocess.Popen[str]] = []
 
-    def run(script: str, *arguments: object) -> subprocess.Popen[str]:
+    def run(script, *arguments):
         command = [sys.executable, "-c", script, *map(str, arguments)]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return running[-1]
@@ -296,9 +272,10 @@ store.put(key(n=int(sys.argv[3])), {"x": np.ones(1000)})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, 1], ids=["overwriting", "new"])
 @pytest.mark.parametrize("step", ["fdopen", "fsync", "replace"])
-def test_killed_at_each_step_of_a_write(start, store: Store, step: str, which: int) -> None:
+def test_killed_at_each_step_of_a_write(start, store, step, which):
     process = start(KILL_AT, store.path, step, which)
     assert process.wait(timeout=60) == -signal.SIGKILL
     assert [entry.damage for entry in store.verify()] == [""]
@@ -321,7 +298,8 @@ for n in itertools.count(first):
 """
 
 
-def test_killed_at_random(start, store: Store) -> None:
+@pytest.mark.slow
+def test_killed_at_random(start, store):
     rng = random.Random(0)
     for first in range(4):
         process = start(WRITE_FOREVER, store.path, first)
@@ -353,7 +331,8 @@ print("done", flush=True)
 """
 
 
-def test_several_processes_write_the_same_and_different_keys(start, store: Store) -> None:
+@pytest.mark.slow
+def test_several_processes_write_the_same_and_different_keys(start, store):
     writers = [start(WRITE_SAME, store.path, me) for me in range(3)]
     for writer in writers:
         output, _ = writer.communicate(timeout=60)
@@ -363,10 +342,10 @@ def test_several_processes_write_the_same_and_different_keys(start, store: Store
     assert not list((store.path / "unfinished").iterdir())
 
 
-def test_threads_share_a_store(store: Store, tmp_path: Path) -> None:
+def test_threads_share_a_store(store, tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 
-    def work(n: int) -> float:
+    def work(n):
         return store.get_or_compute(key(n=n % 5), lambda: {"x": np.full(9, n % 5.0)})["x"][0]
 
     with ThreadPoolExecutor(8) as pool:

@@ -7,7 +7,7 @@ import pennylane as qml
 import pytest
 import torch
 
-from circuits import circuit, quanvolutional_filter
+from circuits import circuit
 from circuits.backends import NOISE_CHANNELS, backend
 from circuits.backends.aer import AerBackend
 from circuits.backends.estimator import transpiled
@@ -59,6 +59,7 @@ def test_every_row_gets_its_own_angles(gate):
     np.testing.assert_allclose(backend("aer").run_pubs(pubs)[0], expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_shots_are_counts_with_the_variance_of_the_observable():
     @circuit(wires=1)
     def rotation(inputs):
@@ -151,13 +152,6 @@ def test_shot_vectors_are_refused(turned, point):
     qnode = qml.set_shots(backend("aer").qnode(turned), shots=[10, 20])
     with pytest.raises(UsageError, match="one number of shots"):
         qnode(*point[0][:1], **point[1])
-
-
-def test_the_demo_filter_without_inputs_that_an_output_sees():
-    demo = quanvolutional_filter("demo")
-    black = backend("aer").run(demo, np.zeros((1, 4)))
-    published = [[1, -0.9533337806844938, 0.4253798201272211, -0.9533337806844938]]
-    np.testing.assert_allclose(black, published, atol=1e-12)
 
 
 def _tape(made, x, weights):

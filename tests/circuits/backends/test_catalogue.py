@@ -1,9 +1,13 @@
 """Names, probing, and what auto chooses."""
 
+import os
+from contextlib import suppress
+
 import pennylane as qml
 import pytest
 
 from circuits.backends import backend, backend_names, backend_table
+from circuits.backends.pennylane import short_waits
 from circuits.errors import MissingExtraError, UsageError
 
 
@@ -106,10 +110,6 @@ def test_auto_says_so_when_lightning_is_broken(install):
     assert "lightning.qubit, faster here, is not usable" in chosen.reason
 
 
-def test_names_that_were_asked_for_have_no_reason():
-    assert backend("default.qubit").reason == ""
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -181,3 +181,20 @@ def test_table_has_a_row_for_each_name():
     for found in table.values():
         assert bool(found.why_not) != found.usable
         assert found.shots == found.usable
+
+
+@pytest.mark.parametrize("chosen", [None, "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+def test_threads_wait_shortly_unless_the_user_has_chosen(monkeypatch, chosen):
+    for name in list(os.environ):
+        if name.startswith(("OMP_", "GOMP_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # may be given beside
+    if chosen:
+        monkeypatch.setenv(chosen, "mine")
+    before = dict(os.environ)
+    with suppress(ImportError), short_waits():
+        assert dict(os.environ) == before | ({} if chosen else {"GOMP_SPINCOUNT": "1000"})
+        raise ImportError
+    assert dict(os.environ) == before
+    backend("lightning.qubit")
+    assert dict(os.environ) == before

@@ -101,6 +101,7 @@ def test_gradients_through_torch_layer_are_exact(name, measured):
         torch.testing.assert_close(slope, wanted, atol=1e-10, rtol=0)
 
 
+@pytest.mark.slow
 def test_gradients_with_shots_are_those_of_the_exact_values(name, measured):
     shots = 1_000 if name in {"reference.qubit", "aer"} else 40_000  # those are slow
     _, *slopes = gradients(backend(name, shots=shots, seed=11), measured)
@@ -116,12 +117,6 @@ def test_gradients_with_shots_are_those_of_the_exact_values(name, measured):
         assert ((slope - wanted).abs() > 0).any()
 
 
-def test_one_observable_through_torch_layer(name, one_wire):
-    layer = torch_layer(backend(name), one_wire, {"phi": 0.7})
-    assert layer(torch.zeros(5, 1)).shape == (5, 1)
-    assert layer(torch.zeros(2, 5, 1)).shape == (2, 5, 1)
-
-
 @pytest.mark.parametrize("shots", [None, 200])
 def test_a_copied_layer_computes_the_same(name, measured, shots):
     layer = torch_layer(backend(name, shots=shots, seed=1), measured, {"theta": THETA})
@@ -129,6 +124,7 @@ def test_a_copied_layer_computes_the_same(name, measured, shots):
     torch.testing.assert_close(twin(torch.tensor(X)), layer(torch.tensor(X)), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_parameter_shift_keeps_the_batch_when_inputs_are_not_trained(pauli):
     chosen = backend("default.qubit", shots=40_000, seed=5)
     qnode = chosen.qnode(pauli)

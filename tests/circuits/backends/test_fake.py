@@ -9,8 +9,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
 
 from circuits import circuit
-from circuits.backends import backend, backend_names
-from circuits.backends.aer import AerBackend, fake_devices, misread
+from circuits.backends import backend
+from circuits.backends.aer import AerBackend, misread
 from circuits.backends.estimator import transpiled
 from circuits.backends.pubs import Template
 from circuits.errors import UsageError
@@ -19,6 +19,7 @@ from circuits.qiskit import to_qiskit
 MANILA = "aer:fake_manila"
 
 
+@pytest.mark.slow
 def test_exact_values_are_the_limit_of_many_shots(turned, point):
     limit = backend(MANILA).run(turned, *point)
     shots, repeats = 10_000, 2
@@ -69,6 +70,7 @@ def test_key_names_the_snapshots_software():
     [
         ("aer:fake_manilla", {}, "did you mean 'fake_manila'"),
         ("aer:", {}, "unknown fake device"),
+        ("aer:DEVICE", {}, "fake_algiers, "),
         (MANILA, {"shots": 10**6}, "at most 100000 shots"),
         (MANILA, {"noise": "bit-flip:0.1"}, "has the noise of its device"),
     ],
@@ -104,10 +106,3 @@ def test_wires_that_cannot_be_connected():
 
     with pytest.raises(UsageError, match="cannot be laid out on 'aer'"):
         Islands("aer").run(chain, [[0.1]])
-
-
-def test_names():
-    assert {"aer", "aer:DEVICE"} <= set(backend_names())
-    assert len(fake_devices()) > 40
-    with pytest.raises(UsageError, match="fake_algiers, "):
-        backend("aer:DEVICE")

@@ -216,6 +216,7 @@ device.run(edge("pz(depth=1)"), np.linspace(-3, 3, 7)[:, None], {"theta": np.ara
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_finds_its_jobs(ibm, fake_runtime, tmp_path, monkeypatch):
     """Killed when the first job is on its way, and the second is sent but its number not yet written."""
     fake = Path(__file__).with_name("fake_runtime.py")
@@ -265,6 +266,7 @@ def test_the_sign_of_zero_makes_no_other_job(ibm, fake_runtime):
     assert len(fake_runtime.sent()) == 1
 
 
+@pytest.mark.slow
 def test_a_network_trains_and_a_resumed_step_pays_nothing(ibm, fake_runtime):
     x = torch.randn((4, 2), generator=torch.Generator().manual_seed(0))
 

@@ -84,6 +84,7 @@ def test_as_many_circuits_as_promised(monkeypatch):
     assert (found.circuits, found.copies, found.bases) == (10, 2, 2)  # Z and XY do not go together
 
 
+@pytest.mark.slow
 def test_sampled_copies_have_the_right_distribution_and_are_independent():
     """Of n runs of S shots, <Z> has variance (1 - z^2) / S, and two copies have no covariance."""
     shots, runs = 50, 600
@@ -131,6 +132,7 @@ def test_where_swaps_would_be_needed_circuits_run_alone(caplog):
     assert "runs alone, with swaps" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_network_trains_packed_as_alone():
     x = torch.randn((4, 2), generator=torch.Generator().manual_seed(0))
 
