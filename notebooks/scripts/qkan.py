@@ -148,7 +148,11 @@ display(plot_harmonics(panels))
 # %%
 rivals = {
     "QKAN, my edge": {"kind": "qkan", "sizes": [2, 5, 1]},
-    "free Fourier": {"kind": "kan", "sizes": [2, 8, 1], "layers": "scaled-fourier(degree=4)"},
+    "free Fourier": {
+        "kind": "kan",
+        "sizes": [2, 8, 1],
+        "layers": "fourier(degree=4, base='silu', frequencies='per-input')",
+    },
     "B-spline KAN": {"kind": "kan", "sizes": [2, 9, 1]},
     "SineKAN": {"kind": "sinekan", "sizes": [2, 9, 1]},
     "MLP": {"kind": "mlp", "sizes": [2, 13, 13, 1], "activation": "tanh"},

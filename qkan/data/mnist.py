@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import io
 import math
-import operator
 import os
 import tempfile
 import zlib
@@ -22,7 +21,7 @@ import numpy.typing as npt
 import platformdirs
 import torch
 
-from circuits.errors import MissingExtraError, UsageError
+from circuits.errors import MissingExtraError, UsageError, check_integer
 
 __all__ = [
     "MD5",
@@ -112,7 +111,10 @@ def mnist(
     Reference: Y. LeCun, C. Cortes, "The MNIST database of handwritten digits", CC BY-SA 3.0; see
     ``qkan/data/files/LICENSE-MNIST.md``.
     """
-    n, m = _count("train", train), _count("test", test)
+    n, m = (
+        None if value is None else check_integer(f"the number of {kind} images", value)
+        for kind, value in (("train", train), ("test", test))
+    )
     arrays = load_folder(data_folder(data_dir), download=download) if full else _embedded()
     for kind, wanted, available in (("train", n, len(arrays[0])), ("test", m, len(arrays[2]))):
         if wanted is not None and wanted > available:
@@ -138,18 +140,6 @@ def mnist(
         source="full" if full else "embedded first 5,000/1,000",
         sha256=digest.hexdigest(),
     )
-
-
-def _count(kind: str, value: int | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count <= 0 or isinstance(value, bool):
-        raise UsageError(f"mnist({kind}={value!r}): expected a positive number of images, or None.")
-    return count
 
 
 def _embedded() -> list[npt.NDArray[np.uint8]]:

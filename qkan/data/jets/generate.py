@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from circuits.errors import MissingExtraError, UsageError, unknown_name
+from circuits.errors import MissingExtraError, UsageError, check_integer, unknown_name
 from qkan.data.jets.constituents import NEUTRINOS, Constituents
 from qkan.data.jets.observables import images, observables
 
@@ -212,8 +212,7 @@ def generate(process: Process, label: int, jets: int, seed: int) -> Constituents
         UsageError: If a number is out of range, Pythia refuses a setting, or no event passes.
         MissingExtraError: If Pythia, FastJet or Awkward is not installed.
     """
-    if jets < 1:
-        raise UsageError(f"at least one jet must be asked for, got {jets}.")
+    check_integer("the number of jets", jets)
     if not 1 <= seed <= 900_000_000:
         raise UsageError(f"Pythia takes seeds from 1 to 900,000,000, got {seed}.")
     found: list[npt.NDArray[np.float64]] = []

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from circuits.errors import MissingExtraError, UsageError
+from circuits.errors import MissingExtraError, UsageError, check_integer
 from qkan.data.jets.constituents import Array, Constituents, masses
 
 __all__ = ["HLS4ML_CLASSES", "ecal", "energyflow", "from_awkward", "hls4ml", "top_tagging"]
@@ -281,9 +281,7 @@ def _columns(path: str | Path, listed: Any, wanted: tuple[str, ...]) -> list[int
 
 
 def _rows(limit: int | None) -> slice:
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit must be at least 1, got {limit}.")
-    return slice(limit)
+    return slice(None if limit is None else check_integer("limit", limit))
 
 
 def _same_count(path: str | Path, jets: Any, labels: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.errors import UsageError
-from qkan.config import setting
+from qkan.config import at_least, setting
 from qkan.data.jets import OBSERVABLES, JetSample, Process, sample_bytes
 from qkan.data.jets.generate import CHUNK, PIXELS, generator_versions, make_chunk, process
 from qkan.studies.run import Places, RunFolder, run_tasks
@@ -38,10 +38,7 @@ class Generation:
             UsageError: If the process is unknown, the seed negative, or there are fewer than two events.
         """
         recipe = process(self.process)
-        if self.events < 2:
-            raise UsageError(f"at least 2 events are needed, one of each class; got {self.events}.")
-        if self.seed < 0:
-            raise UsageError(f"the seed must not be negative, got {self.seed}.")
+        at_least(self, events=2, seed=0)
         counts = (self.events // 2, self.events - self.events // 2)
         starts = range(0, counts[1], CHUNK)
         return {

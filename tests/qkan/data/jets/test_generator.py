@@ -61,7 +61,7 @@ def test_wrong_wishes_are_refused() -> None:
     recipe = process("qg")
     with pytest.raises(UsageError, match=r"unknown process 'gq'\. Known: qg, top, w"):
         process("gq")
-    with pytest.raises(UsageError, match="at least one jet"):
+    with pytest.raises(UsageError, match="number of jets must be an integer of at least 1"):
         generate(recipe, 1, jets=0, seed=1)
     with pytest.raises(UsageError, match="seeds from 1 to 900,000,000"):
         generate(recipe, 1, jets=1, seed=0)

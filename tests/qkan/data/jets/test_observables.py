@@ -22,8 +22,7 @@ def test_against_the_formulas_particle_by_particle(jets: Constituents) -> None:
         there = one.there[0]
         pt, charged = one.pt[0, there], one.charged[0, there]
         dy, dphi = (d[0, there] for d in one.relative())
-        z = [t / sum(pt) for t in pt]
-        theta = [np.hypot(a, b) / RADIUS for a, b in zip(dy, dphi, strict=True)]
+        z, theta = pt / pt.sum(), np.hypot(dy, dphi) / RADIUS
         e, px, py, pz = one.momenta[0, there].sum(axis=0)
         expected = {
             "multiplicity": len(pt),
@@ -43,17 +42,13 @@ def test_against_the_formulas_particle_by_particle(jets: Constituents) -> None:
             assert column(one, name)[0] == pytest.approx(value, rel=1e-5), name
 
 
-def test_subjettiness_of_as_many_axes_as_particles_is_zero() -> None:
+def test_subjettiness_in_closed_form() -> None:
+    """On as many axes as particles it is zero; of two prongs the winner takes the one axis."""
     prongs = [[100.0, 0.1, 0.1, 22], [120.0, -0.1, 0.0, 22], [90.0, 0.0, -0.2, 22]]
-    two = Constituents.of([[*prongs[:2], [0.0] * 4]])
     three = Constituents.of([prongs])
-    assert column(two, "tau21")[0] == 0
+    assert column(Constituents.of([[*prongs[:2], [0.0] * 4]]), "tau21")[0] == 0
     assert column(three, "tau21")[0] > 0
     assert column(three, "tau32")[0] == 0
-
-
-def test_tau1_of_two_prongs_in_closed_form() -> None:
-    """The winner takes the axis, so the loser alone is away from it."""
     jet = Constituents.of([[[300.0, 0.1, 0.0, 22], [100.0, -0.1, 0.0, 22]]])
     assert column(jet, "tau1")[0] == pytest.approx(0.25 * 0.2 / RADIUS, rel=1e-6)
 
@@ -108,12 +103,9 @@ def test_the_core_is_one_patch_of_a_filter_of_stride_two(pixels: int) -> None:
     assert len({(row // 2, column // 2) for row, column in lit}) == 1
 
 
-def test_far_particles_are_left_out() -> None:
+def test_far_particles_are_left_out_and_sizes_that_cut_the_core_refused(jets: Constituents) -> None:
     jet = Constituents.of([[[400.0, 0.0, 0.0, 22], [1.0, 0.9, 0.0, 22]]])
     assert np.count_nonzero(images(jet, 0.4, 18)) == 1
-
-
-def test_sizes_that_cut_the_core_are_refused(jets: Constituents) -> None:
     for pixels in (0, 17, 20, 28):
         with pytest.raises(UsageError, match="twice an odd number"):
             images(jets, 0.4, pixels)

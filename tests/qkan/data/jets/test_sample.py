@@ -19,27 +19,16 @@ def sample() -> JetSample:
 def test_it_is_what_it_says(sample: JetSample) -> None:
     assert len(sample) == sample.metadata["events"] == 10_000
     assert sample.labels.sum() == 5_000
-    assert [len(sample.part(name)) for name in ("train", "validation", "test")] == [
-        6000,
-        1000,
-        3000,
-    ]
+    parts = [sample.part(name) for name in ("train", "validation", "test")]
+    assert [len(part) for part in parts] == [6000, 1000, 3000]
+    assert np.array_equal(np.concatenate([p.observables for p in parts]), sample.observables)
+    assert len(np.unique(sample.observables, axis=0)) == 10_000
+    assert all(0.45 < part.labels.mean() < 0.55 for part in parts)
     assert sample.names == OBSERVABLES
     assert sample.images.shape == (10_000, 1, 18, 18)
     assert sample.metadata["licence"] == "CC0-1.0"
     assert set(sample.metadata["generator"]) == {"pythia8mc", "fastjet", "awkward"}
     assert any("14000" in setting for setting in sample.metadata["card"]["quark"])
-
-
-def test_no_jet_is_in_two_parts(sample: JetSample) -> None:
-    parts = np.concatenate([sample.part(n).observables for n in ("train", "validation", "test")])
-    assert np.array_equal(parts, sample.observables)
-    assert len(np.unique(sample.observables, axis=0)) == 10_000
-
-
-def test_classes_are_mixed_in_every_part(sample: JetSample) -> None:
-    for name in ("train", "validation", "test"):
-        assert 0.45 < sample.part(name).labels.mean() < 0.55
 
 
 def test_gluons_have_more_particles_and_wider_jets(sample: JetSample) -> None:

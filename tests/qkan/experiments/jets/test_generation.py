@@ -75,8 +75,8 @@ def test_a_full_disk_loses_no_chunk_and_changes_no_byte(
 def test_wrong_wishes_are_refused_before_a_folder_is_made(tmp_path: Path) -> None:
     for wrong, message in (
         (Generation(process="qgg"), "unknown process"),
-        (Generation(events=1), "at least 2 events"),
-        (Generation(seed=-1), "must not be negative"),
+        (Generation(events=1), "events to be 2 or more"),
+        (Generation(seed=-1), "seed to be 0 or more"),
     ):
         with pytest.raises(UsageError, match=message):
             generate_sample(wrong, Places(out=tmp_path / "none"))
