@@ -31,7 +31,7 @@ from circuits.fingerprint import fingerprint
 from circuits.gates import GateTable, numbers_of
 from circuits.reading import Probes, probe, read_gates
 from circuits.series import NodePlan, count_nodes, plan_nodes
-from circuits.spectrum import resolve_spectrum
+from circuits.spectrum import Spectrum, resolve_spectrum
 from circuits.tape import (
     CONVENTIONS,
     QuantumFunction,
@@ -69,6 +69,7 @@ class Circuit:
         convention: How a batch of inputs is handed to the function (see ``circuits.tape``).
         reference: Where the circuit comes from.
         domain: Between what its inputs must be, or None for all numbers.
+        with_noise: The spectrum on noisy backends, where the one that was declared is smaller than the gates can reach.
         grow: Returns a larger circuit and how it becomes the same function, or None where that is not known.
     """
 
@@ -86,6 +87,7 @@ class Circuit:
     convention: str = "last"
     reference: str = ""
     domain: tuple[float, float] | None = None
+    with_noise: Spectrum | None = None
     grow: Callable[[int], Any] | None = None
 
     @property
@@ -128,6 +130,14 @@ class Circuit:
     @cached_property
     def _fingerprint(self) -> str:
         return fingerprint(self)
+
+    def on(self, *, noisy: bool) -> Circuit:
+        """Return the circuit with the spectrum that holds on a backend: where there is noise, nothing cancels."""
+        if not noisy or self.with_noise is None:
+            return self
+        made = replace(self, **vars(self.with_noise))
+        made.__dict__["table"] = self.table
+        return made
 
     def require_series(self) -> None:
         """Raise a :class:`CircuitError` if the circuit has no Fourier series."""

@@ -162,6 +162,7 @@ class Spectrum:
     scales: tuple[float, ...]
     cones: tuple[Mapping[int, int], ...]
     direct_only: str | None = None
+    with_noise: Spectrum | None = None
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,8 @@ def resolve_spectrum(
     if not vouched or affordable(made, cones):
         departure = _departure(made, cones, scales, draws[:1] if vouched else draws)
     if departure is None:
-        return Spectrum(degrees, scales, cones)
+        noisy = None if vouched else _with_noise(made, reading, scales, bound)
+        return Spectrum(degrees, scales, cones, with_noise=noisy)
     reason = reading.problem or (
         f"the gates give scales {reading.units}"
         if bound is None
@@ -240,6 +242,19 @@ def resolve_spectrum(
         f"circuit {made.name!r} is not the Fourier series declared: {departure}. Reason: {reason}. "
         "Leave degree and scale out to have them computed, or pass direct_only=True."
     )
+
+
+def _with_noise(
+    made: Circuit,
+    reading: _Reading,
+    scales: tuple[float, ...],
+    bound: Mapping[int, int] | None,
+) -> Spectrum:
+    """Return what the gates vouch for: noise between them does not leave alone what cancels without it."""
+    if bound is None:
+        return _direct_only(made, "its declared degrees were verified without noise only")
+    reach = tuple(bound.get(k, 0) for k in range(made.num_inputs))
+    return Spectrum(reach, scales, _cones(made, reading, reach, scales, bound))
 
 
 def _read(table: GateTable) -> _Reading:

@@ -91,9 +91,10 @@ class QuantumLayer(nn.Module):
         super().__init__()
         require_circuit(circuit)
         check_evaluation(evaluate, ("auto", "fourier", "direct"))
+        backend = resolve_backend(backend, wires=circuit.num_wires)
+        circuit = circuit.on(noisy=backend.noisy)
         if evaluate == "fourier":
             circuit.require_series()
-        backend = resolve_backend(backend, wires=circuit.num_wires)
         self.circuit = circuit
         self.backend = backend
         self.evaluate = evaluate

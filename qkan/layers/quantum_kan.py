@@ -156,6 +156,8 @@ class QuantumKANLayer(KANLayer):
         circuit = named_edge(edge) if isinstance(edge, str) else edge
         require_edge(circuit, evaluate)
         self.backend = resolve_backend(backend, wires=circuit.num_wires)
+        circuit = circuit.on(noisy=self.backend.noisy)
+        require_edge(circuit, evaluate)
         self.evaluate, self.frequencies, self.stream = evaluate, frequencies, stream
         edges = (self.in_features, self.out_features)
 

@@ -123,3 +123,10 @@ def test_no_points_and_no_inputs():
         [2.0] * 4,
         [3.0] * 4,
     ]
+
+
+@pytest.mark.parametrize("size", [1e3, 1e6])
+def test_far_from_zero_single_precision_keeps_its_digits(size):
+    x = torch.linspace(-size, size, 50)
+    exact = fourier.basis(x.double(), 5, np.pi)
+    np.testing.assert_allclose(fourier.basis(x, 5, np.pi), exact, rtol=0, atol=3e-6)

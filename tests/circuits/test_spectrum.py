@@ -204,3 +204,31 @@ def test_a_trigonometric_polynomial_does_not_depart():
 )
 def test_departures_are_found_and_named(values, cones, scales, where):
     assert where in departure(values, cones, scales)
+
+
+def test_a_smaller_declared_degree_holds_without_noise_only():
+    """RY(x) Z RY(x) is Z; with noise between the gates it is not."""
+
+    @circuit(wires=1, degree=0, scale=1)
+    def cancels(x):
+        qml.RY(x[..., 0], wires=0)
+        qml.Z(0)
+        qml.RY(x[..., 0], wires=0)
+
+    noisy = backend("default.mixed", noise="amplitude-damping:0.2")
+    assert cancels.on(noisy=False).degrees == (0,)
+    safe = cancels.on(noisy=True)
+    assert safe.degrees == (2,)
+    x = np.linspace(-4, 4, 7)[:, None]
+    series = series_from_values(safe, noisy.run(safe, safe.plan.inputs))
+    np.testing.assert_allclose(series(x), noisy.run(cancels, x), rtol=0, atol=1e-12)
+
+
+def test_a_declared_series_of_matrices_is_direct_with_noise():
+    def matrix(x):
+        c, s = np.cos(x[..., 0]), np.sin(x[..., 0])
+        qml.QubitUnitary(qml.math.moveaxis(np.array([[c, -s], [s, c]]), (0, 1), (-2, -1)), wires=0)
+
+    made = circuit(wires=1, degree=1, scale=2)(matrix)
+    assert made.direct_only is None
+    assert "without noise only" in made.on(noisy=True).direct_only
