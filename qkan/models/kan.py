@@ -109,6 +109,10 @@ class KAN(Chain):
     @staticmethod
     def from_layers(layers: Iterable[nn.Module]) -> KAN:
         """Return a network of layers that are there already, which it does not copy."""
+        layers = list(layers)
+        wrong = [type(layer).__name__ for layer in layers if not isinstance(layer, KANLayer)]
+        if wrong or not layers:
+            raise UsageError(f"a KAN is made of KAN layers, got {', '.join(wrong) or 'none'}")
         model = KAN.__new__(KAN)
         Chain.__init__(model, *layers)
         return model
@@ -248,7 +252,12 @@ def _written(layer: KANLayer) -> str:
     if isinstance(layer, QuantumKANLayer):
         name, more = _edge_name(layer.circuit)
         return write_call(name, more | options)
-    return write_call(next(n for n, kind in LAYERS.items() if type(layer) is kind), options)
+    for name, kind in LAYERS.items():
+        if type(layer) is kind:
+            return write_call(name, options)
+    raise UsageError(
+        f"{type(layer).__name__} has no name by which it could be made again; add it to qkan.layers.LAYERS"
+    )
 
 
 def _edge_name(circuit: Circuit) -> tuple[str, dict[str, Any]]:

@@ -126,6 +126,19 @@ def test_mistakes_are_named(layers, message):
         KAN([3, 4, 2], layers)
 
 
+def test_networks_of_layers_of_ones_own():
+    class Mine(ChebyshevKANLayer):
+        """A layer that no list knows."""
+
+    model = KAN.from_layers([Mine(3, 2), BSplineKANLayer(2, 1)])
+    assert model(torch.rand(5, 3)).shape == (5, 1)
+    with pytest.raises(UsageError, match=r"Mine has no name.*add it to qkan\.layers\.LAYERS"):
+        model.spec()
+    KAN.from_layers(model[1:]).spec()
+    with pytest.raises(UsageError, match="made of KAN layers, got Linear"):
+        KAN.from_layers([torch.nn.Linear(2, 1)])
+
+
 @pytest.mark.slow
 def test_it_learns():
     model = QKAN([1, 1], generator=seeded(1), dtype=torch.float64)

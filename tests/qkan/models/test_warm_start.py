@@ -1,5 +1,7 @@
 """from_kan(): quantum edges that follow classical ones."""
 
+import math
+
 import pennylane as qml
 import pytest
 import torch
@@ -34,13 +36,11 @@ def relative(fits):
 
 
 KANS = {
-    "bspline": lambda: seeded(KAN, [3, 2, 1]),
     "biased": lambda: seeded(KAN, [3, 2, 1], bias=True, extrapolation="clamp", base="tanh"),
     "batch": lambda: seeded(KAN, [3, 2, 1], input_map="batch"),
     "tanh": lambda: seeded(KAN, [3, 2, 1], input_map="tanh"),
     "sine": lambda: seeded(SineKAN, [3, 2, 1]),
-    "chebyshev, rbf": lambda: seeded(KAN, [3, 2, 1], layers=("chebyshev", "rbf")),
-    "fourier": lambda: seeded(KAN, [3, 2, 1], layers="fourier(degree=3)"),
+    "mixed": lambda: seeded(KAN, [3, 2, 1], ("chebyshev", "fourier(degree=3)")),
 }
 
 
@@ -50,19 +50,25 @@ def test_the_network_follows_every_kind_of_kan(name):
     kan(x)  # moves running statistics
     model = fitted(kan, "pz(depth=4)", x=x).eval()
     wanted = kan.eval()(x)
-    assert model.spec()["sizes"] == [3, 2, 1]
     error = (model(x) - wanted).square().mean().sqrt() / wanted.std()
     assert float(error.detach()) < 0.1
-    for layer, fits, inputs in zip(
-        model,
-        model.warm_start,
-        inputs_of(kan, dict(kan.named_children()), x).values(),
-        strict=True,
-    ):
+    seen = inputs_of(kan, dict(kan.named_children()), x).values()
+    for fits, inputs in zip(model.warm_start, seen, strict=True):
         assert relative(fits) < 0.05
         torch.testing.assert_close(fits.lower, inputs.amin(0))
         torch.testing.assert_close(fits.upper, inputs.amax(0))
-        assert layer.circuit.name == "pz(depth=4)"
+
+
+def test_phase_edges_reach_what_free_coefficients_reach():
+    """With a factor in front, an edge of degree d is any trigonometric polynomial of degree d."""
+    kan = seeded(KAN, [1, 3], "bspline(grid=8)", domain=(-math.pi, math.pi), base=None)
+    model = fitted(kan, "pz", frequencies="fixed", starts=4, iterations=60)
+    t = torch.linspace(-math.pi, math.pi, 33, **DOUBLE)
+    waves = [f(k * t) for k in (1, 2, 3) for f in (torch.cos, torch.sin)]
+    basis = torch.stack([torch.ones_like(t), *waves], dim=-1)
+    curves = kan[0].edge_functions(t.unsqueeze(1))[:, 0].detach()
+    floor = (curves - basis @ torch.linalg.lstsq(basis, curves).solution).square().mean(0).sqrt()
+    torch.testing.assert_close(model.warm_start[0].rms[0], floor, rtol=1e-3, atol=1e-9)
 
 
 @circuits.circuit(wires=1)
@@ -87,9 +93,7 @@ def test_what_is_reported_is_what_is_there(frequencies):
     # Constants that belong to no edge are in the offset.
     lost = residual - residual.mean(0)
     assert bool((lost.square().mean(0).sqrt() <= fits.rms + 1e-9).all())
-    assert bool((fits.max >= fits.rms).all())
-    bound = fits.max.sum(0)
-    assert bool(((model(x) - kan(x)).abs() <= bound + 1e-9).all())
+    assert bool(((model(x) - kan(x)).abs() <= fits.max.sum(0) + 1e-9).all())
 
 
 @pytest.mark.parametrize("frequencies", ["per-input", "per-edge"])
@@ -105,6 +109,7 @@ def test_a_networks_own_functions_are_recovered(frequencies):
     torch.testing.assert_close(model(x), source(x), rtol=0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_residual_shrinks_with_depth():
     kan = seeded(KAN, [2, 2])
     shares = [relative(fitted(kan, f"pz(depth={d})").warm_start[0]) for d in (1, 2, 4, 6)]
@@ -117,12 +122,10 @@ def test_pruned_edges_stay_pruned():
     kan.prune(x, fraction=0.6)
     model = fitted(kan, "pz(depth=4)", x=x)
     assert model.spec()["sizes"] == kan.spec()["sizes"]
-    assert all(torch.equal(q.kept_edges, k.kept_edges) for q, k in zip(model, kan, strict=True))
     torch.testing.assert_close(model(x), kan(x), rtol=0, atol=0.15)
-    assert all(
-        bool((f.rms[~q.kept_edges] == 0).all())
-        for f, q in zip(model.warm_start, model, strict=True)
-    )
+    for fits, quantum, layer in zip(model.warm_start, model, kan, strict=True):
+        assert torch.equal(quantum.kept_edges, layer.kept_edges)
+        assert bool((fits.rms[~quantum.kept_edges] == 0).all())
 
 
 @pytest.mark.parametrize("options", [{"weight": False}, {"bias": False}, {"base": None}])
@@ -141,19 +144,13 @@ def test_parts_that_are_off_stay_off(options, tmp_path):
 
 
 def test_one_seed_one_network_and_no_other_randomness():
-    kan = seeded(KAN, [2, 2])
+    kan = seeded(KAN, [2, 2], dtype=torch.float32).eval()
     before = torch.get_rng_state()
     first, second = (fitted(kan, "pz(depth=1)") for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
-
-
-def test_single_precision_layers_and_mode():
-    layer = seeded(KAN, [3, 2], layers="rbf", dtype=torch.float32).eval()[0]
-    model = fitted(layer)
-    assert model.dtype == torch.float32
-    assert not model.training
-    assert model(points().float()).shape == (200, 2)
+    assert first.dtype == torch.float32
+    assert not first.training
 
 
 def test_ranges_come_from_a_domain_or_from_data():
@@ -165,7 +162,7 @@ def test_ranges_come_from_a_domain_or_from_data():
     torch.testing.assert_close(narrow.upper - narrow.lower, torch.tensor([0.4, 1.0], **DOUBLE))
 
 
-def test_own_ranges_of_inputs():
+def test_own_input_maps():
     kan, x = seeded(KAN, [3, 2]), points()
     model = fitted(kan, "pz(depth=5)", x=x, input_map="standardise").eval()
     torch.testing.assert_close(model[0].input_map.running_mean, x.mean(0))
@@ -189,7 +186,7 @@ def test_own_ranges_of_inputs():
         (lambda: KAN([2, 1]), {"domain": (0, 1), "x": torch.zeros(1, 2)}, "not both"),
         (lambda: KAN([2, 1]), {"x": torch.full((1, 2), torch.nan)}, "NaN"),
         (lambda: KAN([2, 1]), {"x": torch.zeros(0, 2)}, "at least one sample"),
-        (lambda: KAN([2, 1]), {"frequencie": "fixed"}, "did you mean 'frequencies'"),
+        (lambda: KAN([2, 1]), {"frequences": "fixed"}, "did you mean 'frequencies'"),
     ],
 )
 def test_mistakes_are_named(kan, options, message):
