@@ -10,6 +10,7 @@ Source: D. Hoang, A. Gupta, P. Harris, KANELÉ, arXiv:2512.12850, for KANs as lo
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,11 +19,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.analysis.edges import edge_values, kan_layers, layer_inputs
 from qkan.layers.checks import evaluating
+from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["LookUpTables", "Table"]
 
@@ -82,7 +84,7 @@ class LookUpTables:
         """Return the tables of a model whose layers are KAN layers, one after the other.
 
         Args:
-            model: Classical or quantum KAN layers without normalisation, or one such layer.
+            model: Classical or quantum KAN layers without an input map, or one such layer.
             inputs: A batch for it; each table covers what its layer sees of it.
             address_bits: k: every edge has ``2**k`` entries.
             fraction_bits: f: entries are multiples of ``2**-f``.
@@ -93,13 +95,10 @@ class LookUpTables:
         for name, bits in (("address_bits", address_bits), ("fraction_bits", fraction_bits)):
             if not 1 <= bits <= _MOST_BITS:
                 raise UsageError(f"{name} must be from 1 to {_MOST_BITS}, got {bits}")
-        seen = layer_inputs(model, inputs)
+        seen, layers = layer_inputs(model, inputs), kan_layers(model)
         with evaluating(model):
-            _require_chain(model, seen)
-            tables = [
-                _table(layer, seen[name], 2**address_bits, fraction_bits)
-                for name, layer in kan_layers(model).items()
-            ]
+            _require_chain(layers, seen)
+            tables = [_table(layers[n], x, 2**address_bits, fraction_bits) for n, x in seen.items()]
         return cls(tuple(tables))
 
     def __call__(self, inputs: Any) -> Array:
@@ -114,18 +113,11 @@ class LookUpTables:
 
     def to_json(self) -> str:
         """Return the tables as text, for tools that write firmware."""
-        return json.dumps(
-            [
-                {
-                    "low": table.low.tolist(),
-                    "high": table.high.tolist(),
-                    "fraction_bits": table.fraction_bits,
-                    "offset": table.offset.tolist(),
-                    "entries": table.entries.tolist(),
-                }
-                for table in self.layers
-            ]
-        )
+        tables = [
+            {name: np.asarray(value).tolist() for name, value in vars(table).items()}
+            for table in self.layers
+        ]
+        return json.dumps(tables)
 
     @classmethod
     def from_json(cls, text: str | Path) -> Self:
@@ -138,11 +130,11 @@ class LookUpTables:
         try:
             layers = [
                 Table(
-                    np.array(layer["low"], dtype=float),
-                    np.array(layer["high"], dtype=float),
-                    np.array(layer["entries"], dtype=np.int64),
-                    np.array(layer["offset"], dtype=np.int64),
-                    int(layer["fraction_bits"]),
+                    low=np.array(layer["low"], dtype=float),
+                    high=np.array(layer["high"], dtype=float),
+                    entries=np.array(layer["entries"], dtype=np.int64),
+                    offset=np.array(layer["offset"], dtype=np.int64),
+                    fraction_bits=int(layer["fraction_bits"]),
                 )
                 for layer in json.loads(content)
             ]
@@ -151,34 +143,29 @@ class LookUpTables:
         return cls(tuple(layers))
 
 
-def _table(layer: Any, seen: torch.Tensor, cells: int, fraction_bits: int) -> Table:
+def _table(layer: KANLayer, seen: Tensor, cells: int, fraction_bits: int) -> Table:
     low, high = seen.min(0).values, seen.max(0).values
     high = torch.where(high > low, high, low + 1)  # an input that never moves
     middle = (torch.arange(cells, dtype=seen.dtype).unsqueeze(1) + 0.5) / cells
     values = torch.cat(list(edge_values(layer, low + middle * (high - low))))
     point = seen[:1]
     offset = layer(point)[0] - layer.edge_functions(point)[0].sum(0)
-
-    def fixed(numbers: torch.Tensor) -> NDArray[np.int64]:
-        scaled: Array = np.ldexp(numbers.double().numpy(), fraction_bits)
-        return np.round(scaled).astype(np.int64)
-
-    return Table(
-        low.double().numpy(), high.double().numpy(), fixed(values), fixed(offset), fraction_bits
+    entries, fixed = (
+        np.round(np.ldexp(numbers.double().numpy(), fraction_bits)).astype(np.int64)
+        for numbers in (values, offset)
     )
+    return Table(low.double().numpy(), high.double().numpy(), entries, fixed, fraction_bits)
 
 
-def _require_chain(model: nn.Module, seen: dict[str, torch.Tensor]) -> None:
+def _require_chain(layers: Mapping[str, KANLayer], seen: Mapping[str, Tensor]) -> None:
     """Refuse a model that does something between its layers, such as to normalise."""
-    layers = list(kan_layers(model).items())
-    for name, layer in layers:
-        if getattr(layer, "input_map", None) is not None:
-            raise UsageError(f"layer {name!r} normalises its inputs, which tables cannot do")
-    for (name, layer), (following, _) in pairwise(layers):
-        passed = layer(seen[name])
-        if passed.shape != seen[following].shape or not torch.allclose(
-            passed, seen[following], rtol=1e-4, atol=1e-5
-        ):
+    for name, layer in layers.items():
+        if layer.input_map is not None:
+            raise UsageError(f"layer {name!r} maps its inputs, which tables cannot do")
+    for name, following in pairwise(layers):
+        passed, expected = layers[name](seen[name]), seen[following]
+        same = passed.shape == expected.shape
+        if not same or not torch.allclose(passed, expected, rtol=1e-4, atol=1e-5):
             raise UsageError(
                 f"something lies between layers {name!r} and {following!r}, such as a normalisation; "
                 "tables can stand for chains of KAN layers alone"

@@ -56,7 +56,7 @@ def test_text_round_trip_and_rubbish(tmp_path) -> None:  # type: ignore[no-untyp
 
 
 def test_what_tables_cannot_be_is_refused() -> None:
-    with pytest.raises(UsageError, match="normalises its inputs"):
+    with pytest.raises(UsageError, match="maps its inputs"):
         LookUpTables.of(model("kan", input_map="layer"), X)
     squared = torch.nn.Sequential(qkan.QKAN([3, 2]), torch.nn.Softplus(), qkan.QKAN([2, 1]))
     with pytest.raises(UsageError, match="something lies between"):
