@@ -132,10 +132,9 @@ class ProcessExecutor(Executor):
         with self._lock:
             times_closed = self._times_closed
             pool = self._pool = self._pool or self._started(self.workers)
-        try:
-            return pickle.loads(pool.submit(answer, content).result())
-        except (BrokenProcessPool, CancelledError, RuntimeError):
-            pass  # try again, alone
+        outcome = _ask(pool, content)
+        if outcome is not None:
+            return pickle.loads(outcome)
         with self._lock:
             if times_closed != self._times_closed:
                 return Failure("it was stopped")
@@ -143,13 +142,10 @@ class ProcessExecutor(Executor):
                 self._pool = None
                 self._open.discard(pool)
             alone = self._started(1)
-        try:
-            return pickle.loads(alone.submit(answer, content).result())
-        except (BrokenProcessPool, CancelledError, RuntimeError):
-            return Failure(_GIVEN_UP)
-        finally:
-            alone.shutdown()
-            self._open.discard(alone)
+        outcome = _ask(alone, content)
+        alone.shutdown()
+        self._open.discard(alone)
+        return Failure(_GIVEN_UP) if outcome is None else pickle.loads(outcome)
 
     def _started(self, workers: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
@@ -160,6 +156,14 @@ class ProcessExecutor(Executor):
             raise UsageError(_CANNOT_START) from error
         self._open.add(pool)
         return pool
+
+
+def _ask(pool: ProcessPoolExecutor, content: bytes) -> bytes | None:
+    """Return the answer to a packed call, or None if the pool broke or was shut down."""
+    try:
+        return pool.submit(answer, content).result()
+    except (BrokenProcessPool, CancelledError, RuntimeError):
+        return None
 
 
 class DaskExecutor(Executor):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import qkan
 from circuits.errors import UsageError
+from qkan._version import NUMERICS
 from qkan.config import differences, read_toml, to_toml
 from qkan.progress import Progress
 from qkan.store import Store, key, write_whole
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Arrays", "Places", "RunFolder", "opened", "provenance", "run_tasks"]
 
 C = TypeVar("C", bound="DataclassInstance")
+
+_STAMP = f"# A run of hybrid-qkan, numerics {NUMERICS}\n"
+"""Begins the configuration of a run, whose finished tasks a version of other numerics does not know."""
 
 _LONG = 90
 """Seconds; a shorter wait is not announced."""
@@ -81,7 +85,7 @@ class RunFolder:
             )
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)
-        folder.write("config.toml", to_toml(config))
+        folder.write("config.toml", _STAMP + to_toml(config))
         return folder
 
     @classmethod
@@ -106,9 +110,14 @@ class RunFolder:
         """Open the folder of a run that was started with the same configuration.
 
         Raises:
-            UsageError: If there is no run, or one with other settings (they are named).
+            UsageError: If there is no run, or one with other settings (they are named) or of another version.
         """
         changed = differences(cls.config_of(path, type(config)), config)
+        if not (path / "config.toml").read_text(encoding="utf-8").startswith(_STAMP):
+            raise UsageError(
+                f"the run in {path} was begun by another version, whose numbers are not those of this one; start a "
+                "new run with --out"
+            )
         if changed:
             raise UsageError(
                 f"the run in {path} was started with other settings ({'; '.join(changed)}). Resume "

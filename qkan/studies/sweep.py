@@ -265,13 +265,8 @@ def _storage(
     """Open the file of the trials, in which all of them wait from the beginning.
 
     Raises:
-        UsageError: If the trials that are there were made with other data, or by the first version of sweeps.
+        UsageError: If the trials that are there were made with other data.
     """
-    if (folder.path / "trials.jsonl").exists():
-        raise UsageError(
-            f"the sweep in {folder.path} was begun by an older version, whose trials.jsonl is not read any more; "
-            "begin another one with --out"
-        )
     optuna, storages = _optuna(), _optuna().storages
     with FileLock(folder.path / "trials.lock"):
         storage: RDBStorage = storages.RDBStorage(

@@ -73,9 +73,6 @@ class TaskError(UsageError):
                 self.add_note(f"\n{name}:\n{failure.traceback}")
                 break
 
-    def __reduce__(self) -> tuple[type[TaskError], tuple[dict[str, Failure], int]]:
-        return type(self), (self.failures, self.total)
-
 
 class Executor(ABC):
     """Runs independent tasks, somewhere; made by :func:`qkan.studies.executors.executor`.

@@ -53,6 +53,13 @@ def test_resume_names_the_settings_that_differ(folder):
         RunFolder.resume(folder.path, TrainingConfig(epochs=4))
 
 
+def test_a_run_of_another_version_is_refused(folder):
+    file = folder.path / "config.toml"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(UsageError, match="begun by another version"):
+        RunFolder.resume(folder.path, TrainingConfig(epochs=3))
+
+
 def test_resume_needs_a_run(tmp_path):
     with pytest.raises(UsageError, match="no run to resume"):
         RunFolder.resume(tmp_path, TrainingConfig())
