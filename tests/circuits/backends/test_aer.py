@@ -133,6 +133,7 @@ def test_matrices_with_a_batch_are_tapes_of_their_own():
 
 def test_key_names_the_software_where_numbers_follow_it():
     assert "qiskit-aer" not in backend("aer").key
+    assert {"qiskit", "qiskit-aer", "qiskit-ibm-runtime"} <= set(backend("aer:fake_manila").key)
     assert {"qiskit", "qiskit-aer"} <= set(backend("aer", shots=5, seed=1).key)
     assert backend("aer", shots=5, seed=1).key["seed"] == 1
     assert replace(backend("aer", shots=5), seed=2).deterministic

@@ -59,12 +59,6 @@ def test_a_layout_that_is_asked_for_is_kept(turned):
     assert layout.final_index_layout() == [3, 4]
 
 
-def test_key_names_the_snapshots_software():
-    exact = backend(MANILA).key
-    assert {"qiskit", "qiskit-aer", "qiskit-ibm-runtime"} <= set(exact)
-    assert exact["device"] == MANILA
-
-
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [

@@ -30,11 +30,7 @@ CLOSED_FORMS = {  # (<X>, <Z>) of the state (sin x, 0, cos x) after the channel
 }
 
 
-def test_every_channel_has_a_closed_form():
-    assert CLOSED_FORMS.keys() == NOISE_CHANNELS.keys()
-
-
-@pytest.mark.parametrize("channel", sorted(NOISE_CHANNELS))
+@pytest.mark.parametrize("channel", NOISE_CHANNELS)
 def test_channel_after_one_gate(channel, single):
     values = backend("default.mixed", noise=f"{channel}:{P}").run(single, X[:, None])
     np.testing.assert_allclose(values, np.stack(CLOSED_FORMS[channel](X), axis=1), atol=1e-12)
@@ -52,15 +48,6 @@ def test_a_gate_on_two_wires_is_followed_by_noise_on_both():
     np.testing.assert_allclose(values, np.stack([expected, expected], axis=1), atol=1e-12)
 
 
-def test_no_noise_is_the_pure_state(entangled):
-    x, weights = np.ones((2, 3)), {"theta": np.arange(4.0)}
-    np.testing.assert_allclose(
-        backend("default.mixed", noise="depolarizing:0").run(entangled, x, weights),
-        backend("default.qubit").run(entangled, x, weights),
-        atol=1e-12,
-    )
-
-
 def test_noise_is_sampled_too(single):
     sampled = backend("default.mixed", noise=f"bit-flip:{P}", shots=20_000, seed=1)
     exact = np.stack(CLOSED_FORMS["bit-flip"](X), axis=1)
@@ -73,14 +60,13 @@ def test_pure_state_devices_refuse_noise(name):
         backend(name, noise="bit-flip:0.1")
 
 
-@pytest.mark.parametrize("noise", [Noise("bit-flip", 0.1), Noise("depolarizing", 1e-7)])
-def test_spelling_round_trips(noise):
-    assert Noise.parse(str(noise)) == noise
-
-
-def test_equal_strengths_are_spelled_alike():
-    assert str(Noise("bit-flip", 1)) == str(Noise("bit-flip", 1.0))
+def test_noise_is_text_and_back():
+    assert Noise.parse("depolarizing:1e-07") == Noise("depolarizing", 1e-7)
+    assert str(Noise("bit-flip", 1)) == str(Noise("bit-flip", 1.0)) == "bit-flip:1.0"
     assert str(Noise("bit-flip", -0.0)) == str(Noise("bit-flip", 0))
+    for strength in (True, "0.1", None):
+        with pytest.raises(UsageError, match="must be a number"):
+            Noise("bit-flip", strength)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +85,3 @@ def test_equal_strengths_are_spelled_alike():
 def test_bad_noise(text, message):
     with pytest.raises(UsageError, match=message):
         backend("default.mixed", noise=text)
-
-
-@pytest.mark.parametrize("strength", [True, "0.1", None])
-def test_strength_must_be_a_number(strength):
-    with pytest.raises(UsageError, match="must be a number"):
-        Noise("bit-flip", strength)
