@@ -9,7 +9,6 @@ slower.
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import json
 import platform
 import statistics
@@ -24,14 +23,15 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from circuits.errors import UsageError, unknown_name
+from circuits.errors import UsageError, check_integer, unknown_name
+from qkan.studies.run import provenance
 
-__all__ = ["Case", "Report", "Row", "measure", "raise_malloc_thresholds"]
+__all__ = ["Case", "Report", "Row", "measure", "raise_malloc_thresholds", "training_step"]
 
 _MEGABYTE = 1e6
-_PACKAGES = ("hybrid-qkan", "torch", "numpy", "scipy", "pennylane")
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,8 @@ class Report:
 
     def write_json(self, path: str | Path) -> None:
         """Write the rows and the conditions to ``path``."""
-        fields = {
-            name: value for name, value in vars(self).items() if name not in {"rows", "cases"}
-        }
-        document = {**fields, "rows": [asdict(row) for row in self.rows]}
+        fields = {k: v for k, v in vars(self).items() if k != "cases"}
+        document = fields | {"rows": [asdict(row) for row in self.rows]}
         Path(path).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
     def print(self, console: Console | None = None) -> None:
@@ -109,6 +107,26 @@ class Report:
                 "" if row.peak_mb is None else f"{row.peak_mb:.1f}",
             )
         (console or Console()).print(table)
+
+
+def training_step(
+    module: nn.Module, loss: Callable[[], Tensor], rate: float = 1e-3
+) -> Callable[[], object]:
+    """Return a step of training to time: forward, loss, backward, and Adam.
+
+    Args:
+        module: What is trained.
+        loss: Computes what is made smaller.
+        rate: Adam's learning rate.
+    """
+    optimizer = torch.optim.Adam(module.parameters(), lr=rate)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.autograd.backward(loss())
+        optimizer.step()
+
+    return step
 
 
 def measure(
@@ -153,21 +171,16 @@ def measure(
             for case, count, times in zip(cases, calls, turns, strict=True):
                 times.append(_cpu_ms(case.run, count))
         peaks = [_peak_mb(case.run) if memory else None for case in cases]
-    cpu_ms = {
-        case.name: case.times * statistics.median(times)
-        for case, times in zip(cases, turns, strict=True)
-    }
-    rows = tuple(
-        Row(
-            case=case.name,
-            cpu_ms=cpu_ms[case.name],
-            ratio=cpu_ms[case.name] / cpu_ms[case.against or case.name],
-            against=case.against or case.name,
-            peak_mb=peak,
-        )
-        for case, peak in zip(cases, peaks, strict=True)
+    medians = [c.times * statistics.median(times) for c, times in zip(cases, turns, strict=True)]
+    cpu_ms = {case.name: median for case, median in zip(cases, medians, strict=True)}
+    rows = []
+    for case, peak in zip(cases, peaks, strict=True):
+        against = case.against or case.name
+        ratio = cpu_ms[case.name] / cpu_ms[against]
+        rows.append(Row(case.name, cpu_ms[case.name], ratio, against, peak))
+    return Report(
+        benchmark, threads, allocator, repetitions, provenance()["versions"], (*rows,), (*cases,)
     )
-    return Report(benchmark, threads, allocator, repetitions, _versions(), rows, tuple(cases))
 
 
 def raise_malloc_thresholds() -> str:
@@ -193,10 +206,8 @@ def _check(cases: Sequence[Case], repetitions: int, warmup: int) -> None:
         raise UsageError("a benchmark needs at least one case, none arrived")
     if len(set(names)) != len(names):
         raise UsageError(f"the names of the cases must differ, got {names}")
-    if repetitions < 1 or warmup < 1:
-        raise UsageError(
-            f"repetitions and warmup must be at least 1, got {repetitions} and {warmup}"
-        )
+    check_integer("repetitions", repetitions)
+    check_integer("warmup", warmup)
     for case in cases:
         for other in (case.against, case.floor):
             if other is not None and other not in names:
@@ -244,13 +255,3 @@ def _torch_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

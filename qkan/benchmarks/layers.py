@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qkan.benchmarks.harness import Case, Report, measure
+from qkan.benchmarks.harness import Case, Report, measure, training_step
 from qkan.experiments.notebook_networks import TableSplineLayer
 from qkan.layers.bspline import BSplineKANLayer
 from qkan.layers.chebyshev import ChebyshevKANLayer
@@ -127,17 +127,12 @@ def run(repetitions: int = 21) -> Report:
 
 
 def _train_step(model: nn.Module, x: Tensor, outputs: int) -> Callable[[], object]:
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    labels = torch.arange(len(x)) % outputs
-    values = x.prod(1, keepdim=True)
+    labels, values = torch.arange(len(x)) % outputs, x.prod(1, keepdim=True)
 
-    def step() -> None:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         y = model(x)
-        loss = (
-            functional.mse_loss(y, values) if outputs == 1 else functional.cross_entropy(y, labels)
-        )
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        if outputs == 1:
+            return functional.mse_loss(y, values)
+        return functional.cross_entropy(y, labels)
 
-    return step
+    return training_step(model, loss, rate=1e-4)

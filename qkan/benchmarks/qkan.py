@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits import Circuit, circuit
-from qkan.benchmarks.harness import Case, Report, measure
+from qkan.benchmarks.harness import Case, Report, measure, training_step
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.layers.series_sum import SharedSum
 
@@ -94,22 +94,20 @@ def _steps(
 
 
 def _step(module: Any, x: Tensor) -> Step:
-    optimizer = torch.optim.Adam(module.parameters())
+    return training_step(module, lambda: module(x).square().mean())
 
-    def run() -> None:
-        optimizer.zero_grad()
-        torch.autograd.backward(module(x).square().mean())
-        optimizer.step()
 
-    return run
+def _adam_alone(module: nn.Module) -> Step:
+    """Adam on as many parameters, without anything that makes their gradients."""
+    parameters = [nn.Parameter(p.detach().clone()) for p in module.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    return torch.optim.Adam(parameters).step
 
 
 def _floor(quantum: nn.Module, widths: Sequence[int], batch: int) -> Step:
     """Adam on the same parameters, and the three matrix products of each layer."""
-    parameters = [nn.Parameter(torch.zeros_like(p)) for p in quantum.parameters()]
-    for parameter in parameters:
-        parameter.grad = torch.ones_like(parameter)
-    optimizer = torch.optim.Adam(parameters)
+    adam = _adam_alone(quantum)
     shapes = [
         (torch.rand(batch, 7 * a), torch.rand(7 * a, b), torch.rand(batch, b))
         for a, b in pairwise(widths)
@@ -120,7 +118,7 @@ def _floor(quantum: nn.Module, widths: Sequence[int], batch: int) -> Step:
             _ = features @ matrix
             _ = features.T @ upstream
             _ = upstream @ matrix.T
-        optimizer.step()
+        adam()
 
     return run
 
@@ -133,10 +131,6 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
     against = f"one layer's step {label}"
     coefficients = layer.circuit_coefficients().detach().requires_grad_()
     upstream = torch.ones_like(coefficients)
-    parameters = [nn.Parameter(p.detach().clone()) for p in layer.parameters()]
-    for parameter in parameters:
-        parameter.grad = torch.ones_like(parameter)
-    optimizer = torch.optim.Adam(parameters)
 
     def total(series: torch.Tensor) -> torch.Tensor:
         base, weight = layer.base_function(x), layer.base_weight
@@ -153,7 +147,7 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
         Case(against, _step(layer, x)),
         Case(f"  coefficients {label}", make_coefficients, against=against),
         Case(f"  features and product {label}", product, against=against),
-        Case(f"  optimiser {label}", optimizer.step, against=against),
+        Case(f"  optimiser {label}", _adam_alone(layer), against=against),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The quanvolution's benchmark with tiny settings: its rows, and that its ways agree with each other."""
+"""The cases of the benchmarks: they run, agree with each other, and are named after what they measure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,58 @@ import numpy as np
 import pytest
 import torch
 
-from qkan.benchmarks import harness, quanvolution
+from qkan.benchmarks import backends, harness, layers, quanvolution
+from qkan.experiments.notebook_networks import TableSplineLayer
+
+
+def test_cases(monkeypatch):
+    seen = []
+
+    def measure(name, cases, **options):
+        for case in cases[:3]:
+            case.run()
+        seen.extend(cases)
+
+    monkeypatch.setattr(backends, "measure", measure)
+    monkeypatch.setattr(backends, "packed_cases", list)
+    backends.run()
+    names = {case.name for case in seen}
+    assert {case.against for case in seen} - {None} <= names
+    assert any("FakeManila" in name for name in names)
+
+
+@pytest.mark.slow
+def test_circuits_are_counted(monkeypatch):
+    settings = {
+        "_WIDTHS": (2, 1),
+        "_EDGE": "pz(depth=1)",
+        "_BATCH": 10,
+        "_STEP_SHOTS": 2,
+        "_QUBITS": 5,
+    }
+    for name, value in settings.items():
+        monkeypatch.setattr(backends, name, value)
+    alone, together = backends.packed_cases()
+    assert f"{2 * 3 * 9} circuits one by one" in alone.name
+    assert f"{2 + 10} circuits on 5 qubits (4x fewer)" in together.name  # 6 values, 48 shifts
+    assert together.against == alone.name
+    together.run()
+
+
+def test_every_step_runs():
+    names = []
+    for name, step in layers.layer_cases([2, 3, 1], 4):
+        step()
+        names.append(name)
+    assert {"MLP", "B-spline product alone", "B-spline", "sine product alone", "sine"} <= set(names)
+
+
+def test_the_loop_over_units_is_the_same_function():
+    ours = TableSplineLayer(5, 4, generator=torch.Generator().manual_seed(0))
+    loop = layers._UnitLoopLayer(5, 4)
+    loop.load_state_dict(ours.state_dict())
+    x = torch.randn(9, 5, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(ours(x), loop(x))
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +76,7 @@ def cases():
         return {case.name: case for case in quanvolution.run(images=4)}
 
 
+@pytest.mark.slow
 def test_rows_and_json_keep_the_contract(tmp_path, cases):
     report = quanvolution.run(images=4, repetitions=1)
     report.write_json(tmp_path / "rows.json")
@@ -67,6 +119,7 @@ def test_what_is_extrapolated_says_so(cases):
     assert cases["demo loop (from 1 image)"].times == 4.0
 
 
+@pytest.mark.slow
 def test_every_case_leaves_things_as_it_found_them(cases):
     for case in cases.values():
         first, second = case.run(), case.run()
