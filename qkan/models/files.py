@@ -75,21 +75,22 @@ def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
             f"the model in {path} cannot be built: {error}\nIts circuits: {', '.join(names) or 'none'}. "
             "Pass those of your own, as edge= or filters="
         ) from error
+    present, unsure = _circuits(model), set()
     for place, then in file.facts["circuits"].items():
-        now = _circuits(model).get(place, {"name": "nothing", "fingerprint": ""})
-        if then["fingerprint"] == now["fingerprint"]:
-            continue
-        if file.format != _FIRST or then["name"] != now["name"]:
-            raise UsageError(
-                f"{path} was trained with the circuit {then['name']!r} in layer {place}, which is "
-                f"another circuit than {now['name']!r}; pass the one it was made with as edge="
-            )
-        if options.keys() & {"edge", "filters"}:
-            warnings.warn(
-                f"{path} is of an older version, whose fingerprints were others: whether the circuit "
-                f"{now['name']!r} is the one it was trained with cannot be checked; save it again",
-                stacklevel=3,
-            )
+        now = present.get(place, {"name": "nothing", "fingerprint": ""})
+        if then["fingerprint"] != now["fingerprint"]:
+            if file.format != _FIRST or then["name"] != now["name"]:
+                raise UsageError(
+                    f"{path} was trained with the circuit {then['name']!r} in layer {place}, which is "
+                    f"another circuit than {now['name']!r}; pass the one it was made with as edge="
+                )
+            unsure.add(now["name"])
+    if unsure and options.keys() & {"edge", "filters"}:
+        warnings.warn(
+            f"{path} is of an older version, whose fingerprints were others: whether {sorted(unsure)} "
+            "are the circuits that it was trained with cannot be checked; save it again",
+            stacklevel=3,
+        )
     try:
         model.load_state_dict(file.tensors)
     except RuntimeError as error:

@@ -312,9 +312,7 @@ def _starts(
 ) -> Tensor:
     """Return parameters that begin with the circuits of a pool that fit best, once their factors are set."""
     shapes = triangle[..., :-1] @ pool.T
-    free = torch.linalg.qr(triangle[..., [0, -1]])[
-        0
-    ]  # what the constant and the base function can do
+    free, _ = torch.linalg.qr(triangle[..., [0, -1]])  # what constant and base function can do
     shapes = shapes - free @ (free.mT @ shapes)
     overlap = (target - target @ free @ free.mT) @ shapes
     size = shapes.square().sum(1, keepdim=True).clamp_min(1e-12)
@@ -351,11 +349,7 @@ def _descend(
         point, residual, derivative, cost = found
         normal = derivative.mT @ derivative
         diagonal = normal.diagonal(dim1=-2, dim2=-1)
-        more = (
-            (damping.unsqueeze(-1) + 1e-9) * diagonal
-            + 1e-9 * diagonal.amax(-1, keepdim=True)
-            + 1e-12
-        )
+        more = damping.unsqueeze(-1) * diagonal + 1e-9 * diagonal.amax(-1, keepdim=True) + 1e-12
         gradient = derivative.mT @ residual.unsqueeze(-1)
         trial = point - torch.linalg.solve(normal + torch.diag_embed(more), gradient).squeeze(-1)
         after = [trial, *linearised(trial)]
@@ -376,11 +370,11 @@ class _Form:
     """The exact Fourier coefficients of many copies of a circuit at weights of their own."""
 
     def __init__(self, circuit: Circuit, count: int, device: torch.device) -> None:
+        # Copies for each coefficient: then one backward pass gives all derivatives.
         self.count, self.size = count, 2 * circuit.degrees[0] + 1
         self.layer = QuantumKANLayer(
             1,
-            self.size
-            * count,  # copies for each coefficient: one backward pass gives all derivatives
+            self.size * count,
             circuit,
             frequencies="fixed",
             weight=False,
