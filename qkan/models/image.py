@@ -248,7 +248,7 @@ class QuanvolutionNet(Model):
         super().__init__()
         self.image, classes = _image(image), check_integer("classes", classes)
         dtype = torch.get_default_dtype() if dtype is None else dtype
-        listed = [filters] if isinstance(filters, str | Circuit) else list(filters)
+        listed: list[Any] = list(filters) if isinstance(filters, list | tuple) else [filters]
         self.quanvolution = Quanvolution2d(
             [quanvolutional_filter(f) if isinstance(f, str) else f for f in listed],
             kernel_size,
@@ -299,9 +299,9 @@ def _head(
         "mlp": {"kind": "mlp", "sizes": [features, 128, classes]},
         "cnn": {"kind": "cnn", "image": maps, "classes": classes},
     }
-    if isinstance(head, str) and head not in usual:
-        raise unknown_name("head:", head, usual)
-    settings = dict(usual[head] if isinstance(head, str) else head)
+    if not isinstance(head, Mapping) and head not in usual:
+        raise unknown_name("head:", str(head), usual)
+    settings = dict(head if isinstance(head, Mapping) else usual[head])
     kind = settings.pop("kind", None)
     if kind not in HEADS:
         raise unknown_name("kind of head", str(kind), HEADS)

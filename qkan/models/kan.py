@@ -83,7 +83,8 @@ class KAN(Chain):
         **options: Any,
     ) -> None:
         steps = list(pairwise(check_sizes(sizes)))
-        named = [layers] * len(steps) if isinstance(layers, str) else list(layers)
+        one = isinstance(layers, str) or not hasattr(layers, "__iter__")
+        named: list[Any] = [layers] * len(steps) if one else list(layers)
         if len(named) != len(steps):
             raise UsageError(
                 f"{len(sizes)} widths have {len(steps)} layers between them, got {len(named)}: {named}"

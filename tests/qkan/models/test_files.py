@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import pennylane as qml
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+import circuits
 from circuits.errors import UsageError
 from qkan.models import KAN, MLP, QKAN, SineKAN, load
 
@@ -145,3 +147,18 @@ def test_files_of_the_first_version_are_written_again_as_todays(name, tmp_path):
     again = load(tmp_path / "model")
     assert again.spec() == model.spec()
     assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
+
+
+@circuits.circuit(wires=1, weights={"w": (2,)})
+def mine(inputs, w):
+    qml.RY(w[0], wires=0)
+    qml.RX(inputs[..., 0], wires=0)
+    qml.RY(w[1], wires=0)
+
+
+def test_circuits_of_ones_own_in_files_of_the_first_version_cannot_be_checked():
+    with pytest.warns(UserWarning, match=r"\['mine'\] are the circuits.*cannot be checked"):
+        model = load(FIRST / "own_circuit.safetensors", edge=mine)
+    assert model.circuit is mine
+    with pytest.raises(UsageError, match="trained with the circuit 'mine'"):
+        load(FIRST / "own_circuit.safetensors", edge="pz")

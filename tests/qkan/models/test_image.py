@@ -68,6 +68,7 @@ def test_filters_of_ones_own(tmp_path):
         ({"kind": "kan", "sizes": (100, 10)}, "sizes that begin with 784"),
         ({"kind": "cnn", "image": (1, 28, 28)}, r"image=\(4, 14, 14\)"),
         ({"kind": "kna", "sizes": (784, 10)}, "unknown kind of head 'kna'"),
+        (3, "unknown head: '3'"),
         ("mpl", "unknown head: 'mpl'; did you mean 'mlp'"),
     ],
 )

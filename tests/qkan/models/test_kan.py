@@ -118,6 +118,7 @@ def test_circuits_without_weights(part, tmp_path):
         ("bspline(grid=", "unknown layer"),
         ("bspline(grid=a)", "cannot read the options"),
         ("own", "needs a circuit of your own"),
+        (4, "the name of a layer is text, not 4"),
         (("bspline",) * 3, "3 widths have 2 layers between them, got 3"),
     ],
 )
