@@ -155,7 +155,8 @@ class Constituents:
                 not above its momentum along the beam.
         """
         array = _columns(momenta, "E, px, py, pz")
-        _refuse(~np.isfinite(array).all(axis=2), "a four-momentum is NaN or infinite")
+        infinite = np.asarray(~np.isfinite(array).all(axis=2))
+        _refuse(infinite, "a four-momentum is NaN or infinite")
         energy, px, py, pz = np.moveaxis(array, 2, 0)
         pt = np.hypot(px, py)
         there = pt > 0
