@@ -12,7 +12,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from qkan.cli import bench, circuit_tools, experiments, inspect, jets, kept, sweep
+from qkan.cli import bench, circuit_tools, experiments, kept, studies
 
 __all__ = ["app", "main"]
 
@@ -23,15 +23,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for group in (experiments.reproduce, experiments.cost, kept.cache, jets.app, kept.jobs):
+for group in (experiments.reproduce, experiments.cost, kept.cache, studies.jets, kept.jobs):
     app.add_typer(group)
 for command in (
     bench.bench,
     circuit_tools.circuits,
     circuit_tools.draw,
     circuit_tools.export,
-    inspect.inspect,
-    sweep.sweep,
+    studies.inspect,
+    studies.sweep,
     circuit_tools.backends,
 ):
     app.command()(command)

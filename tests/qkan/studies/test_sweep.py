@@ -9,7 +9,7 @@ import pytest
 
 from circuits.errors import UsageError
 from qkan.cli import main
-from qkan.cli.sweep import EXAMPLE
+from qkan.cli.studies import EXAMPLE
 from qkan.studies import sweep
 from qkan.studies.executors import executor
 from qkan.studies.run import Places, RunFolder
