@@ -36,8 +36,7 @@ class SciPyActivation(nn.Module):
 
     .. math:: y = \sum_{g=0}^{n-k-2} c_g B_{g,k}(x), \qquad t = \text{linspace}(-1, 1, n)
 
-    This is what ``scipy.interpolate.BSpline(t, c, k)`` gives. It is not a KAN edge, and differs
-    from :class:`BSplineKANLayer` in every respect that matters; these are the notebook's:
+    This is what ``scipy.interpolate.BSpline(t, c, k)`` gives. It is not a KAN edge. Of the notebook:
 
     - coefficients and knots are buffers and get no gradient (the inputs do);
     - the ``num_knots`` knots are not continued beyond the domain, so only
@@ -128,8 +127,8 @@ class TableSplineLayer(nn.Module):
     - inputs beyond the table take its first or last row, and the values are steps.
 
     Ours: all units at once. Their activations are tabulated (one small product) and then gathered;
-    the notebook loops over the units in Python. The numbers are the same. The text that describes
-    the notebook leaves the knots of this layer open; we take those of its first network.
+    the notebook loops over the units in Python. The numbers are the same. Its knots are not stated;
+    we take those of the first network.
 
     Shape:
         - Input: :math:`(N, \text{in\_features})`.

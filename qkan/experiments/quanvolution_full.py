@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -191,8 +191,7 @@ def train(
     )
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """8-bit images ``(N, 1, 28, 28)`` and their labels ``(N,)``."""
 
     images: Tensor

@@ -20,7 +20,6 @@ from qkan.experiments.mnist_task import Images, network_pictures, train_on_mnist
 from qkan.experiments.mnist_task import arm as settings_of
 from qkan.experiments.notebook_networks import make
 from qkan.plotting import plot_curves, plot_seeds
-from qkan.plotting.style import arm_label
 from qkan.studies.report import Picture, Record, Section, Table, percent
 from qkan.studies.run import Places, RunFolder
 from qkan.studies.statistics import Values, compare_with_published, mean_interval, summarise
@@ -100,7 +99,7 @@ class Run:
     @property
     def label(self) -> str:
         """What it is called in the report."""
-        return arm_label(self.name)
+        return self.name.replace("_", " ")
 
     def arm(self, protocol: str) -> str:
         """Return what it is called under a protocol."""
@@ -473,16 +472,13 @@ MLP = Reproduction(
     "mlp",
     "Multilayer perceptrons on MNIST",
     _AUTHORS,
-    tuple(
-        _mlp(width, published)
-        for width, published in {
-            16: 0.9183,
-            32: 0.9557,
-            64: 0.9682,
-            128: 0.9797,
-            256: 0.9822,
-            512: 0.9842,
-        }.items()
+    (
+        _mlp(16, 0.9183),
+        _mlp(32, 0.9557),
+        _mlp(64, 0.9682),
+        _mlp(128, 0.9797),
+        _mlp(256, 0.9822),
+        _mlp(512, 0.9842),
     ),
     "symmetric",
     (
