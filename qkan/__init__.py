@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         RBFKANLayer as RBFKANLayer,
         SineKANLayer as SineKANLayer,
         SpectralPenalty as SpectralPenalty,
+        WaveletKANLayer as WaveletKANLayer,
     )
     from qkan.layers.preprocess import preprocess as preprocess
     from qkan.models import (

@@ -26,6 +26,7 @@ __all__ = [
     "RBFKANLayer",
     "SineKANLayer",
     "SpectralPenalty",
+    "WaveletKANLayer",
 ]
 
 LAYERS: dict[str, type[KANLayer]] = {

@@ -47,6 +47,10 @@ def test_names_are_those_of_their_home_modules():
     assert qkan.QuantumLayer is QuantumLayer
 
 
+def test_every_kan_layer_is_public():
+    assert {kind.__name__ for kind in qkan.layers.LAYERS.values()} <= {*qkan.layers.__all__}
+
+
 def test_versions():
     from qkan._version import NUMERICS, __version__
 
