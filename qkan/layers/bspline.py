@@ -78,7 +78,6 @@ class BSplineKANLayer(KANLayer):
     feature_axes = KANLayer.feature_axes | {"breakpoints": (0, None)}
 
     breakpoints: Tensor
-    pieces: Tensor
 
     def __init__(
         self,
@@ -124,8 +123,7 @@ class BSplineKANLayer(KANLayer):
             dtype=dtype,
         )
         self.register_buffer("breakpoints", ends.to(self._like))
-        pieces = cardinal_pieces(degree).to(self._like)
-        self.register_buffer("pieces", pieces, persistent=False)
+        self._pieces = cardinal_pieces(degree)  # constants, and no buffer: they survive to_empty()
         self.reset_parameters(generator)
 
     @property
@@ -162,7 +160,9 @@ class BSplineKANLayer(KANLayer):
         return self._uniform_basis(x, self.base_function(x))
 
     def _uniform_basis(self, x: Tensor, last: Tensor | None = None) -> Tensor:
-        return uniform_basis(x, self.breakpoints, self.cells, self.pieces, self.extrapolation, last)
+        return uniform_basis(
+            x, self.breakpoints, self.cells, self._pieces.to(x), self.extrapolation, last
+        )
 
     def mapped(self, input: Tensor) -> Tensor:
         """Check the input, also for the domain if asked to, flatten its leading dimensions and map it."""

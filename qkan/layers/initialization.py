@@ -62,4 +62,5 @@ def variance_preserving(
     gain = sd / torch.sqrt(len(draw) * trace)
 
     rest = draw - direction.unsqueeze(-1) * torch.einsum("ig,igo->io", direction, draw).unsqueeze(1)
-    return gain[:, None, None] * scale.unsqueeze(-1) * rest
+    weights: Tensor = gain[:, None, None] * scale.unsqueeze(-1) * rest
+    return weights

@@ -219,8 +219,8 @@ class KANLayer(nn.Module, ABC):
 
     def sum_of_edges(self, x: Tensor) -> Tensor:
         """Return the sums at mapped inputs, with the bias, (N, in) -> (N, out)."""
-        weight = self.edge_weight
-        assert weight is not None  # a layer without free coefficients has its own sum
+        assert self.edge_weight is not None  # a layer without free coefficients has its own sum
+        weight: Tensor = self.edge_weight
         if self.mask is not None:
             rows = [self.mask.repeat_interleave(self.num_basis, dim=0)]
             weight = weight * torch.cat(rows if self.base is None else [*rows, self.mask])

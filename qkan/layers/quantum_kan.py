@@ -244,27 +244,29 @@ class QuantumKANLayer(KANLayer):
         """Return the sums at mapped inputs, (N, in) -> (N, out)."""
         if x.numel() == 0:
             return x.new_zeros(len(x), self.out_features)
-        factor = self._factor()
+        mode = self.choose(x.shape[0])  # len() would fix the batch of an exported layer
         base = None if self.base is None else self.base_function(x)
         base_weight = None if self.base_weight is None else self.masked(self.base_weight)
-        mode = self.choose(x.shape[0])  # len() would fix the batch of an exported layer
-        if mode != "direct":
+        factor = self._factor()
+        if mode == "direct":
+            y = self._weighted(self._run(self._angles(x))).sum(1)
+        else:
             series = self.circuit_coefficients(mode)
-            rate, shift = self.frequency, self.phase
-            if rate is None or shift is None:
-                points = x if self.scale == 1 else self.scale * x
-                return SharedSum(
-                    points, None, None, series, factor, self.constant, base, base_weight
-                )()
-            if self.scale != 1:
-                rate, shift = self.scale * rate, self.scale * shift
-            if self.frequencies != "per-edge":
-                return SharedSum(x, rate, shift, series, factor, self.constant, base, base_weight)()
+            points, rate, shift = self._rates(x)
+            if rate is None or shift is None or rate.ndim == 1:
+                parts = (series, factor, self.constant, base, base_weight)
+                return SharedSum(points, rate, shift, *parts)()
             waves = series[1:] if factor is None else series[1:] * factor
             y = per_edge_sum(x, rate, shift, waves) + self._weighted(series[0]).sum(0)
-        else:
-            y = self._weighted(self._run(self._angles(x))).sum(1)
         return y if base is None or base_weight is None else torch.addmm(y, base, base_weight)
+
+    def _rates(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return points, frequencies and phases with the circuit's own scale put into them."""
+        if self.scale == 1:
+            return x, self.frequency, self.phase
+        if self.frequency is None or self.phase is None:
+            return self.scale * x, None, None
+        return x, self.scale * self.frequency, self.scale * self.phase
 
     def coefficients(self) -> Tensor:
         r"""Return the coefficients of :math:`w (\phi + c)` over 1, cos, sin, cos 2, ..., (in, 2 degree + 1, out)."""
@@ -307,14 +309,13 @@ class QuantumKANLayer(KANLayer):
     def series(self) -> EdgeSeries:
         """Return the edges as Fourier series of mapped inputs, pruned ones too, without base functions."""
         coefficients = self.coefficients().movedim(1, 0)
-        a, b = self.frequency, self.phase
-        if a is None or b is None:
-            a, b = self._like.new_ones(1, 1), self._like.new_zeros(1, 1)
-        elif a.ndim == 1:
-            a, b = a.unsqueeze(-1), b.unsqueeze(-1)
-        return EdgeSeries(
-            coefficients, self.scale * a, self.scale * b, self.scale, self.frequencies
-        )
+        if self.frequency is None or self.phase is None:
+            rate, shift = self._like.new_full((1, 1), self.scale), self._like.new_zeros(1, 1)
+        else:
+            rate, shift = self.scale * self.frequency, self.scale * self.phase
+            if rate.ndim == 1:
+                rate, shift = rate.unsqueeze(-1), shift.unsqueeze(-1)
+        return EdgeSeries(coefficients, rate, shift, self.scale, self.frequencies)
 
     def edge_values(self, x: Tensor) -> Tensor:
         """Return the edge functions at mapped inputs, (N, in) -> (N, in, out)."""

@@ -118,15 +118,16 @@ class _SharedSum(torch.autograd.Function):
         by_C = torch.empty_like(s.coefficients, memory_format=torch.contiguous_format)
         by_features = by_C[len(by_C) - len(features) :]
         torch.mm(features.flatten(0, 1), upstream, out=by_features.flatten(0, 1))
-        found = dict.fromkeys(SharedSum._fields)
+        found: dict[str, Tensor | None] = dict.fromkeys(SharedSum._fields)
         if s.base_weight is not None:
             found["base_weight"] = by_C[0].clone()
             found["base"] = upstream @ s.base_weight.T if wanted.base else None
         by_C[0] = total
         if s.factor is not None:
-            found["factor"] = (by_C * s.coefficients).sum(0)
-            if s.constant is not None:
-                found["factor"].addcmul_(s.constant, total)
+            by_factor = (by_C * s.coefficients).sum(0)
+            found["factor"] = (
+                by_factor if s.constant is None else by_factor.addcmul_(s.constant, total)
+            )
             by_C.mul_(s.factor)
         if s.constant is not None:
             found["constant"] = by_C[0].clone()

@@ -345,7 +345,7 @@ def _fit(
 def _mean_grams(
     old: SplineGrid, new: SplineGrid, x: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    chunks = zip(x.split(_CHUNK), weights.split(_CHUNK), strict=True)
+    chunks = zip(torch.split(x, _CHUNK), torch.split(weights, _CHUNK), strict=True)
     parts = [_grams(chunk, old, new, some) for chunk, some in chunks]
     first, second, third = (
         torch.stack(grams).sum(0) / len(x) for grams in zip(*parts, strict=True)

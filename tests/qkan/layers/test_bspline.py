@@ -317,3 +317,26 @@ def test_the_slope_on_the_knots_and_ends_is_scipys(compiled):
     for layer, slope in zip(layers, slopes, strict=True):
         expected = layer.to_scipy()[0, 0](knots.numpy(), 1)
         np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-12)
+
+
+def test_a_layer_without_memory_is_whole_once_its_state_is_loaded():
+    layer = seeded(2, 3, **DOUBLE)
+    empty = BSplineKANLayer(2, 3, **DOUBLE).to("meta")
+    empty.to_empty(device="cpu").load_state_dict(layer.state_dict())
+    x = torch.rand(5, 2, **DOUBLE)
+    torch.testing.assert_close(empty(x), layer(x), rtol=0, atol=0)
+
+
+def test_one_sample_far_outside_does_not_cost_the_others_their_function():
+    layer = seeded(1, 1, **DOUBLE)
+    x = torch.linspace(-1, 1, 200, **DOUBLE).unsqueeze(1)
+    before = layer(x).detach()
+    layer.update_grid(torch.cat([x, torch.full((1, 1), -999.0, **DOUBLE)]))
+    assert float((layer(x).detach() - before).norm() / before.norm()) < 0.011
+
+
+def test_uneven_cells_are_refined_exactly():
+    layer = seeded(1, 1, [-1, -0.9, 1.0], **DOUBLE)
+    x = torch.linspace(-1, 1, 200, **DOUBLE).unsqueeze(1)
+    before = layer(x)
+    torch.testing.assert_close(layer.refine(4)(x), before, rtol=0, atol=1e-10)
