@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import pennylane as qml
 
-from circuits.errors import UsageError, unknown_name
+from circuits.errors import UsageError, check_real, unknown_name
 
 __all__ = ["NOISE_CHANNELS", "Noise"]
 
@@ -60,12 +59,7 @@ class Noise:
     def __post_init__(self) -> None:
         if self.channel not in NOISE_CHANNELS:
             raise unknown_name("noise channel", self.channel, NOISE_CHANNELS)
-        if isinstance(self.strength, bool) or not isinstance(self.strength, int | float):
-            raise UsageError(
-                f"the strength of {self.channel!r} noise must be a number in [0, 1], "
-                f"got {self.strength!r}."
-            )
-        if not isfinite(self.strength) or not 0 <= self.strength <= 1:
+        if check_real(f"the strength of {self.channel!r} noise", self.strength, least=0) > 1:
             raise UsageError(
                 f"the strength of {self.channel!r} noise must lie in [0, 1], got {self.strength}."
             )
