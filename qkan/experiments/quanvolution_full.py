@@ -357,7 +357,7 @@ def conclude(
             row.append(points(differences[name]["test_accuracy"]) if name in differences else "")
             rows.append(row)
         table = Table(["arm", "validation / %", "test / %", "difference / points"], rows)
-        sections.append(Section(label[0].upper() + label[1:], [], table))
+        sections.append(Section(label.capitalize(), [], table))
     text = (
         f"Mean ± standard deviation over {config.seeds} seeds. {config.train:,} training images; "
         f"{config.validation:,} others of the training set chose the epoch (of {config.epochs}) whose weights were "
