@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qiskit import qasm2, qasm3, qpy
-from qiskit.circuit import CircuitInstruction, Gate, ParameterExpression, QuantumCircuit
+from qiskit import qasm2, qasm3, qpy, transpile
+from qiskit.circuit import Barrier, CircuitInstruction, Gate, ParameterExpression, QuantumCircuit
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 
 from circuits.qiskit import to_qiskit
@@ -17,6 +19,54 @@ if TYPE_CHECKING:
     from circuits.definition import Circuit
 
 __all__ = ["from_qpy", "to_python", "to_qasm2", "to_qasm3", "to_qpy"]
+
+
+_STANDARD = frozenset(
+    (
+        *("p", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "u"),
+        *("cx", "cy", "cz", "cp", "crx", "cry", "crz", "ch", "swap", "ccx", "cu"),
+    )
+)
+"""Gates of the include file of OpenQASM 3 that take angles, and others."""
+
+_QELIB = [
+    *(
+        "id",
+        "x",
+        "y",
+        "z",
+        "h",
+        "s",
+        "sdg",
+        "t",
+        "tdg",
+        "sx",
+        "sxdg",
+        "rx",
+        "ry",
+        "rz",
+        "u1",
+        "u2",
+        "u3",
+    ),
+    *(
+        "cx",
+        "cy",
+        "cz",
+        "ch",
+        "swap",
+        "crx",
+        "cry",
+        "crz",
+        "cu1",
+        "cu3",
+        "rxx",
+        "rzz",
+        "ccx",
+        "cswap",
+    ),
+]
+"""Gates of the include file of OpenQASM 2, as its readers know it."""
 
 
 def to_qasm3(
@@ -43,8 +93,24 @@ def to_qasm3(
         ry(inputs_0) q[0];
         <BLANKLINE>
     """
-    text: str = qasm3.dumps(to_qiskit(circuit, weights, inputs=inputs))
+    text: str = qasm3.dumps(_spelled_out(to_qiskit(circuit, weights, inputs=inputs)))
     return text
+
+
+def _spelled_out(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Take gates of expressions apart that the language lacks: Qiskit would declare their expression twice."""
+    result = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        gate, qubits = instruction.operation, instruction.qubits
+        free = any(isinstance(angle, ParameterExpression) for angle in gate.params)
+        if free and gate.name not in _STANDARD and gate.definition is not None:
+            inner = _spelled_out(gate.definition)
+            for part in inner.data:
+                places = [qubits[inner.find_bit(qubit).index] for qubit in part.qubits]
+                result.append(part.operation, places)
+        else:
+            result.append(instruction)
+    return result
 
 
 def to_qasm2(circuit: Circuit, inputs: Any, weights: Mapping[str, Any] | None = None) -> str:
@@ -58,7 +124,8 @@ def to_qasm2(circuit: Circuit, inputs: Any, weights: Mapping[str, Any] | None = 
     Raises:
         UsageError: If a weight has neither a value nor a default.
     """
-    text: str = qasm2.dumps(to_qiskit(circuit, weights or {}, inputs=inputs))
+    bound = to_qiskit(circuit, weights or {}, inputs=inputs)
+    text: str = qasm2.dumps(transpile(bound, basis_gates=_QELIB, optimization_level=0))
     return text
 
 
@@ -106,13 +173,29 @@ def to_python(circuit: QuantumCircuit) -> str:
         circuit.ry(inputs_0, 0)
         <BLANKLINE>
     """
-    lines = ["from qiskit.circuit import Parameter, QuantumCircuit", ""]
-    lines += [f'{p.name} = Parameter("{p.name}")' for p in circuit.parameters]
-    lines.append(f'circuit = QuantumCircuit({circuit.num_qubits}, name="{circuit.name}")')
+    lines = [f"{p.name} = Parameter({json.dumps(p.name)})" for p in circuit.parameters]
+    lines.append(f"circuit = QuantumCircuit({circuit.num_qubits}, name={json.dumps(circuit.name)})")
     for instruction in circuit.data:
         qubits = [circuit.find_bit(qubit).index for qubit in instruction.qubits]
         lines += _lines(instruction, qubits)
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines)
+    used = [f"{f} as {name}" for name, f in _FUNCTIONS.items() if re.search(rf"\b{name}\(", text)]
+    head = f"from numpy import {', '.join(used)}\n" if used else ""
+    return f"{head}from qiskit.circuit import Parameter, QuantumCircuit\n\n{text}\n"
+
+
+_FUNCTIONS = {
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "exp": "exp",
+    "log": "log",
+    "sqrt": "sqrt",
+}
+"""NumPy's functions, which take expressions, by the names in an expression's text."""
 
 
 def _lines(instruction: CircuitInstruction, qubits: list[int]) -> list[str]:
@@ -120,6 +203,8 @@ def _lines(instruction: CircuitInstruction, qubits: list[int]) -> list[str]:
     if isinstance(gate, UnitaryGate):
         matrix = np.asarray(gate.to_matrix()).tolist()
         return [f"circuit.unitary({matrix}, {qubits})"]
+    if isinstance(gate, Barrier):
+        return [f"circuit.barrier({qubits})"]
     closed = 2 ** getattr(gate, "num_ctrl_qubits", 0) - 1
     if gate.name in _METHODS and getattr(gate, "ctrl_state", closed) == closed:
         return [f"circuit.{gate.name}({', '.join([*map(_text, gate.params), *map(str, qubits)])})"]
