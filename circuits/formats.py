@@ -30,41 +30,8 @@ _STANDARD = frozenset(
 """Gates of the include file of OpenQASM 3 that take angles, and others."""
 
 _QELIB = [
-    *(
-        "id",
-        "x",
-        "y",
-        "z",
-        "h",
-        "s",
-        "sdg",
-        "t",
-        "tdg",
-        "sx",
-        "sxdg",
-        "rx",
-        "ry",
-        "rz",
-        "u1",
-        "u2",
-        "u3",
-    ),
-    *(
-        "cx",
-        "cy",
-        "cz",
-        "ch",
-        "swap",
-        "crx",
-        "cry",
-        "crz",
-        "cu1",
-        "cu3",
-        "rxx",
-        "rzz",
-        "ccx",
-        "cswap",
-    ),
+    *("id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "rx", "ry", "rz", "u1", "u2", "u3"),
+    *("cx", "cy", "cz", "ch", "ccx", "crz", "cu1", "cu3"),
 ]
 """Gates of the include file of OpenQASM 2, as its readers know it."""
 
