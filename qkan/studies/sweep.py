@@ -268,6 +268,8 @@ def _storage(
         UsageError: If the trials that are there were made with other data.
     """
     optuna, storages = _optuna(), _optuna().storages
+    import sqlalchemy  # Optuna brings it
+
     with FileLock(folder.path / "trials.lock"):
         storage: RDBStorage = storages.RDBStorage(
             f"sqlite:///{folder.path.resolve() / 'trials.db'}",
@@ -276,6 +278,8 @@ def _storage(
             grace_period=_SILENCE,
             heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(_TRIES - 1),
         )
+        # Optuna takes a waiting trial by SELECT ... FOR UPDATE, which SQLite ignores: two processes would take one.
+        sqlalchemy.event.listen(storage.engine, "begin", _begin)
         study = optuna.create_study(
             storage=storage, study_name=_NAME, direction=config.direction, load_if_exists=True
         )
@@ -293,6 +297,10 @@ def _storage(
             if index not in there:
                 study.enqueue_trial(point, user_attrs={"index": index})
     return storage
+
+
+def _begin(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # from its first read on, a transaction is alone
 
 
 def _give_back_unheard(study: optuna.Study) -> None:

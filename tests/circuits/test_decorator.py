@@ -323,6 +323,7 @@ GOOD["transform"] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_the_series_is_the_circuit(name, direct, series_of):
     function, declared, degrees, scales = GOOD[name]
@@ -713,6 +714,7 @@ OUTPUTS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(GATES, max_size=7), st.lists(OUTPUTS, min_size=1, max_size=3))
 def test_any_circuit_of_gates_is_its_series(direct, batched, gates, outputs):

@@ -224,6 +224,7 @@ print(odd.fingerprint)
 """
 
 
+@pytest.mark.slow
 def test_the_same_in_every_process():
     def run(seed):
         environment = os.environ | {

@@ -37,6 +37,7 @@ def test_every_gate_counts_scale_times(scale):
     np.testing.assert_allclose(noisy, ideal * SHRINK ** (3 * scale), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit", "aer"])
 def test_ideal_values_and_the_series_stay(name):
     demo = quanvolutional_filter("strongly-entangling")

@@ -146,6 +146,7 @@ def test_rounding_is_no_departure(name, dtype, size):
     assert len(made.gates(x, **weights)) == len(made.table.gates)
 
 
+@pytest.mark.slow
 def test_tracers_are_let_through():
     made = edge("pz(depth=1)")
     theta = torch.zeros(2, 2, dtype=torch.float64)

@@ -51,6 +51,7 @@ def observed(name, outputs, **options):
     return remade(filt.function)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entanglement", [True, False])
 @pytest.mark.parametrize("name", sorted(FILTERS))
 def test_every_filter_is_its_series(name, entanglement, direct, series_of):
@@ -74,6 +75,7 @@ def test_widths(name, wires, direct, batched):
     np.testing.assert_allclose(series(x), direct(filt, x, weights), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "nodes"), [("strongly-entangling", 19683), ("random", None)])
 def test_nine_wires(name, nodes, direct, batched):
     filt = quanvolutional_filter(name, wires=9, seed=1)
@@ -123,6 +125,7 @@ def test_series_is_the_circuit(series, mixed, direct):
     np.testing.assert_allclose(series(x), direct(mixed, x, W), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_are_parameter_shifts_and_differences(series, mixed, direct):
     x = np.random.default_rng(0).uniform(-4, 4, (2, 3))
 
@@ -319,6 +322,7 @@ def test_weights_make_the_series():
         np.testing.assert_allclose(values, series[..., output], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_variance_is_the_weighted_mean_of_the_nodes_and_below_that_of_direct_shots(exact, sampled):
     x, values = sampled
     predicted = sampled_variance(MADE, x, (1 - exact**2) / SHOTS)[:, 0]

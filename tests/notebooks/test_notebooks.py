@@ -19,6 +19,7 @@ def test_there_are_notebooks() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 class TestNotebook:
+    @pytest.mark.slow
     def test_runs(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("QKAN_QUICK", "1")
         monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")

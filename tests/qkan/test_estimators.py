@@ -59,6 +59,7 @@ def test_in_a_pipeline_and_a_grid_search(moons):
     assert len(cross_val_score(clone(pipeline), *moons, cv=2)) == 2
 
 
+@pytest.mark.slow
 def test_several_targets_keep_their_shape_and_scale():
     x = np.linspace(-3, 3, 60)[:, None]
     y = np.stack([1e3 * np.sin(x[:, 0]), 5 + 1e-3 * x[:, 0] ** 2], axis=1)

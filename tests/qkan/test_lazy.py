@@ -25,6 +25,7 @@ def test_nothing_heavy_is_imported(statement):
     assert heavy_after(statement) == set()
 
 
+@pytest.mark.slow
 def test_circuits_need_no_torch():
     loaded = heavy_after("import circuits; circuits.quanvolutional_filter('demo').num_nodes")
     assert "pennylane" in loaded

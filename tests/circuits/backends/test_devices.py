@@ -92,6 +92,7 @@ def test_one_wire_and_one_observable(name, one_wire):
     np.testing.assert_allclose(values, (np.sin(x) * np.cos(0.7))[:, None], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_through_torch_layer_are_exact(name, measured):
     values, *slopes = gradients(backend(name), measured)
     expected, *expected_slopes = gradients_by_hand(measured)

@@ -62,6 +62,7 @@ def test_packed_values_are_those_of_circuits_alone(kind, name, qubits):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_as_many_circuits_as_promised(monkeypatch):
     bound = []
     plain = Whole.estimate

@@ -10,6 +10,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "template", "shape"), CASES)
 def test_series_is_the_template(name, template, shape, direct, series_of):
     def written_out(inputs, angles):

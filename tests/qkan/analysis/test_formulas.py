@@ -8,6 +8,7 @@ GRID = np.linspace(0.1, 2.1, 81)
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_what_was_given_is_recovered(form):
     # From tiny to huge, form by form: nothing depends on the unit of the curve.
@@ -22,6 +23,7 @@ def test_what_was_given_is_recovered(form):
     np.testing.assert_allclose(fit(GRID), y, atol=1e-9 * np.abs(y).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("y", "formula"),
     [
@@ -38,6 +40,7 @@ def test_formulas_read_as_one_would_write_them(y, formula):
     assert fit_formula(GRID, y).formula.replace("sin(3 x + 3.142)", "sin(3 x - 3.142)") == formula
 
 
+@pytest.mark.slow
 def test_a_formula_means_what_it_says():
     """Evaluated as text, the formula gives the curve to the digits that it shows."""
     names = {"exp": np.exp, "sin": np.sin, "tanh": np.tanh, "x": GRID}
@@ -69,12 +72,14 @@ def test_noise_does_not_hide_a_formula():
     assert fit.rmse == pytest.approx(0.01, rel=0.3)
 
 
+@pytest.mark.slow
 def test_the_simpler_form_is_preferred_where_both_do():
     x = np.linspace(-1e-7, 1e-7, 50)
     assert fit_formula(x, np.sin(x)).form.name == "linear"
     assert fit_formula(x, np.exp(x)).form.name == "linear"
 
 
+@pytest.mark.slow
 def test_points_far_from_zero():
     x = np.linspace(1000, 1001, 60)
     assert fit_formula(x, np.exp(2 * (x - 1000))).max_error < 1e-8

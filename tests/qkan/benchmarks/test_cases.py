@@ -12,6 +12,7 @@ from qkan.benchmarks import backends, harness, layers, quanvolution
 from qkan.experiments.notebook_networks import TableSplineLayer
 
 
+@pytest.mark.slow
 def test_cases(monkeypatch):
     seen = []
 
@@ -96,6 +97,7 @@ def test_rows_and_json_keep_the_contract(tmp_path, cases):
     report.print()
 
 
+@pytest.mark.slow
 def test_the_ways_agree(cases):
     demo = cases["demo filter, products"].run()
     few = [run for name, run in ways(cases, "distinct patches, broadcast")]

@@ -19,6 +19,7 @@ def test_what_there_is_is_listed(command, words, capsys):
     assert all(word in out for word in words)
 
 
+@pytest.mark.slow
 def test_a_drawing_is_the_file_that_was_named(tmp_path, capsys):
     for suffix, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
         file = tmp_path / f"demo.{suffix}"
@@ -51,6 +52,7 @@ def test_filters_by_name(name, tmp_path, capsys):
     assert circuit.num_parameters == to_qiskit(quanvolutional_filter(name)).num_parameters
 
 
+@pytest.mark.slow
 def test_formats_of_one_circuit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert export("pz(depth=1)") == 0

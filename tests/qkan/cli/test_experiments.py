@@ -117,6 +117,7 @@ def lines(capsys):
     return [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
 
 
+@pytest.mark.slow
 def test_cost_counts_nodes_or_patches(capsys):
     settings = ["--train", "3", "--validation", "2", "--shots", "100"]
     assert main(["cost", "quanvolution", "--backend", "default.qubit", *settings]) == 0

@@ -10,6 +10,7 @@ from qkan.cli import main
 from qkan.experiments import quanvolution
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -35,6 +36,7 @@ def test_the_version(capsys):
     assert capsys.readouterr().out == f"hybrid-qkan {qkan.__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_module_is_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "qkan.cli", "reproduce", "nothing"],

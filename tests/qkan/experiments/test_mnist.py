@@ -27,12 +27,14 @@ def members(arms, group):
     return {arm.kind: arm for arm in arms if group in arm.groups}
 
 
+@pytest.mark.slow
 def test_at_equal_widths_all_are_as_wide(arms):
     found = members(arms, "width")
     assert {arm.width for arm in found.values()} == {64}
     assert found.keys() >= {"mlp", "kan", "sinekan", "quanvolution", "no_entanglement"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "reference"), [("small", "mlp"), ("large", "sinekan")])
 def test_at_equal_parameters_no_width_would_come_closer(arms, group, reference):
     budget = parameters_of(members(arms, "width")[reference].model)
@@ -54,6 +56,7 @@ def test_the_control_has_the_features_and_the_head_of_the_quanvolution(arms):
     assert parameters_of(quantum.model) == parameters_of(mlp.model) == 50_890
 
 
+@pytest.mark.slow
 def test_the_published_pair_is_compared_and_the_quantum_kan_if_asked_for(arms):
     large = members(arms, "large")
     assert large["sinekan"].name == "sinekan_64"

@@ -69,6 +69,7 @@ def test_the_warm_start_spends_as_many_epochs():
     assert 0 <= found["start_accuracy"] <= 1
 
 
+@pytest.mark.slow
 def test_wide_models_have_as_many_parameters():
     models = models_of("pz(depth=1)", 12)
     budget = parameters_of(models["qkan"])

@@ -132,6 +132,7 @@ def train(data, seed=0, epochs=20):
     return train_heads(torch.nn.PixelUnshuffle(2), *data, seed=seed, epochs=epochs, batch_size=8)
 
 
+@pytest.mark.slow
 def test_both_heads_learn_what_is_easy(data):
     history = train(data)
     for head in ("linear", "cnn"):
@@ -146,6 +147,7 @@ def test_a_seed_repeats_and_others_differ(data):
     assert not np.array_equal(first["linear_train_loss"], other["linear_train_loss"])
 
 
+@pytest.mark.slow
 def test_the_test_images_change_nothing_but_the_test(data):
     first = train(data, epochs=10)
     train_data, validation, test = data

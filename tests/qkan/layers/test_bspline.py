@@ -296,6 +296,7 @@ def test_mistakes_are_named(options, message):
         BSplineKANLayer(2, 1, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_slope_on_the_knots_and_ends_is_scipys(compiled):
     knots = torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.0], **DOUBLE)

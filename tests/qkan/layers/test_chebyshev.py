@@ -34,6 +34,7 @@ def test_the_recursion_agrees_with_numpy(degree):
     np.testing.assert_allclose(basis, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_gradient_at_the_ends_is_that_of_the_polynomial():
     layer = ChebyshevKANLayer(1, 1, 6, squash="clamp", dtype=torch.float64)
     for end in (-1.0, 1.0):

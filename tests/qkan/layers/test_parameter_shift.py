@@ -54,6 +54,7 @@ def weights_of(made, seed=1):
     return {name: normal(*shape, seed=seed) for name, shape in made.weight_shapes.items()}
 
 
+@pytest.mark.slow
 def test_gradients_pass_gradcheck_and_equal_backpropagation():
     start = weights_of(several)
     shifted, exact = (
@@ -153,6 +154,7 @@ def test_what_is_frozen_is_not_shifted(runs):
     assert runs[2:] == [4, 4, 2 * 4]  # the input is in one rotation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluate", ["fourier", "direct"])
 def test_sampled_gradients_are_unbiased(evaluate):
     """The mean over calls of a linear function's gradient is the gradient, to 4.5 standard errors."""

@@ -10,6 +10,7 @@ import qkan
 from qkan.studies.executors import executor
 
 
+@pytest.mark.slow
 def test_samples_are_the_same_in_other_processes(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qkan.layers.preprocess._CHUNK", 20)
     layer = qkan.Quanvolution2d(

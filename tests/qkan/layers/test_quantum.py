@@ -79,6 +79,7 @@ def test_any_leading_shape_and_parity_with_pennylane(small, evaluate, shape):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_gradients_of_both_evaluations_agree(small, name):
     x = points(4)
@@ -104,6 +105,7 @@ def as_function(layer):
     return call, [weight.detach().clone().requires_grad_() for weight in weights]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluate", ["direct", "fourier"])
 @pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit"])
 def test_gradcheck(small, name, evaluate):
@@ -120,11 +122,13 @@ def test_noisy_values_through_torch_have_all_digits(small, evaluate):
     np.testing.assert_allclose(layer(x).detach(), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_second_derivatives_of_the_series_on_a_simulator_with_backprop(small):
     call, weights = as_function(layer_of(small, evaluate="fourier"))
     assert gradgradcheck(call, (points(2).requires_grad_(), *weights))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_second_derivatives_with_respect_to_inputs_on_every_backend(small, name):
     layer = layer_of(small, backend=EXACT[name], evaluate="fourier")
@@ -143,6 +147,7 @@ def test_weights_train_through_a_derivative_with_respect_to_inputs(small):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_sampled_gradients_are_parameter_shift_and_right_on_average(small):
     x = points(3)
     exact, sampled = [], []
@@ -241,6 +246,7 @@ def test_auto_runs_a_circuit_without_a_series_directly():
         QuantumLayer(edge, evaluate="fourier")
 
 
+@pytest.mark.slow
 def test_optimizer_steps_and_training(small):
     """The series is made anew at each step, so that a fit to the layer's own values succeeds."""
     x = points(40)

@@ -217,6 +217,7 @@ def test_the_sample_of_frozen_weights_stays_and_a_seed_brings_it_back():
     assert not torch.equal(trainable(X), trainable(X))  # trained weights: a new sample each time
 
 
+@pytest.mark.slow
 def test_sampled_series_has_the_variance_and_mean_of_direct_shots():
     """At every input the variance is at most 1/shots; values at two inputs are correlated."""
     shots, runs = 40, 400

@@ -129,6 +129,7 @@ GEOMETRIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding", "dilation", "channels", "joint", "height", "width"), GEOMETRIES
 )
@@ -208,6 +209,7 @@ def test_gradients_of_both_evaluations_agree():
         torch.testing.assert_close(direct, fourier, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_trainable_filters_train():
     image = rand(4, 1, 4, 4)
     made = quanvolutional_filter("demo")

@@ -48,6 +48,7 @@ def test_the_function_stays(edge, uploads):
         torch.testing.assert_close(layer(x), before, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("edge", "uploads"), GROWS)
 def test_the_new_weights_train(edge, uploads):
     layer = make(edge).refine(uploads)

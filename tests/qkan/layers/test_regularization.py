@@ -156,6 +156,7 @@ def test_pruned_edges_cost_nothing_and_have_finite_gradients():
     assert layer.edge_weight.grad[0, 1] == 0
 
 
+@pytest.mark.slow
 def test_training_with_the_penalty_turns_edges_off():
     layer = seeded(QuantumKANLayer, 3, 1)
     x = torch.randn(100, 3, generator=torch.Generator().manual_seed(2), **DOUBLE)

@@ -90,6 +90,7 @@ def test_models_of_ones_own():
         KAN([2, 1]).to_classical()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edge", "uploads", "name"),
     [

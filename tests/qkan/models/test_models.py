@@ -74,6 +74,7 @@ def test_layers_have_weights_of_their_own():
         assert not torch.equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_file_brings_the_model_back(name, dtype, tmp_path):
     model = make(name, generator=seeded(), dtype=dtype, **SETTINGS[name])

@@ -44,6 +44,7 @@ KANS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KANS)
 def test_the_network_follows_every_kind_of_kan(name):
     kan, x = KANS[name](), points()
@@ -96,6 +97,7 @@ def test_what_is_reported_is_what_is_there(frequencies):
     assert bool(((model(x) - kan(x)).abs() <= fits.max.sum(0) + 1e-9).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frequencies", ["per-input", "per-edge"])
 def test_a_networks_own_functions_are_recovered(frequencies):
     source = seeded(QKAN, [3, 4, 2], frequencies=frequencies, edge="pz(depth=2)")
@@ -117,6 +119,7 @@ def test_the_residual_shrinks_with_depth():
     assert shares[-1] < 0.1 * shares[0]
 
 
+@pytest.mark.slow
 def test_pruned_edges_stay_pruned():
     kan, x = seeded(KAN, [3, 6, 2]), points()
     kan.prune(x, fraction=0.6)
@@ -153,6 +156,7 @@ def test_one_seed_one_network_and_no_other_randomness():
     assert not first.training
 
 
+@pytest.mark.slow
 def test_ranges_come_from_a_domain_or_from_data():
     kan = seeded(KAN, [2, 1])
     wide = fitted(kan, domain=(-3.0, 2.0)).warm_start[0]
@@ -162,6 +166,7 @@ def test_ranges_come_from_a_domain_or_from_data():
     torch.testing.assert_close(narrow.upper - narrow.lower, torch.tensor([0.4, 1.0], **DOUBLE))
 
 
+@pytest.mark.slow
 def test_own_input_maps():
     kan, x = seeded(KAN, [3, 2]), points()
     model = fitted(kan, "pz(depth=5)", x=x, input_map="standardise").eval()

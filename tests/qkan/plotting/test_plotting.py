@@ -91,6 +91,7 @@ def test_scaling_shows_percent_in_order_of_channels_and_a_single_count_as_a_leve
     assert list(axes.get_xticks()) == [4, 16]
 
 
+@pytest.mark.slow
 def test_the_best_cell_of_all_grids_is_framed():
     grids = {"a": np.array([[1.0, 2.0], [3.0, np.nan]]), "b": np.array([[0.0, 9.0], [3.0, 4.0]])}
     figure = plot_heat_maps(grids, ("rate", [0.1, 0.2]), ("gamma", [0.8, 0.9]), "accuracy")
@@ -148,6 +149,7 @@ def test_flat_variances_do_not_look_like_a_plateau():
     assert axes.get_legend().get_texts()[0].get_text() == "1 wire"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_a_figure_renders_the_same_twice_and_leaves_no_state(kind, magic):
     before = dict(mpl.rcParams)

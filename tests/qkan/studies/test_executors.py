@@ -51,6 +51,7 @@ def draw(task):
     return float((matrix @ matrix).sum()), os.environ["OMP_NUM_THREADS"]
 
 
+@pytest.mark.slow
 def test_results_are_those_of_the_serial_executor_bit_by_bit(anywhere):
     tasks = [(np.random.default_rng(seed), 150) for seed in range(4)]
     expected = executor().map(draw, tasks)
@@ -120,6 +121,7 @@ def die_once(task):
     return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, 0], ids=["kill", "crash", "exit"])
 def test_a_worker_that_dies_costs_nobody_a_result(processes, tmp_path, how):
     log, marker = tmp_path / "log", tmp_path / "marker"
@@ -135,6 +137,7 @@ def kill_worker(task):
     return task
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_worker_twice_is_given_up_and_named(elsewhere):
     kept, tasks = [], ["one", "killer", "three", "four"]
     with pytest.raises(TaskError) as caught:
@@ -152,12 +155,14 @@ def test_dask_gives_the_task_of_a_dead_worker_to_another(dask, tmp_path):
     assert sorted((tmp_path / "log").read_text().split()).count("2") == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_while_idle_is_nobodys_fault(processes):
     (pid,) = {*processes.map(lambda _: os.getpid(), [0])}
     os.kill(pid, signal.SIGKILL)
     assert processes.map(abs, [-1]) == [1]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_sent_is_the_failure_of_its_task(anywhere):
     with pytest.raises(TaskError, match="task 1: it cannot be sent to another process"):
         anywhere.map(type, [1, sys.stdout])
@@ -251,6 +256,7 @@ def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
     assert "if __name__ == '__main__'" in message
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -30,6 +30,7 @@ def test_the_paired_difference_is_scipys():
     assert ours.estimate == pytest.approx((first - second).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.9, 0.995])
 def test_the_prediction_interval_covers_a_further_run_as_often_as_it_says(level):
     draws = np.random.default_rng(3).normal(size=(4000, 8))

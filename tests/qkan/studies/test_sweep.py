@@ -51,6 +51,7 @@ def trials_in(folder):
     return results_in(folder)["verdict"]["trials"]
 
 
+@pytest.mark.slow
 def test_a_sweep_and_its_folder(tmp_path):
     folder = run(CONFIG, Places(out=tmp_path / "run"))
     results = results_in(folder)
@@ -80,6 +81,7 @@ def counted(folder, fail_at=None, stop_at=None):
     return train
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_says_how_to_go_on_and_does(tmp_path, monkeypatch):
     places = Places(out=tmp_path / "run")
     monkeypatch.setattr(sweep, "train_trial", counted(tmp_path, stop_at=3))
@@ -266,6 +268,7 @@ def test_workers_share_the_trials(tmp_path):
     assert spread == alone
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_reported_and_costs_no_other(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "train_trial", counted(tmp_path, fail_at=2))
     folder = run(CONFIG, Places(out=tmp_path / "run"))
@@ -275,6 +278,7 @@ def test_a_failed_trial_is_reported_and_costs_no_other(tmp_path, monkeypatch):
     assert "| no |" in (folder.path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_of_failures_is_an_error(tmp_path, monkeypatch):
     def fail(**_):
         raise UsageError("never")
@@ -324,6 +328,7 @@ def test_settings_out_of_range(settings, message):
         with_(**settings)
 
 
+@pytest.mark.slow
 def test_another_sweep_is_not_continued(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
     run(CONFIG, Places(out=tmp_path / "run"))
@@ -335,6 +340,7 @@ def test_another_sweep_is_not_continued(tmp_path, monkeypatch):
         run(CONFIG, Places(out=tmp_path / "mine"))
 
 
+@pytest.mark.slow
 def test_data_from_a_file(tmp_path, monkeypatch):
     x = np.random.default_rng(0).normal(size=(50, 2))
     np.savez(tmp_path / "data.npz", x=x, y=x.sum(axis=1))
@@ -374,6 +380,7 @@ def test_files_that_are_no_data(tmp_path, arrays, message):
         load(DataConfig(file=str(file)), seed=0)
 
 
+@pytest.mark.slow
 def test_the_example_is_a_sweep(capsys, tmp_path):
     assert main(["sweep", "--example"]) == 0
     assert capsys.readouterr().out == EXAMPLE

@@ -83,6 +83,7 @@ def test_regression_targets_must_fit():
         fit(model(), (X, torch.rand(12, 2)), config=Config(epochs=1), loss="mse")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

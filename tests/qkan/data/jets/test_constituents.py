@@ -7,6 +7,7 @@ from circuits.errors import UsageError
 from qkan.data.jets.constituents import Constituents, charges, masses
 
 
+@pytest.mark.slow
 def test_momenta_are_those_of_vector(jets: Constituents) -> None:
     import vector
 
