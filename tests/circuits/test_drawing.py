@@ -19,6 +19,7 @@ def many_angles(x, w):
     qml.RX(-x[..., 1], wires=1)
 
 
+@pytest.mark.slow
 def test_angles_are_formulas_of_the_inputs():
     drawn = texts(draw(many_angles, {"w": 1.234}))
     assert "RX (0.5 x0-2πx1+0.25)" in drawn

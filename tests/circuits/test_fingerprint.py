@@ -98,6 +98,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 def test_every_change_shows():
     prints = {name: make() for name, make in CHANGES.items()} | {"base": print_of(base)}
     assert len(set(prints.values())) == len(prints)

@@ -81,6 +81,7 @@ def test_derivative_is_the_limit_of_differences(axis):
     np.testing.assert_allclose(exact, (up - down) / 2e-5, rtol=0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_torch_agrees_with_numpy_and_backpropagates():
     coeffs, scales = random_polynomial((1, 2)), (np.pi, 0.5)
     x = np.random.default_rng(3).uniform(-3, 3, (2, 6))

@@ -38,6 +38,7 @@ def test_scikit_learns_own_checks(kind):
     assert sum(result["status"] == "passed" for result in done) > 50
 
 
+@pytest.mark.slow
 def test_labels_probabilities_and_scores(moons):
     x, y = moons
     model = KANClassifier((4,), epochs=30, random_state=0).fit(x, y)

@@ -31,6 +31,7 @@ def test_exact_values_are_the_limit_of_many_shots(turned, point):
     assert abs(limit - backend("default.qubit").run(turned, *point)).max() > 0.03
 
 
+@pytest.mark.slow
 def test_the_same_value_gives_the_same_samples(turned, point):
     seeded = backend(MANILA, shots=100, seed=7)
     first = seeded.run(turned, *point)

@@ -49,6 +49,7 @@ def pub_of(form, rows):
     return Pub(pub.template, pub.observables, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [AerBackend, Whole])
 @pytest.mark.parametrize(("name", "qubits"), [("pz", 7), ("three", 10), ("entangled", 7)])
 def test_packed_values_are_those_of_circuits_alone(kind, name, qubits):
@@ -101,6 +102,7 @@ def test_sampled_copies_have_the_right_distribution_and_are_independent():
     assert abs(correlation) < 4.5 / np.sqrt(runs)
 
 
+@pytest.mark.slow
 def test_on_a_device_each_copy_has_the_noise_of_its_own_qubits():
     fake = backend("aer:fake_manila")
     together = packed(fake)

@@ -41,6 +41,7 @@ def test_the_highest_harmonic_is_reached(name):
     assert max(tops) > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_weight_matters(name):
     circuit, rng = edge(name), np.random.default_rng(2)

@@ -48,6 +48,7 @@ def test_edges_sum_to_the_layer(kind):
         torch.testing.assert_close(total if bias is None else total + bias, output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", models())
 def test_looking_leaves_no_trace(kind):
     model = models()[kind].train()

@@ -76,6 +76,7 @@ def test_random_series_fill_the_range_of_an_expectation_value():
         random_cloud(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "dimension"),
     [
@@ -91,6 +92,7 @@ def test_how_many_coefficients_are_free(name, dimension):
     assert reachable_dimension(edge(name)) == dimension
 
 
+@pytest.mark.slow
 def test_the_dimension_is_no_more_than_the_weights():
     for name in ("px(depth=3)", "reupload(depth=2)", "entangled(wires=2, depth=1)"):
         circuit = edge(name)

@@ -50,6 +50,7 @@ def test_a_formula_means_what_it_says():
         np.testing.assert_allclose(eval(code, names), y, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_bad_fit_is_called_bad():
     y = np.sin(GRID) + np.sin(11 * GRID) * np.exp(-GRID)
     fit = fit_formula(GRID, y)
@@ -62,10 +63,12 @@ def test_a_bad_fit_is_called_bad():
     assert fit.r2 == pytest.approx(1 - np.mean(residual**2) / y.var())
 
 
+@pytest.mark.slow
 def test_noise_is_no_formula():
     assert not fit_formula(GRID, RNG.normal(size=len(GRID))).good
 
 
+@pytest.mark.slow
 def test_noise_does_not_hide_a_formula():
     fit = fit_formula(GRID, np.sin(3 * GRID) + 0.01 * RNG.normal(size=len(GRID)))
     assert fit.form.name == "sin"

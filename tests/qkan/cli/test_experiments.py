@@ -95,6 +95,7 @@ def test_the_work_is_spread_over_as_many_processes_as_asked(asked):
     assert [places.executor.workers for _, places in asked] == [3, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -66,6 +66,7 @@ def test_rivals_have_as_many_parameters_as_their_sizes_allow(name):
         assert abs(count - counts["qkan"]) <= max(2, 0.1 * counts["qkan"]), (kind, counts)
 
 
+@pytest.mark.slow
 def test_a_fit_can_be_repeated_and_gets_better():
     settings = {**arms_of("exp-sin", "pz", "pz")["kan"], "points": 50, "seed": 3}
     first, again, longer = (train_on_function(**settings, iterations=n) for n in (2, 2, 40))

@@ -33,6 +33,7 @@ def test_a_run_leaves_a_record_figures_and_a_model(folder):
     assert np.load(folder / "models" / "inputs.npy").shape == (500, 784)
 
 
+@pytest.mark.slow
 def test_validation_chooses_the_rate():
     common = {"seed": 0, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
     rates = [1e-2, 1e-9]

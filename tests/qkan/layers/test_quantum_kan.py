@@ -206,6 +206,7 @@ def three_layers(how, frequencies):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frequencies", SCALES)
 def test_gradcheck_through_three_layers(frequencies):
     net = three_layers("closed", frequencies)

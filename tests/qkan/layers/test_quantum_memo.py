@@ -138,6 +138,7 @@ def test_copies_have_the_weights_and_no_memo(layer, how):
     torch.testing.assert_close(layer(X), direct(DEMO.defaults["angles"]), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluate", ["direct", "fourier", "auto"])
 @pytest.mark.parametrize("trainable", [True, False])
 def test_functional_call_and_vmap_over_weights(evaluate, trainable):

@@ -37,6 +37,7 @@ def points(count=7, dtype=torch.float64):
     return 2 * torch.randn(count, 3, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("edge", "uploads"), GROWS)
 def test_the_function_stays(edge, uploads):
     for dtype, tolerance in [(torch.float64, 1e-12), (torch.float32, 1e-6)]:

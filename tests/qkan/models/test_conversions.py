@@ -22,6 +22,7 @@ def points(count, size):
     return torch.rand(count, size, generator=torch.Generator().manual_seed(1), **DOUBLE) - 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edge", ["pz", "rpz", "real", "px", "reupload", "exponential", "entangled"]
 )
@@ -131,6 +132,7 @@ def test_pruned_networks_grow_and_stay_pruned():
     assert all(map(torch.equal, masks, (layer.kept_edges for layer in model)))
 
 
+@pytest.mark.slow
 def test_mixed_chains_refine_what_is_named(tmp_path):
     layers = ("pz(depth=1, input_map='tanh', frequencies='per-edge')", "bspline(grid=4)", "rpz")
     model, x = seeded(KAN, [3, 4, 4, 2], layers), points(9, 3)

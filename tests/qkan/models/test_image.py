@@ -20,6 +20,7 @@ def own_filter(inputs, w):
         qml.RX(w[wire], wires=wire)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [

@@ -44,6 +44,7 @@ def cut(model):
         layer.prune_edges(keep, torch.randn(layer.out_features, generator=generator, **DOUBLE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_taking_dead_nodes_away_changes_no_output(name, tmp_path):
     model, x = make(name), points()

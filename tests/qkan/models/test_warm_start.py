@@ -82,6 +82,7 @@ def test_edges_without_weights_are_fitted_by_what_they_have():
     assert relative(fits) < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frequencies", ["per-input", "per-edge", "fixed"])
 def test_what_is_reported_is_what_is_there(frequencies):
     kan = seeded(KAN, [3, 2], bias=True)
@@ -131,6 +132,7 @@ def test_pruned_edges_stay_pruned():
         assert bool((fits.rms[~quantum.kept_edges] == 0).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"weight": False}, {"bias": False}, {"base": None}])
 def test_parts_that_are_off_stay_off(options, tmp_path):
     kan = seeded(KAN, [3, 2])
@@ -146,6 +148,7 @@ def test_parts_that_are_off_stay_off(options, tmp_path):
     assert torch.equal(again(x), model(x))
 
 
+@pytest.mark.slow
 def test_one_seed_one_network_and_no_other_randomness():
     kan = seeded(KAN, [2, 2], dtype=torch.float32).eval()
     before = torch.get_rng_state()

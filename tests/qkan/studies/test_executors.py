@@ -206,6 +206,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_at_once_and_keeps_what_is_finished():
     kept = []

@@ -66,6 +66,7 @@ def test_it_is_the_loop_that_one_writes_by_hand(data, name, kind):
     assert (history.seconds > 0).all()
 
 
+@pytest.mark.slow
 def test_lbfgs_finds_a_function_of_the_same_kind():
     x = torch.linspace(-1, 1, 50, dtype=torch.float64).unsqueeze(1)
     truth = KAN([1, 1], generator=seeded(1), dtype=torch.float64)

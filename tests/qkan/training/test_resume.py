@@ -32,6 +32,7 @@ def same(one, other):
             assert values.tolist() == again[name].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_goes_on_exactly(data, net, tmp_path, name):
     config = CONFIGS[name]
