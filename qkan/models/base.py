@@ -82,7 +82,7 @@ class Model(nn.Module):
             UsageError: If the file is damaged, another program's, another model's, or its circuit
                 is another.
         """
-        return files.load_as(cls, path, **options)
+        return files.load_as(cls, cls.kind, path, **options)
 
 
 class Chain(Model, nn.Sequential):

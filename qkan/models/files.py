@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,25 +16,23 @@ from circuits.errors import UsageError
 from circuits.naming import parse_call
 from qkan.store import TensorFile, read_tensors, write_tensors
 
-if TYPE_CHECKING:
-    from qkan.models.base import Model
-
 __all__ = ["load_as", "read", "save", "write_call"]
 
 _FORMAT, _FIRST = "hybrid-qkan model 2", "hybrid-qkan model 1"
 
-M = TypeVar("M", bound="Model")
+M = TypeVar("M", bound=nn.Module)
 
 
-def save(model: Model, path: str | Path) -> None:
+def save(model: nn.Module, path: str | Path) -> None:
     """Write a model to a safetensors file, which holds no code.
 
     Raises:
         UsageError: If it cannot be written; what was there before is still there.
     """
+    described: Any = model  # a qkan.models.base.Model, which stands above this file
     facts = {
-        "spec": model.spec(),
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "spec": described.spec(),
+        "dtype": str(described.dtype).removeprefix("torch."),
         "circuits": _circuits(model),
     }
     write_tensors(path, _FORMAT, facts, model.state_dict())
@@ -55,14 +53,14 @@ def read(path: str | Path) -> TensorFile:
     return file
 
 
-def load_as(cls: type[M], path: str | Path, **options: Any) -> M:
-    """Read a model of a known class; see :meth:`qkan.models.base.Model.load`."""
+def load_as(cls: Callable[..., M], expected: str, path: str | Path, **options: Any) -> M:
+    """Read a model of a known class and kind; see :meth:`qkan.models.base.Model.load`."""
     file = read(path)
     spec = dict(file.facts["spec"])
     kind = spec.pop("kind")
-    if kind != cls.kind:
+    if kind != expected:
         raise UsageError(
-            f"{path} holds a {kind!r}, not a {cls.kind!r}; qkan.models.load finds the class"
+            f"{path} holds a {kind!r}, not a {expected!r}; qkan.models.load finds the class"
         )
     options["dtype"] = getattr(torch, file.facts["dtype"])
     # The first weights are overwritten; drawn from a generator of their own, they disturb no other.
