@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -302,10 +302,11 @@ class ClosedForm:
 
     def __init__(self, program: BlochProgram, degree: int):
         self.formula = bloch_series(program, degree)
-        self._levels, place = _levels(self.formula)
-        self._output_rows = torch.tensor([place[row] for _, row in self.formula.outputs])
+        levels, place = _levels(self.formula)
+        rows = torch.tensor([place[row] for _, row in self.formula.outputs])
         factors = [[factor] for factor, _ in self.formula.outputs]
-        self._output_factors = torch.tensor(factors, dtype=torch.float64)
+        self._levels = _Levels(levels, rows, torch.tensor(factors, dtype=torch.float64))
+        self._casts: dict[tuple[torch.dtype, torch.device], _Levels] = {}
         matrix, constants = torch.from_numpy(program.weights), torch.from_numpy(program.constants)
         plain = torch.equal(matrix, torch.eye(len(matrix), dtype=torch.float64))
         self._weights = None if plain else matrix
@@ -327,22 +328,43 @@ class ClosedForm:
             angles = self._weights.to(angles) @ angles
         if self._constants is not None:
             angles = angles + self._constants.to(angles)
-        if traced() or angles.shape[1] <= _FEW:
+        if traced():
             return self.plain(angles)
-        result: Tensor = _ByRows.apply(angles, self)
+        kind = _ByLevels if angles.shape[1] <= _FEW else _ByRows
+        result: Tensor = kind.apply(angles, self)
         return result
+
+    def levels(self, like: Tensor) -> _Levels:
+        """Return the levels in a dtype and on a device; kept, for casts add up."""
+        key = like.dtype, like.device
+        if traced():
+            return self._levels.to(like)
+        if key not in self._casts:
+            self._casts[key] = self._levels.to(like)
+        return self._casts[key]
 
     def plain(self, angles: Tensor) -> Tensor:
         """Return the coefficients by differentiable operations, as few as there can be."""
-        inputs = torch.cat([angles.cos(), angles.sin()])
+        inputs, levels = torch.cat([angles.cos(), angles.sin()]), self.levels(angles)
         rows = torch.cat([torch.ones_like(inputs[:1]), inputs])
+        for left, right, matrix in levels.steps:
+            products = rows.index_select(0, left) * rows.index_select(0, right)
+            rows = torch.cat([rows, matrix @ products])
+        return rows.index_select(0, levels.rows) * levels.factors
 
-        def of(chosen: Tensor) -> Tensor:
-            return rows.index_select(0, chosen.to(rows.device))
 
-        for left, right, matrix in self._levels:
-            rows = torch.cat([rows, matrix.to(rows) @ (of(left) * of(right))])
-        return of(self._output_rows) * self._output_factors.to(rows)
+class _Levels(NamedTuple):
+    """A formula level by level: the rows of a step are ``matrix`` times products of the rows ``left`` and ``right``."""
+
+    steps: list[tuple[Tensor, Tensor, Tensor]]
+    rows: Tensor
+    factors: Tensor
+
+    def to(self, like: Tensor) -> _Levels:
+        """Return the same with constants of the dtype and on the device of a tensor."""
+        place = like.device
+        steps = [(left.to(place), right.to(place), m.to(like)) for left, right, m in self.steps]
+        return _Levels(steps, self.rows.to(place), self.factors.to(like))
 
 
 def _levels(formula: Formula) -> tuple[list[tuple[Tensor, Tensor, Tensor]], Sequence[int]]:
@@ -369,6 +391,43 @@ def _levels(formula: Formula) -> tuple[list[tuple[Tensor, Tensor, Tensor]], Sequ
         )
         levels.append((left, right, matrix))
     return levels, place
+
+
+class _ByLevels(torch.autograd.Function):
+    """The coefficients with their gradient in few operations, which are what counts where edges are few."""
+
+    @staticmethod
+    def forward(ctx: Any, angles: Tensor, form: ClosedForm) -> Tensor:
+        levels, end = form.levels(angles), 1 + form.formula.inputs
+        rows = angles.new_empty(end + len(form.formula.sums), angles.shape[1])
+        rows[ONE] = 1
+        torch.cos(angles, out=rows[1 : 1 + len(angles)])
+        torch.sin(angles, out=rows[1 + len(angles) : end])
+        for left, right, matrix in levels.steps:
+            products = rows.index_select(0, left).mul_(rows.index_select(0, right))
+            start, end = end, end + len(matrix)
+            torch.mm(matrix, products, out=rows[start:end])
+        ctx.form = form
+        ctx.save_for_backward(angles, rows)
+        return rows.index_select(0, levels.rows).mul_(levels.factors)
+
+    @staticmethod
+    @backward_without_autocast
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        angles, rows = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return *differentiable_gradient(ctx.form.plain, [angles], upstream), None
+        levels, end = ctx.form.levels(angles), len(rows)
+        gradients = torch.zeros_like(rows)
+        gradients.index_add_(0, levels.rows, upstream * levels.factors)
+        for left, right, matrix in reversed(levels.steps):
+            start = end - len(matrix)
+            above = matrix.T @ gradients[start:end]
+            for row, other in ((left, right), (right, left)):
+                gradients.index_add_(0, row, above * rows.index_select(0, other))
+            end = start
+        (cos, sin), (by_cos, by_sin) = (r[1:end].chunk(2) for r in (rows, gradients))
+        return torch.mul(by_sin, cos).addcmul_(by_cos, sin, value=-1), None
 
 
 class _ByRows(torch.autograd.Function):

@@ -2,8 +2,8 @@
 
 A filter whose wires hardly meet is a sum of few products of one-input series (the demo filter: one a channel,
 ``Z3 = f(x1) g(x3)``), and each of those is a cosine or two per input instead of a term for every combination of
-harmonics: three times faster than the generic evaluation of :mod:`circuits.fourier`, which is the reference and what
-everything else goes through.
+harmonics. Everything else takes the steps of :func:`circuits.fourier.evaluate`, the reference, in buffers that are used
+again, which is 1.7 times faster.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits import FourierSeries, fourier
+from circuits import FourierSeries
 from circuits.series import Block
 
 __all__ = ["Factor", "Product", "SeriesKernel", "factorize"]
@@ -27,9 +27,6 @@ _TOLERANCE = 1e-14
 
 _SCRATCH_BYTES = 2**23
 """What the buffers may take: larger ones leave the processor's cache, smaller ones cost more calls."""
-
-_CHUNK = 2**14
-"""The points that the generic evaluation takes together, for the same reason."""
 
 _MOST_PRODUCTS = 64
 """Longer sums are not even looked for: to find all of them can take seconds."""
@@ -46,7 +43,7 @@ class SeriesKernel:
         series: The series.
         dtype: Of the points and the values.
         device: Of the points and the values.
-        form: ``"products"`` or ``"generic"``; by default the cheaper one for each block.
+        form: ``"products"`` or ``"planes"``; by default the cheaper one for each block.
     """
 
     def __init__(
@@ -55,25 +52,24 @@ class SeriesKernel:
         *,
         dtype: torch.dtype,
         device: torch.device,
-        form: Literal["products", "generic"] | None = None,
+        form: Literal["products", "planes"] | None = None,
     ):
         self._scratch = _Scratch(dtype, device)
-        self._series = series
-        self._products: list[_Products | None] = []
+        self._inputs = len(series.scales)
+        self._forms: list[_Products | _Planes] = []
         for block, coefficients in zip(series.plan.blocks, series.coefficients, strict=True):
             scales = [series.scales[k] for k in block.inputs]
+            planes = _Planes(block, coefficients.detach().to(device, dtype), scales)
             most = None if form == "products" else _MOST_PRODUCTS
             products = _Products(block, coefficients, scales, most)
-            shorter = form == "products" or products.cost <= _generic_cost(coefficients)
-            self._products.append(products if shorter and form != "generic" else None)
-        self._coefficients = [c.detach().to(device, dtype) for c in series.coefficients]
+            cheaper = "products" if products.cost <= planes.cost else "planes"
+            self._forms.append(products if (form or cheaper) == "products" else planes)
 
     @property
     def chunk(self) -> int:
         """The number of points that are best evaluated together."""
-        rows = max(0 if products is None else products.rows for products in self._products)
-        size = (len(self._series.scales) + rows) * self._scratch.dtype.itemsize
-        return max(1, _SCRATCH_BYTES // size) if None not in self._products else _CHUNK
+        rows = self._inputs + max(form.rows for form in self._forms)
+        return max(1, _SCRATCH_BYTES // (rows * self._scratch.dtype.itemsize))
 
     def __call__(self, points: Sequence[Tensor], out: Sequence[Tensor]) -> None:
         """Write the values at ``points`` into ``out``.
@@ -86,26 +82,62 @@ class SeriesKernel:
         for row, point in zip(gathered, points, strict=True):
             row.copy_(point)
         flat = gathered.view(len(points), -1)
-        scales = self._series.scales
-        blocks = zip(self._series.plan.blocks, self._coefficients, self._products, strict=True)
-        for block, coefficients, products in blocks:
-            if products is not None:
-                products(flat, out, self._scratch)
-                continue
-            rows = fourier.evaluate(
-                coefficients, flat[list(block.inputs)], [scales[k] for k in block.inputs]
-            )
-            for row, output in zip(rows, block.outputs, strict=True):
-                out[output].copy_(row.view(out[output].shape))
+        for form in self._forms:
+            form(flat, out, self._scratch)
 
 
-def _generic_cost(coefficients: Tensor) -> float:
-    """Return what :func:`circuits.fourier.evaluate` costs."""
-    sizes = coefficients.shape[1:]
-    rows, columns = prod(sizes[: len(sizes) // 2]), prod(sizes[len(sizes) // 2 :])
-    sums = len(coefficients) * rows * _PASS if len(sizes) > 1 else 0.0
-    waves = sum(size - 1 for size in sizes) * (_WAVE + _PASS)
-    return waves + (rows + columns) * _PASS + coefficients.numel() * _MULTIPLY_ADD + sums
+class _Planes:
+    """Evaluate a block by one matrix product over the second half of its inputs and a weighted sum over the first.
+
+    Args:
+        block: The block.
+        coefficients: Its coefficients.
+        scales: The scale of each of the block's inputs.
+    """
+
+    def __init__(self, block: Block, coefficients: Tensor, scales: Sequence[float]):
+        self._block, self._scales, self._sizes = block, scales, coefficients.shape[1:]
+        self._first = len(self._sizes) // 2
+        rows, columns = prod(self._sizes[: self._first]), prod(self._sizes[self._first :])
+        self._matrix = coefficients.reshape(-1, columns)
+        sums = len(coefficients) * rows * _PASS if self._first else 0.0
+        waves = sum(size - 1 for size in self._sizes) * (_WAVE + _PASS)
+        self.cost = waves + (rows + columns) * _PASS + coefficients.numel() * _MULTIPLY_ADD + sums
+        self.rows = sum(self._sizes) + rows + columns + len(self._matrix) + 1
+
+    def __call__(self, points: Tensor, out: Sequence[Tensor], scratch: _Scratch) -> None:
+        """Write the values at ``points`` (inputs of the circuit, M) into the block's rows of ``out``."""
+        bases = []
+        phase = scratch.get("phase", points.shape[1])
+        for axis, (size, scale) in enumerate(zip(self._sizes, self._scales, strict=True)):
+            basis = scratch.get(f"basis {axis}", size, points.shape[1])
+            basis[0] = 1.0
+            for k in range(1, size // 2 + 1):
+                torch.mul(points[self._block.inputs[axis]], k * scale, out=phase)
+                torch.cos(phase, out=basis[2 * k - 1])
+                torch.sin(phase, out=basis[2 * k])
+            bases.append(basis)
+        outputs, count = len(self._block.outputs), points.shape[1]
+        values = scratch.get("product", len(self._matrix), count)
+        right = _outer("right", bases[self._first :], count, scratch)
+        torch.mm(self._matrix, right, out=values)
+        if self._first:
+            left = _outer("left", bases[: self._first], count, scratch)
+            weighted = values.view(outputs, len(left), count).mul_(left)
+            values = torch.sum(weighted, dim=1, out=scratch.get("sum", outputs, count))
+        for row, output in zip(values, self._block.outputs, strict=True):
+            out[output].copy_(row.view(out[output].shape))
+
+
+def _outer(name: str, bases: Sequence[Tensor], count: int, scratch: _Scratch) -> Tensor:
+    """Return the products of all combinations of basis functions at each point, ``(combinations, M)``."""
+    if not bases:
+        return scratch.get(name, 1, count).fill_(1.0)
+    result = bases[0]
+    for depth, factor in enumerate(bases[1:]):
+        buffer = scratch.get(f"{name} {depth}", len(result), len(factor), count)
+        result = torch.mul(result[:, None], factor, out=buffer).flatten(0, 1)
+    return result
 
 
 class _Products:
