@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     )
     from circuits.backends.estimator import packed as packed
     from circuits.costs import Cost as Cost, cost as cost
-    from circuits.definition import Circuit as Circuit, circuit as circuit
+    from circuits.declaration import circuit as circuit
+    from circuits.definition import Circuit as Circuit
     from circuits.drawing import draw as draw
     from circuits.edges import EDGES as EDGES, edge as edge
     from circuits.errors import (

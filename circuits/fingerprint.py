@@ -9,18 +9,16 @@ import sys
 import sysconfig
 import types
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from pennylane.operation import Operator
 
 from circuits.gates import GateTable, Parameter
 from circuits.tape import spell, spell_numbers, spell_observable
-
-if TYPE_CHECKING:
-    from circuits.definition import Circuit
 
 __all__ = ["fingerprint"]
 
@@ -30,7 +28,13 @@ _LIBRARIES = tuple(
 )
 
 
-def fingerprint(circuit: Circuit) -> str:
+def fingerprint(
+    name: str,
+    facts: Iterable[str],
+    table: GateTable,
+    observables: Sequence[Operator],
+    function: Any,
+) -> str:
     """Return the SHA-256, in hex, of a circuit's gates, observables and spectrum.
 
     Gates and angles come from the circuit's table, so renaming, reformatting or rewriting the function leaves the hash
@@ -41,11 +45,11 @@ def fingerprint(circuit: Circuit) -> str:
     """
     digest = hashlib.sha256()
     try:
-        for part in _facts(circuit):
+        for part in chain(facts, _read(table, observables, function)):
             digest.update(part.encode() + b"\0")
     except _UncoveredError as error:
         warnings.warn(
-            f"results of circuit {circuit.name!r} are not kept: its function leans on {error}, of which it is not "
+            f"results of circuit {name!r} are not kept: its function leans on {error}, of which it is not "
             "known whether it stays the same; make it of numbers, arrays, gates and functions",
             stacklevel=4,
         )
@@ -53,21 +57,15 @@ def fingerprint(circuit: Circuit) -> str:
     return digest.hexdigest()
 
 
-def _facts(circuit: Circuit) -> Iterator[str]:
-    yield f"wires {circuit.num_wires} inputs {circuit.num_inputs} domain {circuit.domain}"
-    yield f"weights {sorted(circuit.weight_shapes.items())}"
-    yield f"spectrum {circuit.degrees} {[f'{s:.10g}' for s in circuit.scales]}"
-    yield f"cones {[sorted(cone.items()) for cone in circuit.cones]}"
-    yield f"direct only {circuit.direct_only is not None}"
-    table = circuit.table
+def _read(table: GateTable, observables: Sequence[Operator], function: Any) -> Iterator[str]:
     for gate in table.gates:
         yield spell(gate, angles=False)
     for parameter in table.parameters:
         yield f"{parameter.gate} {parameter.index} {_parameter(table, parameter)}"
-    for observable in circuit.observables:
+    for observable in observables:
         yield "measure " + spell_observable(observable)
     if not table.exact:
-        yield from _text(circuit.function, set())
+        yield from _text(function, set())
 
 
 def _parameter(table: GateTable, parameter: Parameter) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pennylane as qml
@@ -23,17 +22,14 @@ from pennylane.operation import Channel, Operator
 
 from circuits import fourier
 from circuits.arguments import check_degrees, check_scales
+from circuits.definition import Circuit, Spectrum
 from circuits.errors import CircuitError
 from circuits.gates import GateTable, Parameter
 from circuits.symbols import Form
 from circuits.tape import frequencies
 
-if TYPE_CHECKING:
-    from circuits.definition import Circuit
-
 __all__ = [
     "GateSpectrum",
-    "Spectrum",
     "affordable",
     "common_unit",
     "cone_degrees",
@@ -152,17 +148,6 @@ def cone_degrees(
 
 
 _SEED = 11
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """What :class:`Circuit` keeps of a spectrum; see its attributes."""
-
-    degrees: tuple[int, ...]
-    scales: tuple[float, ...]
-    cones: tuple[Mapping[int, int], ...]
-    direct_only: str | None = None
-    with_noise: Spectrum | None = None
 
 
 @dataclass(frozen=True)

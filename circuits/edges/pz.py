@@ -14,7 +14,8 @@ from typing import Any
 
 import pennylane as qml
 
-from circuits.definition import Circuit, make_circuit
+from circuits.declaration import make_circuit
+from circuits.definition import Circuit
 from circuits.edges.refinement import behind
 
 __all__ = ["pz"]

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 
-from circuits.definition import Circuit, make_circuit
+from circuits.declaration import make_circuit
+from circuits.definition import Circuit
 from circuits.edges.refinement import Refinement, padded
 from circuits.errors import CircuitError, UsageError, unknown_name
 

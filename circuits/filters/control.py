@@ -7,7 +7,8 @@ from typing import Any
 
 import pennylane as qml
 
-from circuits.definition import Circuit, make_circuit
+from circuits.declaration import make_circuit
+from circuits.definition import Circuit
 
 __all__ = ["without_entanglement"]
 

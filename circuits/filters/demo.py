@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 
-from circuits.definition import Circuit, make_circuit
+from circuits.declaration import make_circuit
+from circuits.definition import Circuit
 from circuits.filters.encoding import encode_angles
 
 __all__ = ["DEMO_ANGLES", "demo", "demo_legacy"]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 
-from circuits.definition import Circuit, make_circuit
+from circuits.declaration import make_circuit
+from circuits.definition import Circuit
 from circuits.filters.encoding import encode_angles
 
 __all__ = ["basic_entangler", "strongly_entangling"]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from circuits import FourierSeries
-from circuits.series import Block
+from circuits.nodes import Block
 
 __all__ = ["Factor", "Product", "SeriesKernel", "factorize"]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits import CircuitError, UsageError, circuit, series_from_values
-from circuits.definition import make_circuit
+from circuits.declaration import make_circuit
 
 GOOD, DIRECT, REFUSED = {}, {}, {}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from circuits import FILTERS, UsageError, circuit, quanvolutional_filter, without_entanglement
-from circuits.definition import make_circuit
+from circuits.declaration import make_circuit
 
 
 @circuit(wires=2, inputs=2, weights={"theta": (2,), "phi": ()}, observables=[qml.X(0), qml.Z(1)])

@@ -8,7 +8,7 @@ import pennylane as qml
 import pytest
 
 from circuits import FILTERS, circuit, quanvolutional_filter
-from circuits.definition import make_circuit
+from circuits.declaration import make_circuit
 
 MATRIX = np.array([[1.0, 0.2j], [-0.2j, 0.5]])
 

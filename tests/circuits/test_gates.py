@@ -20,7 +20,7 @@ from circuits import (
     to_qasm3,
 )
 from circuits.angles import angle_form
-from circuits.definition import make_circuit
+from circuits.declaration import make_circuit
 from circuits.symbols import Form
 
 LIBRARY = [*(edge(name) for name in EDGES), *(quanvolutional_filter(name) for name in FILTERS)]

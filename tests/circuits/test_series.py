@@ -19,7 +19,7 @@ from circuits import (
     sampled_variance,
     series_from_values,
 )
-from circuits.series import count_nodes, plan_nodes
+from circuits.nodes import count_nodes, plan_nodes
 
 HERMITIAN = np.array([[1.0, 0.3 - 0.2j], [0.3 + 0.2j, -0.5]])
 

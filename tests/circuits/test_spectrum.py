@@ -6,7 +6,7 @@ import pytest
 
 from circuits import CircuitError, circuit, quanvolutional_filter, series_from_values
 from circuits.backends import backend
-from circuits.definition import make_circuit
+from circuits.declaration import make_circuit
 from circuits.spectrum import GateSpectrum, common_unit, cone_degrees, find_departure, gate_spectra
 
 

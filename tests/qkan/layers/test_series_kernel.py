@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits import FourierSeries, fourier
-from circuits.series import plan_nodes
+from circuits.nodes import plan_nodes
 from qkan.layers import series_kernel
 from qkan.layers.series_kernel import SeriesKernel, factorize
 
