@@ -23,3 +23,11 @@ def pytest_generate_tests(metafunc):
     if "backend_name" in metafunc.fixturenames:
         asked = metafunc.config.getoption("--backend")
         metafunc.parametrize("backend_name", [asked] if asked else metafunc.module.BACKENDS)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is for the nightly lane, unless ``-m`` names it: ``pytest -m nightly``."""
+    if "nightly" not in config.getoption("markexpr"):
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
