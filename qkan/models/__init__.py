@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from qkan.models.conversions import refine as refine, to_classical as to_classical
     from qkan.models.files import save as save
     from qkan.models.image import CNN as CNN, MLP as MLP, QuanvolutionNet as QuanvolutionNet
-    from qkan.models.kan import KAN as KAN, QKAN as QKAN, SineKAN as SineKAN
+    from qkan.models.kan import KAN as KAN, QKAN as QKAN, SineKAN as SineKAN, from_kan as from_kan
     from qkan.models.pruning import prune as prune
     from qkan.models.registry import MODELS as MODELS, load as load, make as make
 else:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits.errors import UsageError, check_integer
-from qkan.layers.checks import require_tensor
+from qkan.layers.checks import require_samples, require_tensor
 from qkan.models import files
 from qkan.models.conversions import refine, to_classical
 from qkan.models.pruning import PrunedLayer, prune
@@ -118,25 +118,13 @@ class Chain(Model, nn.Sequential):
         image = len(shape) == 4 and shape[-1] != self.in_features
         if image and math.prod(shape[1:]) == self.in_features:
             input = input.flatten(1)
-        self._check(input)
+        require_samples(input, self.in_features, self.dtype, type(self).__name__)
         for layer in self:
             place = next(layer.parameters(), None)
             if place is not None and place.device != input.device:
                 input = input.to(place.device)
             input = layer(input)
         return input
-
-    def _check(self, input: Tensor) -> None:
-        if input.ndim == 0 or input.shape[-1] != self.in_features:
-            raise UsageError(
-                f"{type(self).__name__}: expected an input of shape (..., {self.in_features}), or "
-                f"images with as many pixels, got {tuple(input.shape)}"
-            )
-        if input.dtype != self.dtype:
-            raise UsageError(
-                f"{type(self).__name__}: expected {self.dtype}, the model's dtype, got {input.dtype}; "
-                "convert the input or the model with .to(dtype)"
-            )
 
 
 def check_sizes(sizes: Sequence[int]) -> list[int]:

@@ -74,7 +74,7 @@ def refine(
     Optimisers hold the old parameters: make them anew.
 
     Args:
-        model: The model.
+        model: Any module with KAN layers.
         amount: ``grid`` of a model with splines, or ``uploads`` of one with circuits (by default 1).
         grid: To how many cells the grids of B-spline layers are changed.
         uploads: How many times more quantum edges upload their input.

@@ -60,16 +60,13 @@ class MLP(Chain):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        sizes = check_sizes(sizes)
+        sizes, dropout = check_sizes(sizes), _dropout(dropout)
         if activation not in _ACTIVATIONS:
             raise unknown_name("activation", str(activation), _ACTIVATIONS)
-        dropout = _dropout(dropout)
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
             layer = linear(before, after, generator=generator, device=device, dtype=dtype)
-            layers += [layer, _ACTIVATIONS[activation]()]
-            if dropout:
-                layers.append(nn.Dropout(dropout))
+            layers += [layer, _ACTIVATIONS[activation](), *[nn.Dropout(dropout)] * bool(dropout)]
         super().__init__(*layers[: -2 if dropout else -1])
         self._settings = {"sizes": sizes, "activation": activation, "dropout": dropout}
 
@@ -126,20 +123,20 @@ class CNN(Model):
     ) -> None:
         super().__init__()
         self.image = _image(image)
-        channels = _integers("channels", channels)
-        kernel_size = check_integer("kernel_size", kernel_size)
-        padding = check_integer("padding", padding, 0)
-        hidden = check_integer("hidden", hidden)
-        classes = check_integer("classes", classes)
-        dropout = _dropout(dropout)
+        self._settings = {
+            "channels": (channels := _integers("channels", channels)),
+            "kernel_size": (kernel_size := check_integer("kernel_size", kernel_size)),
+            "padding": (padding := check_integer("padding", padding, 0)),
+            "hidden": (hidden := check_integer("hidden", hidden)),
+            "dropout": (dropout := _dropout(dropout)),
+            "classes": (classes := check_integer("classes", classes)),
+        }
         options: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
         layers: list[nn.Module] = []
         before, height, width = self.image
         for after in channels:
-            convolution = nn.Conv2d(
-                before, after, kernel_size, padding=padding, device="meta", dtype=dtype
-            )
-            layers += [_drawn(convolution, generator, device), nn.ReLU(), nn.MaxPool2d(2)]
+            part = nn.Conv2d(before, after, kernel_size, padding=padding, device="meta", dtype=dtype)
+            layers += [_drawn(part, generator, device), nn.ReLU(), nn.MaxPool2d(2)]
             # Each convolution changes the size, and pooling halves it, rounded down.
             height, width = ((n + 2 * padding - kernel_size + 1) // 2 for n in (height, width))
             before = after
@@ -155,14 +152,6 @@ class CNN(Model):
             nn.Dropout(dropout),
             linear(hidden, classes, **options),
         )
-        self._settings = {
-            "channels": channels,
-            "kernel_size": kernel_size,
-            "padding": padding,
-            "hidden": hidden,
-            "dropout": dropout,
-            "classes": classes,
-        }
 
     def spec(self) -> dict[str, Any]:
         """Return kind and settings."""
@@ -175,13 +164,7 @@ class CNN(Model):
         return scores
 
 
-HEADS: dict[str, type[Model]] = {
-    "kan": KAN,
-    "sinekan": SineKAN,
-    "qkan": QKAN,
-    "mlp": MLP,
-    "cnn": CNN,
-}
+HEADS: dict[str, type[Model]] = {kind.kind: kind for kind in (KAN, SineKAN, QKAN, MLP, CNN)}
 """The models that may see the feature maps of a quanvolution."""
 
 
@@ -319,12 +302,6 @@ def linear(
     in_features: int, out_features: int, *, generator: torch.Generator | None, **options: Any
 ) -> nn.Linear:
     r"""Return a dense layer, drawn as torch does: uniformly within :math:`\pm 1 / \sqrt{\text{fan-in}}`.
-
-    Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
-        generator: Draws weights and biases; by default torch's own.
-        options: ``device`` and ``dtype``.
 
     Example:
         >>> layer = linear(4, 2, generator=torch.Generator().manual_seed(0))

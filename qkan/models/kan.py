@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -22,9 +22,9 @@ from qkan.layers.checks import Evaluation
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models.base import Chain, check_sizes
 from qkan.models.files import write_call
-from qkan.models.warm_start import EdgeFits, from_kan
+from qkan.models.warm_start import EdgeFits, follow
 
-__all__ = ["KAN", "QKAN", "SineKAN"]
+__all__ = ["KAN", "QKAN", "SineKAN", "from_kan"]
 
 _OWN = "own"
 _TAKEN = {"self", "in_features", "out_features", "edge", "backend", "evaluate", "stream"}
@@ -165,7 +165,7 @@ class QKAN(KAN):
         options: Of :class:`KAN`, and of all layers; see :class:`qkan.QuantumKANLayer`.
 
     Attributes:
-        warm_start: How closely each layer followed a classical one at first; see :meth:`from_kan`.
+        warm_start: How closely each layer followed a classical one at first; see :func:`from_kan`.
 
     Example:
         >>> model = QKAN([784, 32, 10], edge="real(depth=2)")
@@ -193,41 +193,40 @@ class QKAN(KAN):
         circuit: Circuit = self[0].circuit
         return circuit
 
-    @classmethod
-    def from_kan(
-        cls,
-        kan: nn.Module,
-        edge: str | Circuit = "pz(depth=3)",
-        **options: Any,
-    ) -> QKAN:
-        """Return a network whose quantum edges follow the edges of a classical KAN, a start for training.
+    @staticmethod
+    def from_kan(kan: nn.Module, edge: str | Circuit = "pz(depth=3)", **options: Any) -> QKAN:
+        """Return a network whose quantum edges follow those of a KAN; see :func:`qkan.models.from_kan`."""
+        return from_kan(kan, edge, **options)
 
-        How close they came is in ``warm_start``, one :class:`qkan.models.warm_start.EdgeFits` a layer. The residual
-        shrinks as the degree grows.
 
-        Args:
-            kan: A chain of classical KAN layers of any kind, pruned or not; or one layer.
-            edge: The circuit on the edges.
-            options: ``x``: data, over whose range in every layer edges are fitted; or ``domain``, one range for all
-                layers; by default the layers' own domains. ``points`` (65): how many of a curve are compared.
-                ``starts`` (4) and ``iterations`` (50): of the optimisation. ``generator`` draws the starts. And
-                those of the network; ``base`` and ``input_map`` are by default those of the KAN.
+def from_kan(kan: nn.Module, edge: str | Circuit = "pz(depth=3)", **options: Any) -> QKAN:
+    """Return a network whose quantum edges follow the edges of a classical KAN, a start for training.
 
-        Raises:
-            UsageError: If a layer is not a classical KAN layer, or mixes its inputs by a ``LayerNorm``.
+    How close they came is in ``warm_start``, one :class:`qkan.models.warm_start.EdgeFits` a layer. The residual
+    shrinks as the degree grows.
 
-        Example:
-            >>> kan = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
-            >>> model = QKAN.from_kan(kan, "pz(depth=4)", generator=torch.Generator().manual_seed(1))
-            >>> x = torch.rand(100, 2, generator=torch.Generator().manual_seed(2))
-            >>> bool((model[0](x) - kan[0](x)).abs().max() < 0.1)
-            True
-            >>> print(model.warm_start[0])
-            (2, 3) edges: residual rms ...
-        """
-        model, fits = from_kan(cls, kan, edge, **options)
-        model.warm_start = fits
-        return model
+    Args:
+        kan: A chain of classical KAN layers of any kind, pruned or not; or one layer.
+        edge: The circuit on the edges.
+        options: ``x``: data, over whose range in every layer edges are fitted; or ``domain``, one range for all
+            layers; by default the layers' own domains. ``points`` (65): how many of a curve are compared.
+            ``starts`` (4) and ``iterations`` (50): of the optimisation. ``generator`` draws the starts. And
+            those of the network; ``base`` and ``input_map`` are by default those of the KAN.
+
+    Raises:
+        UsageError: If a layer is not a classical KAN layer, or mixes its inputs by a ``LayerNorm``.
+
+    Example:
+        >>> kan = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
+        >>> model = from_kan(kan, "pz(depth=4)", generator=torch.Generator().manual_seed(1))
+        >>> x = torch.rand(100, 2, generator=torch.Generator().manual_seed(2))
+        >>> bool((model[0](x) - kan[0](x)).abs().max() < 0.1)
+        True
+        >>> print(model.warm_start[0])
+        (2, 3) edges: residual rms ...
+    """
+    model, model.warm_start = follow(QKAN, kan, edge, **options)
+    return cast(QKAN, model)
 
 
 def _circuit(

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from circuits.errors import UsageError, unknown_name
+from circuits.errors import UsageError, check_real, unknown_name
 from qkan.layers.checks import evaluating, require_finite, require_tensor
 from qkan.layers.kan_layer import KANLayer
 from qkan.layers.regularization import parseval_norms
@@ -65,7 +65,6 @@ def prune(
     threshold: float | None = None,
     fraction: float | None = None,
     norm: Norm = "data",
-    keep_means: bool = True,
     nodes: bool = True,
 ) -> tuple[PrunedLayer, ...]:
     """Prune small edges in place, in every KAN layer of a model, classical or quantum.
@@ -80,7 +79,6 @@ def prune(
         fraction: In place of a threshold: this part of the edges of every layer goes, the smallest ones.
         norm: ``"data"``: standard deviations over ``x``; ``"parseval"``: over a period of the angle, for quantum and
             Fourier layers, plus the absolute weight of the base function.
-        keep_means: Whether pruned edges leave their means behind; else 0. By Parseval the mean is that over a period.
         nodes: Whether to take nodes away, too; see :func:`compact`.
 
     Returns:
@@ -105,9 +103,9 @@ def prune(
         raise UsageError(
             "give one of threshold=, a size below which edges go, and fraction=, the part that goes"
         )
-    if threshold is not None and not threshold >= 0:
-        raise UsageError(f"threshold must be a number >= 0, got {threshold!r}")
-    if fraction is not None and not 0 <= fraction < 1:
+    if threshold is not None:
+        check_real("threshold", threshold, least=0)
+    elif not check_real("fraction", fraction, least=0) < 1:
         raise UsageError(f"fraction must be in [0, 1), got {fraction!r}")
     found = edge_sizes(model, layers, x, norm)
     keeps: dict[str, Tensor] = {}
@@ -131,20 +129,14 @@ def prune(
     constants = {}
     for name, layer in layers.items():
         gone = layer.kept_edges & ~keeps[name]
-        means = (found[name].means * gone).sum(0)
-        constants[name] = means if keep_means else torch.zeros_like(means)
+        constants[name] = (found[name].means * gone).sum(0)
         layer.prune_edges(keeps[name], constants[name])
     if nodes:
         compact(model)
+    features = {name: (layer.in_features, layer.out_features) for name, layer in layers.items()}
     return tuple(
-        PrunedLayer(
-            name,
-            found[name].sizes,
-            keeps[name],
-            constants[name],
-            (layer.in_features, layer.out_features),
-        )
-        for name, layer in layers.items()
+        PrunedLayer(name, found[name].sizes, keeps[name], constants[name], features[name])
+        for name in layers
     )
 
 
@@ -160,18 +152,16 @@ def compact(model: nn.Module) -> None:
         UsageError: If no node would stay between two layers.
     """
     _require_connection(model, {})
-    changed = True
-    while changed:  # what goes from one layer may leave nodes of the next without edges
-        changed = False
-        for first, second in _pairs(model):
-            changed |= _compact_pair(first, second)
+    # What goes from one layer may leave nodes of the next without edges.
+    while any([_compact_pair(first, second) for first, second in _pairs(model)]):
+        pass
 
 
 def _compact_pair(first: KANLayer, second: KANLayer) -> bool:
     """Take away what is dead between two layers; return whether there was something."""
     reached, used = first.kept_edges.any(0), second.kept_edges.any(1)
     alive = reached & used
-    if bool(alive.all()) or _mixes(second):
+    if bool(alive.all()) or isinstance(second.input_map, nn.LayerNorm):  # which mixes all nodes
         return False
     constant = used & ~reached
     if bool(constant.any()):
@@ -196,10 +186,6 @@ def _pairs(model: nn.Module) -> Iterator[tuple[KANLayer, KANLayer]]:
             for first, second in pairwise(row):
                 if isinstance(first, KANLayer) and isinstance(second, KANLayer):
                     yield first, second
-
-
-def _mixes(layer: KANLayer) -> bool:
-    return isinstance(layer.input_map, nn.LayerNorm)
 
 
 def _require_connection(model: nn.Module, keeps: dict[str, Tensor]) -> None:
@@ -228,17 +214,7 @@ class EdgeSizes(NamedTuple):
 def edge_sizes(
     model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor | None, norm: Norm
 ) -> dict[str, EdgeSizes]:
-    """Return the sizes and means of the edges of some layers of a model, as in ``eval()``.
-
-    Args:
-        model: The model.
-        layers: Its layers by name.
-        x: Inputs of the model, for ``norm="data"``.
-        norm: ``"data"`` or ``"parseval"``; see :func:`prune`.
-
-    Raises:
-        UsageError: If data are missing, empty or not finite; if a layer's edges are no Fourier series.
-    """
+    """Return the sizes and means of the edges of some layers of a model by name, as in ``eval()``; see :func:`prune`."""
     if norm not in get_args(Norm):
         raise unknown_name("norm", str(norm), get_args(Norm))
     if norm == "parseval":

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +26,7 @@ from qkan.layers.kan_layer import BASE_FUNCTIONS, KANLayer
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models.pruning import inputs_of
 
-__all__ = ["EdgeFits", "from_kan"]
-
-M = TypeVar("M", bound=nn.Sequential)
+__all__ = ["EdgeFits", "follow"]
 
 _POOL, _WINDOWS = 512, (0.25, 0.4, 0.6, 0.8, 1.0)
 """So many random circuits are looked through for starts; parts of a period that inputs are first mapped to."""
@@ -59,17 +57,15 @@ class EdgeFits:
     upper: Tensor
 
     def __str__(self) -> str:
-        total = float(
-            self.rms.square().sum().sqrt() / self.spread.square().sum().sqrt().clamp_min(1e-300)
-        )
+        total = self.rms.norm() / self.spread.norm().clamp_min(1e-300)
         return (
-            f"{tuple(self.rms.shape)} edges: residual rms {total:.2e} of the curves' spread; "
+            f"{tuple(self.rms.shape)} edges: residual rms {float(total):.2e} of the curves' spread; "
             f"worst edge rms {float(self.rms.max()):.2e}, max {float(self.max.max()):.2e}"
         )
 
 
-def from_kan(
-    make: Callable[..., M],
+def follow(
+    make: Callable[..., nn.Sequential],
     kan: nn.Module,
     edge: str | Circuit,
     *,
@@ -80,11 +76,8 @@ def from_kan(
     iterations: int = 50,
     generator: torch.Generator | None = None,
     **options: Any,
-) -> tuple[M, tuple[EdgeFits, ...]]:
-    """Return a chain of quantum layers that follow a KAN's, and how close they came; see :meth:`qkan.QKAN.from_kan`.
-
-    The chain is what ``make(sizes, edge, ...)`` returns.
-    """
+) -> tuple[Any, tuple[EdgeFits, ...]]:
+    """Return ``make(sizes, edge, ...)``, whose layers follow a KAN's, and how close; see :func:`qkan.models.from_kan`."""
     check_integer("points", points, 5)
     check_integer("starts", starts)
     check_integer("iterations", iterations, 3)

@@ -139,7 +139,7 @@ def test_the_mode_and_the_statistics_stay():
         ({"fraction": 0.97}, r"no path would be left from layer '0'"),
         ({}, "give one of"),
         ({"threshold": 0.1, "fraction": 0.1}, "give one of"),
-        ({"threshold": -1.0}, "threshold must be a number >= 0"),
+        ({"threshold": -1.0}, "threshold must be a finite number of at least 0"),
         ({"fraction": 1.0}, r"fraction must be in \[0, 1\)"),
         ({"fraction": 0.5, "norm": "perseval"}, "did you mean 'parseval'"),
     ],
