@@ -135,7 +135,9 @@ class CNN(Model):
         layers: list[nn.Module] = []
         before, height, width = self.image
         for after in channels:
-            part = nn.Conv2d(before, after, kernel_size, padding=padding, device="meta", dtype=dtype)
+            part = nn.Conv2d(
+                before, after, kernel_size, padding=padding, device="meta", dtype=dtype
+            )
             layers += [_drawn(part, generator, device), nn.ReLU(), nn.MaxPool2d(2)]
             # Each convolution changes the size, and pooling halves it, rounded down.
             height, width = ((n + 2 * padding - kernel_size + 1) // 2 for n in (height, width))

@@ -153,7 +153,7 @@ def compact(model: nn.Module) -> None:
     """
     _require_connection(model, {})
     # What goes from one layer may leave nodes of the next without edges.
-    while any([_compact_pair(first, second) for first, second in _pairs(model)]):
+    while any(_compact_pair(first, second) for first, second in _pairs(model)):
         pass
 
 
@@ -214,7 +214,7 @@ class EdgeSizes(NamedTuple):
 def edge_sizes(
     model: nn.Module, layers: Mapping[str, KANLayer], x: Tensor | None, norm: Norm
 ) -> dict[str, EdgeSizes]:
-    """Return the sizes and means of the edges of some layers of a model by name, as in ``eval()``; see :func:`prune`."""
+    """Return sizes and means of the edges of some layers of a model by name, as in ``eval()``; see :func:`prune`."""
     if norm not in get_args(Norm):
         raise unknown_name("norm", str(norm), get_args(Norm))
     if norm == "parseval":

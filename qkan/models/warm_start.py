@@ -77,7 +77,7 @@ def follow(
     generator: torch.Generator | None = None,
     **options: Any,
 ) -> tuple[Any, tuple[EdgeFits, ...]]:
-    """Return ``make(sizes, edge, ...)``, whose layers follow a KAN's, and how close; see :func:`qkan.models.from_kan`."""
+    """Return ``make(sizes, edge, ...)``, whose layers follow a KAN, and how close; see :func:`qkan.models.from_kan`."""
     check_integer("points", points, 5)
     check_integer("starts", starts)
     check_integer("iterations", iterations, 3)
