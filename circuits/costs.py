@@ -98,7 +98,7 @@ def cost(
         places = placed(backend, pub.template)[:circuits]
         if places:
             copies = len(places)
-            pub = pack(pub, (0, places), copies, fixed=backend.calibration is not None)
+            pub = pack(pub, places, copies, fixed=backend.calibration is not None)
         circuits = ceil(circuits / copies)
         on_device, pubs = transpiled(backend, pub.template), ceil(circuits / backend.most_rows)
     bases = pub.bases if backend.shots else 1
@@ -134,5 +134,4 @@ def _extrapolated(
         started = time.perf_counter()
         backend.run(circuit, inputs, weights)
         seconds = time.perf_counter() - started
-    each = max(seconds - before, 0.0) / (rows - rest)
-    return seconds + each * (circuits - rows)
+    return seconds + max(seconds - before, 0.0) / (rows - rest) * (circuits - rows)

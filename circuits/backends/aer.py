@@ -17,26 +17,15 @@ import numpy.typing as npt
 from qiskit.quantum_info import SparsePauliOp
 
 from circuits.backends.base import BackendInfo
-from circuits.backends.estimator import EstimatorBackend, estimates
+from circuits.backends.estimator import EstimatorBackend
 from circuits.errors import unknown_name
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
-    from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
-    from qiskit.transpiler import Target
     from qiskit_aer import AerSimulator
 
-__all__ = [
-    "AerBackend",
-    "FakeDeviceBackend",
-    "aer_estimator",
-    "fake_devices",
-    "hardware_info",
-    "misread",
-    "readout_errors",
-    "versions",
-]
+__all__ = ["AerBackend", "FakeDeviceBackend", "hardware_info", "misread"]
 
 _ROWS = 1024
 
@@ -71,7 +60,7 @@ class AerBackend(EstimatorBackend):
     @property
     def key(self) -> dict[str, str | int | None]:
         """The facts that change the numbers; samples also follow the versions of Aer and Qiskit."""
-        return {**super().key, **({} if self.analytic else versions("qiskit", "qiskit-aer"))}
+        return {**super().key, **({} if self.analytic else _versions("qiskit", "qiskit-aer"))}
 
     @property
     def target(self) -> BackendV2:  # noqa: D102
@@ -82,25 +71,31 @@ class AerBackend(EstimatorBackend):
         return _ROWS
 
     @property
-    def calibration(self) -> Target | None:  # noqa: D102
-        return None
-
-    @property
     def simulated_wires(self) -> int:
         """As many as a state vector or a density matrix of moderate size has."""
         return _WIRES // 2 if self.density_matrix else _WIRES
 
-    def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:  # noqa: D102
-        return aer_estimator(self.simulator(), shots, seed)
-
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
     ) -> list[npt.NDArray[np.float64]]:
-        """Run transpiled PUBs; narrow ones on one thread, which is 2 to 6 times less CPU time than on two."""
+        """Run transpiled PUBs; narrow ones on one thread, which is 2 to 6 times less CPU time than on two.
+
+        Aer's own Estimator adds normal noise of one width to exact values, whatever their variance is; Qiskit's for
+        any backend measures in the observables' bases and counts.
+        """
+        from qiskit.primitives import BackendEstimatorV2
+        from qiskit_aer.primitives import EstimatorV2
+
         narrow = all(_width(circuit) < _THREADED for circuit, *_ in pubs)
         mixed = any(gate.name == "kraus" for circuit, *_ in pubs for gate in circuit.data)
-        estimator = aer_estimator(self.simulator(1 if narrow else 0, mixed=mixed), shots, seed)
-        return estimates(estimator, pubs, shots)
+        simulator = self.simulator(1 if narrow else 0, mixed=mixed)
+        if shots is None:
+            job = EstimatorV2.from_backend(simulator).run(list(pubs))
+        else:
+            sampler = BackendEstimatorV2(backend=simulator, options={"seed_simulator": seed})
+            # It takes ceil(1 / precision^2) shots, which rounding must not make one more.
+            job = sampler.run(list(pubs), precision=(shots - 0.5) ** -0.5)
+        return [np.asarray(result.data.evs, dtype=np.float64).T for result in job.result()]
 
     def simulator(self, threads: int = 0, *, mixed: bool = False) -> AerSimulator:
         """Return the simulator.
@@ -109,23 +104,8 @@ class AerBackend(EstimatorBackend):
             threads: How many; 0 is one for each core.
             mixed: Whether circuits have channels of their own: a state vector would draw one outcome of each.
         """
-        return _simulator(
-            "density_matrix" if mixed or self.density_matrix else "statevector", threads
-        )
-
-
-def aer_estimator(simulator: Any, shots: int | None, seed: int) -> BaseEstimatorV2:
-    """Return an Estimator on an Aer simulator: exact, or one that measures.
-
-    Aer's own Estimator adds normal noise of one width to exact values, whatever their variance is; Qiskit's for any
-    backend measures in the observables' bases and counts.
-    """
-    from qiskit.primitives import BackendEstimatorV2
-    from qiskit_aer.primitives import EstimatorV2
-
-    if shots is None:
-        return EstimatorV2.from_backend(simulator)
-    return BackendEstimatorV2(backend=simulator, options={"seed_simulator": seed})
+        method = "density_matrix" if mixed or self.density_matrix else "statevector"
+        return _simulator(method, threads)
 
 
 def hardware_info(
@@ -148,7 +128,7 @@ def hardware_info(
     )
 
 
-def versions(*distributions: str) -> dict[str, str | int | None]:
+def _versions(*distributions: str) -> dict[str, str | int | None]:
     """Return the installed versions, for a cache key."""
     return {name: importlib.metadata.version(name) for name in distributions}
 
@@ -189,8 +169,8 @@ class FakeDeviceBackend(AerBackend):
     def require_usable(cls, name: str) -> BackendInfo:  # noqa: D102
         info = super().require_usable(name)
         device = name.partition(":")[2]
-        if device not in fake_devices():
-            raise unknown_name("fake device", device, fake_devices())
+        if device not in _classes():
+            raise unknown_name("fake device", device, _classes())
         return info
 
     @property
@@ -200,7 +180,7 @@ class FakeDeviceBackend(AerBackend):
     @property
     def key(self) -> dict[str, str | int | None]:
         """The facts that change the numbers: the snapshot and the transpiler change with their packages."""
-        software = versions("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
+        software = _versions("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
         return {**super().key, **software}
 
     @property
@@ -222,16 +202,6 @@ class FakeDeviceBackend(AerBackend):
             ]
         return super().estimate(pubs, shots, seed)
 
-    @property
-    def calibration(self) -> Target:  # noqa: D102
-        return self.target.target
-
-
-@cache
-def fake_devices() -> tuple[str, ...]:
-    """Return the names of all snapshots."""
-    return tuple(sorted(_classes()))
-
 
 @cache
 def _classes() -> dict[str, Any]:
@@ -251,11 +221,6 @@ def _device_simulator(device: str, threads: int) -> AerSimulator:
     from qiskit_aer import AerSimulator
 
     return AerSimulator.from_backend(_snapshot(device), max_parallel_threads=threads)
-
-
-@cache
-def _readout_errors(device: str) -> dict[int, tuple[float, float]]:
-    return readout_errors(_device_simulator(device, 1).options.noise_model)
 
 
 def misread(observable: SparsePauliOp, errors: Mapping[int, tuple[float, float]]) -> SparsePauliOp:
@@ -281,10 +246,11 @@ def misread(observable: SparsePauliOp, errors: Mapping[int, tuple[float, float]]
     return SparsePauliOp.from_sparse_list(terms, num_qubits=observable.num_qubits).simplify()
 
 
-def readout_errors(noise_model: Any) -> dict[int, tuple[float, float]]:
-    """Return the errors of each qubit in an Aer noise model, for :func:`misread`."""
+@cache
+def _readout_errors(device: str) -> dict[int, tuple[float, float]]:
+    """Return the errors of each qubit of a snapshot, for :func:`misread`."""
     found = {}
-    for error in noise_model.to_dict()["errors"]:
+    for error in _device_simulator(device, 1).options.noise_model.to_dict()["errors"]:
         if error["type"] == "roerror":
             (qubit,) = error["gate_qubits"][0]
             (_, one_in_zero), (zero_in_one, _) = error["probabilities"]

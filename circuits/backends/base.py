@@ -94,9 +94,8 @@ class BackendInfo:
 class Backend(ABC):
     """A place to run circuits, with its shots, seed and noise; made by ``backend(name)``.
 
-    A value: compared, hashed and pickled by content, and changed by ``dataclasses.replace``. Every
-    run starts from the seed again, so the same value gives the same numbers twice. A backend with
-    shots and no seed draws fresh entropy from the operating system in each run.
+    A value: compared, hashed and pickled by content, and changed by ``dataclasses.replace``. Every run starts from the
+    seed again; without one, each draws fresh entropy from the operating system.
 
     Args:
         name: The resolved name; never ``"auto"``.
@@ -133,24 +132,20 @@ class Backend(ABC):
             if value is not None:  # NumPy's integers do not belong in a cache key
                 object.__setattr__(self, what, check_integer(what, value, least))
         object.__setattr__(self, "facts", self.require_usable(self.name))
+        own, wrong = self.facts.own_noise, None
         if self.noise is not None and not self.facts.noise:
             why = (
                 "has the noise of its device"
-                if self.facts.own_noise
+                if own
                 else "simulates pure states and has no noise channels"
             )
-            raise UsageError(
-                f"{self.name!r} {why}, got noise={str(self.noise)!r}; use 'default.mixed', 'aer' or 'auto'."
-            )
-        if self.shots is not None and not self.facts.shots:
-            raise UsageError(
-                f"{self.name!r} does not sample, got shots={self.shots}; leave shots out."
-            )
-        if self.shots is not None and self.seed is not None and not self.facts.seed:
-            raise UsageError(
-                f"the samples of {self.name!r} cannot be seeded, got seed={self.seed}; leave the "
-                "seed out, or use 'default.qubit' or 'lightning.qubit'."
-            )
+            wrong = f"{why}, got noise={str(self.noise)!r}; use 'default.mixed', 'aer' or 'auto'"
+        elif self.shots is not None and not self.facts.shots:
+            wrong = f"does not sample, got shots={self.shots}; leave shots out"
+        elif self.shots is not None and self.seed is not None and not self.facts.seed:
+            wrong = f"has samples that cannot be seeded, got seed={self.seed}; leave it out, or use 'default.qubit'"
+        if wrong:
+            raise UsageError(f"{self.name!r} {wrong}.")
 
     @classmethod
     @abstractmethod
@@ -239,10 +234,8 @@ class Backend(ABC):
     def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
         """Return a QNode of the circuit on this backend, differentiable in inputs and weights.
 
-        Call it with ``inputs`` (N, num_inputs) and the weights by name. It returns a list with an
-        (N,) array for each observable; ``qml.qnn.TorchLayer`` makes (N, num_observables) of it.
-        The samples of successive calls are independent; a new QNode of the same ``stream`` starts
-        them again.
+        Call it with ``inputs`` (N, num_inputs) and the weights by name; it returns a list with an (N,) array for each
+        observable. The samples of successive calls are independent; a new QNode of the same ``stream`` repeats them.
 
         Args:
             circuit: What to run.
@@ -279,9 +272,8 @@ class Backend(ABC):
             circuit: What to run.
             inputs: One row for each sample.
             weights: The weights by name; those left out take the circuit's defaults.
-            stream: Number of an independent sequence of samples under the same seed, or several that
-                name it together, for callers who split their inputs: part k of a run that was
-                killed is sampled again, alike, by ``stream=k``.
+            stream: Number of an independent sequence of samples under the same seed, or several that name it together:
+                part k of a run that was killed is sampled again, alike, by ``stream=k``.
             progress: Called with (samples done, samples in all) after each chunk.
 
         Raises:
@@ -331,27 +323,13 @@ def run_chunk(
     rows: npt.NDArray[np.float64],
     index: int,
 ) -> npt.NDArray[np.float64]:
-    """Run the circuit on the rows of one chunk; with shots, each chunk has samples of its own.
-
-    Args:
-        backend: Where it runs.
-        circuit: What runs.
-        weights: The weights by name; those left out take the circuit's defaults.
-        stream: Tells apart several runs under one seed, such as the filters of a layer.
-        rows: The inputs, as for :meth:`Backend.run`.
-        index: The chunk's place in the run: the samples follow from it, whatever was run before, and wherever.
-    """
+    """Run the rows of one chunk of a run; its samples follow from ``stream`` (a filter's) and its place, ``index``."""
     return backend.run(circuit, rows, weights, stream=(stream << 32) + index)
 
 
 @qml.transform  # type: ignore[untyped-decorator]
 def expand_trainable_batch(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
-    """Run a batch as one tape a sample, if a batched parameter is to be differentiated.
-
-    PennyLane's parameter shift cannot differentiate a batched parameter, but may keep the batch
-    when only others are trained. ``qml.transforms.broadcast_expand`` alone would give up native
-    batching in evaluation too.
-    """
+    """Run a batch as one tape a sample if a batched parameter is trained, which PennyLane's shifts cannot be of."""
     batched_and_trained = any(
         tape.par_info[index]["op"].batch_size is not None for index in tape.trainable_params
     )

@@ -18,23 +18,16 @@ from qiskit.transpiler.exceptions import TranspilerError
 
 from circuits.backends.base import Backend
 from circuits.backends.packing import Packing, placements
-from circuits.backends.pubs import EstimatorDevice, Pub, Template, groups_of, pack, unpack
+from circuits.backends.pubs import EstimatorDevice, Pub, Template, pack, unpack
 from circuits.errors import UsageError
 
 if TYPE_CHECKING:
-    from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
     from qiskit.transpiler import Target
 
     from circuits.definition import Circuit
 
-__all__ = [
-    "EstimatorBackend",
-    "estimates",
-    "packed",
-    "placed",
-    "transpiled",
-]
+__all__ = ["EstimatorBackend", "packed", "placed", "transpiled"]
 
 _SEED = 0
 """The transpiler draws; with one seed the same circuit is the same on the device every time."""
@@ -84,8 +77,7 @@ class EstimatorBackend(Backend):
     @property
     def key(self) -> dict[str, str | int | None]:
         """The facts that change the numbers; a packing does on a device, whose qubits differ."""
-        packed = {} if self.packing is None else {"packing": str(self.packing)}
-        return {**super().key, **packed}
+        return super().key | ({} if self.packing is None else {"packing": str(self.packing)})
 
     @property
     @abstractmethod
@@ -100,21 +92,12 @@ class EstimatorBackend(Backend):
     @property
     def calibration(self) -> Target | None:
         """The device's qubits, couplings and errors; None where all qubits are alike."""
-        return self.target.target
+        return self.target.target if self.facts.own_noise else None
 
     @property
     def simulated_wires(self) -> int | None:
         """The wires of copies that are simulated as one circuit; None where nothing is simulated."""
         return None
-
-    @abstractmethod
-    def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:
-        """Return what estimates transpiled PUBs.
-
-        Args:
-            shots: Samples for each observable; None for exact values.
-            seed: Of the samples.
-        """
 
     def run_pubs(
         self, pubs: Sequence[Pub], shots: int | None = None, seed: int = 0
@@ -157,15 +140,20 @@ class EstimatorBackend(Backend):
         places = placed(self, pub.template)[: len(pub)]
         if not places:
             return [pub]
+        most, wires = self.simulated_wires, len(places[0])
+        # A device runs all copies in one circuit; a simulator is spared the product of their state spaces.
+        size = len(places) if most is None else max(1, most // wires)
         fixed = self.calibration is not None
-        groups = groups_of(places, self.simulated_wires)
-        return [pack(pub, group, len(places), fixed=fixed) for group in groups]
+        return [
+            pack(pub, places[start : start + size], len(places), start=start, fixed=fixed)
+            for start in range(0, len(places), size)
+        ]
 
+    @abstractmethod
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
     ) -> list[npt.NDArray[np.float64]]:
         """Run transpiled PUBs ``(circuit, observables (M, 1), values (N, P))`` and return ``(N, M)`` for each."""
-        return estimates(self.estimator(shots, seed), pubs, shots)
 
     def _transpiled_pub(self, pub: Pub, rows: slice) -> tuple[Any, ...]:
         circuit = transpiled(self, pub.template)
@@ -206,16 +194,6 @@ def placed(backend: EstimatorBackend, template: Template) -> tuple[tuple[int, ..
             backend.name,
         )
     return places
-
-
-def estimates(
-    estimator: BaseEstimatorV2, pubs: Sequence[tuple[Any, ...]], shots: int | None
-) -> list[npt.NDArray[np.float64]]:
-    """Run transpiled PUBs by an Estimator that runs at once, and return ``(N, M)`` for each."""
-    # Estimators take ceil(1 / precision^2) shots, which rounding must not make one more.
-    precision = None if shots is None else (shots - 0.5) ** -0.5
-    job = estimator.run(list(pubs), precision=precision)
-    return [np.asarray(result.data.evs, dtype=np.float64).T for result in job.result()]
 
 
 @lru_cache(maxsize=_TRANSPILED)
@@ -271,8 +249,7 @@ def packed(
             f"{backend.name!r} is no device with qubits to share; circuits are packed on 'aer', 'aer:fake_manila' "
             "and its like, and 'ibm:BACKEND'."
         )
-    chosen = qubits if qubits is None or isinstance(qubits, int) else tuple(qubits)
-    packing = Packing(chosen, most_error)
+    packing = Packing(qubits, most_error)  # type: ignore[arg-type]  (it makes a tuple)
     if backend.calibration is None and packing.qubits is None:
         raise UsageError(
             f"{backend.name!r} has no qubits of its own: say how many are to run side by side, qubits=27."

@@ -27,7 +27,6 @@ from circuits.backends.pubs import Pub, unpack
 from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from qiskit.primitives import BaseEstimatorV2
     from qiskit.providers import BackendV2
 
     from circuits.definition import Circuit
@@ -114,7 +113,9 @@ class IBMBackend(EstimatorBackend):
         """Return how many rows are asked for together: as many jobs as they take are sent before one is waited for."""
         return _MOST_EXECUTIONS
 
-    def estimator(self, shots: int | None, seed: int) -> BaseEstimatorV2:
+    def estimate(
+        self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int
+    ) -> list[Values]:
         """Refuse: only jobs that are recorded are sent."""
         raise UsageError(f"{self.name!r} runs recorded jobs only; use run, run_pubs or a layer.")
 

@@ -80,15 +80,13 @@ class Noise:
         if channel not in NOISE_CHANNELS:
             raise unknown_name("noise channel", channel, NOISE_CHANNELS)
         try:
-            return cls(channel, float(strength))
-        except UsageError:
-            raise
+            number = float(strength)
         except ValueError as error:
-            arrived = f"{strength!r}" if colon else "none"
             raise UsageError(
                 f"noise is written as CHANNEL:STRENGTH, for example {channel}:0.01; "
-                f"the strength that arrived: {arrived}."
+                f"the strength that arrived: {repr(strength) if colon else 'none'}."
             ) from error
+        return cls(channel, number)
 
     def __str__(self) -> str:
         return f"{self.channel}:{self.strength!r}"

@@ -38,13 +38,15 @@ class Packing:
 
     def __post_init__(self) -> None:
         if isinstance(self.qubits, Sequence) and not isinstance(self.qubits, str):
-            object.__setattr__(self, "qubits", tuple(self.qubits))
-            for qubit in self.listed or (-1,):
-                check_integer("a qubit of a packing", qubit, 0)
-            if len(set(self.listed)) < len(self.listed):
+            listed = tuple(
+                check_integer("a qubit of a packing", q, 0) for q in self.qubits or (-1,)
+            )
+            if len(set(listed)) < len(listed):
                 raise UsageError(f"a packing lists a qubit twice: {self.qubits}.")
+            object.__setattr__(self, "qubits", listed)
         elif self.qubits is not None:
-            check_integer("the qubits of a packing", self.qubits)
+            count = check_integer("the qubits of a packing", self.qubits)
+            object.__setattr__(self, "qubits", count)
         if check_real("most_error", self.most_error, least=0) > 1:
             raise UsageError(f"most_error must be a number in [0, 1], got {self.most_error!r}.")
 
@@ -116,10 +118,7 @@ def _device(target: Target, packing: Packing) -> rx.PyGraph:
         raise UsageError(f"the device has the qubits 0 to {count - 1}, got {listed}.")
     names = [name for name in target.operation_names if name in _SINGLE]
     errors = [
-        (
-            _error(target, "measure", (q,)),
-            max((_error(target, n, (q,)) for n in names), default=0.0),
-        )
+        (_error(target, "measure", (q,)), max([0.0, *(_error(target, n, (q,)) for n in names)]))
         for q in range(count)
     ]
     pairs: dict[tuple[int, ...], float] = {}

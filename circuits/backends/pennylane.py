@@ -20,20 +20,10 @@ from circuits.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from circuits.definition import Circuit
 
-__all__ = [
-    "EXTRAS",
-    "PennyLaneBackend",
-    "at_full_precision",
-    "installed_devices",
-    "probe",
-    "short_waits",
-]
+__all__ = ["PennyLaneBackend", "installed_devices", "probe", "short_waits"]
 
 EXTRAS = {"lightning.gpu": "gpu", "lightning.kokkos": "kokkos"}
 """Devices that an extra of this distribution brings."""
-
-_UNFIT = {"null.qubit": "it computes nothing and returns zeros"}
-"""Devices that would run our circuits and return wrong values."""
 
 
 def installed_devices() -> tuple[str, ...]:
@@ -42,21 +32,22 @@ def installed_devices() -> tuple[str, ...]:
 
 
 def probe(name: str) -> BackendInfo:
-    """Find out what a PennyLane device can do here, by making one of one wire.
+    """Find out what a PennyLane device can do here, by making one of one wire; nothing is executed or remembered.
 
-    Nothing is executed, so that asking costs nothing on devices that are paid for. That a plugin is
-    installed says little: ``lightning.gpu`` needs a driver and a suitable GPU, and only making the
-    device tells (``is_gpu_supported()`` is true without a driver). So nothing is remembered.
-
-    Args:
-        name: A PennyLane device name.
+    That a plugin is installed says little: ``lightning.gpu`` needs a driver and a suitable GPU, and only making the
+    device tells.
 
     Example:
         >>> probe("default.qubit").gradient
         'backprop'
     """
     if name not in qml.plugin_devices:
-        return BackendInfo(name, installed=False, usable=False, why_not=_how_to_install(name))
+        why = "no installed PennyLane plugin has a device of this name"
+        if name in EXTRAS:
+            why = f'not installed; pip install "hybrid-qkan[{EXTRAS[name]}]"'
+        return BackendInfo(name, installed=False, usable=False, why_not=why)
+    if name == "null.qubit":
+        return BackendInfo(name, True, False, "it computes nothing and returns zeros")
     try:
         with warnings.catch_warnings(), short_waits():
             # Unfit devices warn that they know no qubit gates.
@@ -66,8 +57,6 @@ def probe(name: str) -> BackendInfo:
     # Plugins fail in their own ways (no driver, no library, missing arguments): all are reasons.
     except Exception as error:
         return BackendInfo(name, installed=True, usable=False, why_not=one_line(error))
-    if name in _UNFIT:
-        return BackendInfo(name, installed=True, usable=False, why_not=_UNFIT[name])
     mixed = name == "default.mixed"
     return BackendInfo(
         name,
@@ -82,12 +71,6 @@ def probe(name: str) -> BackendInfo:
         density_matrix=mixed,
         reference=name == "default.qubit",
     )
-
-
-def _how_to_install(name: str) -> str:
-    if name in EXTRAS:
-        return f'not installed; pip install "hybrid-qkan[{EXTRAS[name]}]"'
-    return "no installed PennyLane plugin has a device of this name"
 
 
 def _tape(angle: object, shots: int | None = None) -> qml.tape.QuantumScript:
@@ -163,17 +146,16 @@ class PennyLaneBackend(Backend):
         made = qml.device(self.name, wires=circuit.num_wires, **options)
         if self.gradient == "backprop":
             return made
-        return at_full_precision(made, by_matrices=self.density_matrix)
+        return _at_full_precision(made, by_matrices=self.density_matrix)
 
 
-def at_full_precision(
+def _at_full_precision(
     device: qml.devices.Device, *, by_matrices: bool = False
 ) -> qml.devices.Device:
     """Make a device compute and return what float64 can hold, and return it.
 
-    ``lightning.*`` returns Python's ``float``, which PennyLane's torch interface reads in torch's
-    default dtype: with float32 the values would keep 7 digits of their 16. ``default.mixed`` takes
-    diagonal gates by their eigenvalues, which PennyLane computes from a torch scalar in torch's
+    ``lightning.*`` returns Python's ``float``, which PennyLane's torch interface reads in torch's default dtype.
+    ``default.mixed`` takes diagonal gates by their eigenvalues, which PennyLane computes from a torch scalar in torch's
     default dtype: a RZ would be off by 1e-7. Their matrices are complex128.
     """
     plain: Any = type(device)
@@ -225,15 +207,12 @@ _TURNS = "1000"
 def short_waits() -> Iterator[None]:
     """Let OpenMP threads that are started in here wait by sleeping, not by spinning.
 
-    ``lightning.*`` starts a thread for each core, and GNU's OpenMP lets them spin at every gate. On
-    a machine that is busy with anything else, each gate then costs a time slice: a step of a
-    4-wire circuit took 156 ms instead of 2.1 (two processes on two cores, PennyLane 0.45), with
-    short waits 4.4 to 6.1 ms; alone 4.3 instead of 2.1 ms. Wide circuits keep their threads.
+    ``lightning.*`` starts a thread for each core, which GNU's OpenMP lets spin at every gate. On a busy machine each
+    gate then costs a time slice: a step of a 4-wire circuit took 156 ms instead of 2.1 (two processes on two cores),
+    with short waits 4.4 to 6.1 ms. For narrow circuits ``OMP_NUM_THREADS=1``, set before Python starts, is better.
 
-    OpenMP reads the environment once, when the first plugin loads it, so the variable is set for
-    that moment only. Who has set any ``OMP_`` or ``GOMP_`` variable besides
-    ``OMP_NUM_THREADS`` has chosen, and nothing is touched. For many narrow circuits
-    ``OMP_NUM_THREADS=1``, set before Python starts, is better still.
+    OpenMP reads the environment once, when the first plugin loads it, so the variable is set for that moment only. Who
+    has set any ``OMP_`` or ``GOMP_`` variable besides ``OMP_NUM_THREADS`` has chosen, and nothing is touched.
     """
     chosen = {name for name in os.environ if name.startswith(("OMP_", "GOMP_"))}
     if chosen - {"OMP_NUM_THREADS"}:

@@ -33,17 +33,7 @@ from circuits.qiskit import (
 )
 from circuits.tape import spell
 
-__all__ = [
-    "EstimatorDevice",
-    "Group",
-    "Pub",
-    "Template",
-    "angles_of",
-    "groups_of",
-    "pack",
-    "pubs_of",
-    "unpack",
-]
+__all__ = ["EstimatorDevice", "Pub", "Template", "pack", "pubs_of", "unpack"]
 
 _KEPT = 256
 
@@ -99,32 +89,29 @@ def pubs_of(
         The PUBs, and for each tape the index of its PUB and its rows.
     """
     groups: dict[Any, list[int]] = {}
-    rows = [angles_of(tape) for tape in tapes]
     for index, tape in enumerate(tapes):
-        gates = tuple(_gate_key(op) for op in tape.operations)
+        gates = tuple(map(_gate_key, tape.operations))
         groups.setdefault((gates, tuple(_key(m.obs) for m in tape.measurements)), []).append(index)
     pubs: list[Pub] = []
     places: list[tuple[int, slice]] = [(0, slice(0))] * len(tapes)
-    for number, ((gates, _), members) in enumerate(groups.items()):
-        start = 0
-        for index in members:
-            stop = start + len(rows[index])
-            places[index] = (number, slice(start, stop))
-            start = stop
+    for number, ((keys, _), members) in enumerate(groups.items()):
         first = tapes[members[0]]
+        rows = [_angles_of(tapes[index]) for index in members]
+        start = 0
+        for index, part in zip(members, rows, strict=True):
+            places[index] = (number, slice(start, start + len(part)))
+            start += len(part)
         observables = tuple(pauli_sum(m.obs, num_wires) for m in first.measurements)
-        values = np.concatenate([rows[index] for index in members])
-        pubs.append(Pub(_template(_Gates(gates, num_wires, first.operations)), observables, values))
+        template = _template(_Gates(keys, num_wires, first.operations))
+        pubs.append(Pub(template, observables, np.concatenate(rows)))
     return pubs, places
 
 
-def angles_of(tape: qml.tape.QuantumScript) -> npt.NDArray[np.float64]:
+def _angles_of(tape: qml.tape.QuantumScript) -> npt.NDArray[np.float64]:
     """Return the angles of a tape's gates in their order, shape ``(batch or 1, angles)``."""
-    angles = [np.asarray(a, float) for op in tape.operations for a in _angles(op)]
     size = tape.batch_size or 1
-    if not angles:
-        return np.zeros((size, 0))
-    return np.stack([np.broadcast_to(angle, size) for angle in angles], axis=1)
+    angles = [np.broadcast_to(a, size) for op in tape.operations for a in _angles(op)]
+    return np.stack(angles, axis=1).astype(float) if angles else np.zeros((size, 0))
 
 
 def _angles(operation: Operator) -> list[Any]:
@@ -185,8 +172,7 @@ class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
         self._seeds = np.random.default_rng(seeds)
 
     @property
-    def name(self) -> str:
-        """The backend's name."""
+    def name(self) -> str:  # noqa: D102  (as in PennyLane)
         return self._name
 
     def preprocess_transforms(
@@ -211,17 +197,10 @@ class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
     ) -> Any:
         """Run tapes; the result of each is an array or, for several measurements, a tuple of them."""
         tapes = [circuits] if isinstance(circuits, qml.tape.QuantumScript) else list(circuits)
-        results: list[Any] = [None] * len(tapes)
-        for shots in {tape.shots for tape in tapes}:
-            chosen = [index for index, tape in enumerate(tapes) if tape.shots == shots]
-            values = self._estimate([tapes[index] for index in chosen], shots)
-            for index, value in zip(chosen, values, strict=True):
-                results[index] = value
-        return results[0] if isinstance(circuits, qml.tape.QuantumScript) else tuple(results)
-
-    def _estimate(self, tapes: list[Any], shots: qml.measurements.Shots) -> list[Any]:
-        if shots.has_partitioned_shots:
-            raise UsageError(f"{self.name!r} takes one number of shots, not {shots}")
+        several = {tape.shots for tape in tapes}
+        shots = tapes[0].shots
+        if len(several) > 1 or shots.has_partitioned_shots:
+            raise UsageError(f"{self.name!r} takes one number of shots, not {several}")
         pubs, places = pubs_of(tapes, len(self.wires))
         seed = int(self._seeds.integers(2**31))
         values = self._run_pubs(pubs, shots.total_shots, seed)
@@ -230,7 +209,7 @@ class EstimatorDevice(qml.devices.Device):  # type: ignore[misc]
             part = values[pub][rows]
             columns = tuple(part.T if tape.batch_size else part[0])
             results.append(columns if len(columns) > 1 else columns[0])
-        return results
+        return results[0] if isinstance(circuits, qml.tape.QuantumScript) else tuple(results)
 
 
 def _is_expectation(measurement: Any) -> bool:
@@ -249,32 +228,21 @@ def for_pubs(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
 
 Places = tuple[tuple[int, ...], ...]
 
-Group = tuple[int, Places]
-"""The number of the first of some copies that are really run in one circuit, and their places."""
 
-
-def groups_of(places: Places, most_wires: int | None) -> list[Group]:
-    """Part copies into groups of at most ``most_wires`` wires, at least one copy each.
-
-    A device runs all of them in one circuit. A simulator is spared the product of their state spaces: what a group
-    measures does not depend on the others.
-    """
-    size = len(places) if most_wires is None else max(1, most_wires // len(places[0]))
-    return [(start, places[start : start + size]) for start in range(0, len(places), size)]
-
-
-def pack(pub: Pub, group: Group, copies: int, *, fixed: bool) -> Pub:
-    """Return the PUB that runs, of each ``copies`` rows that follow one another, those of this group.
+def pack(pub: Pub, places: Places, copies: int, *, start: int = 0, fixed: bool = False) -> Pub:
+    """Return the PUB that runs, of each ``copies`` rows that follow one another, those from ``start`` on.
 
     Args:
         pub: One copy.
-        group: Which of the copies.
-        copies: How many there are.
+        places: The qubits of each copy in this circuit.
+        copies: How many there are in all; rows that are missing to a multiple of it are run at angle 0.
+        start: The number of the first of them.
         fixed: Whether they are to be put at their places; else all qubits are alike.
     """
-    start, places = group
-    values = _in_rows(pub.values, copies)[:, start : start + len(places)]
-    wires = pub.template.circuit.num_qubits
+    circuits, wires = -(-len(pub) // copies), pub.template.circuit.num_qubits
+    values = np.zeros((circuits * copies, pub.values.shape[1]))
+    values[: len(pub)] = pub.values
+    here = values.reshape(circuits, copies, -1)[:, start : start + len(places)]
     observables = tuple(
         observable.apply_layout(
             list(range(number * wires, (number + 1) * wires)), num_qubits=len(places) * wires
@@ -283,24 +251,16 @@ def pack(pub: Pub, group: Group, copies: int, *, fixed: bool) -> Pub:
         for observable in pub.observables
     )
     template = _side_by_side(pub.template, places if fixed else (), len(places))
-    return Pub(template, observables, values.reshape(len(values), -1))
+    return Pub(template, observables, here.reshape(circuits, -1))
 
 
 def unpack(
     pub: Pub, parts: Sequence[npt.NDArray[np.float64]], copies: int
 ) -> npt.NDArray[np.float64]:
-    """Return the values of a PUB's rows from the results of all its groups, in their order."""
+    """Return the values of a PUB's rows from the results of all its parts, in their order."""
     rows = -(-len(pub) // copies)
     several = [part.reshape(rows, -1, len(pub.observables)) for part in parts]
     return np.concatenate(several, axis=1).reshape(-1, len(pub.observables))[: len(pub)]
-
-
-def _in_rows(values: npt.NDArray[np.float64], copies: int) -> npt.NDArray[np.float64]:
-    """Return (N, P) as (circuits, copies, P); copies that are too many run at angle 0."""
-    circuits = -(-len(values) // copies)
-    padded = np.zeros((circuits * copies, values.shape[1]))
-    padded[: len(values)] = values
-    return padded.reshape(circuits, copies, -1)
 
 
 @lru_cache(maxsize=_KEPT)  # the same object is transpiled once for each backend

@@ -82,24 +82,18 @@ _FEW = 3
 def choose(wires: int | None, batch: int | None, noise: Noise | None) -> tuple[str, str]:
     """Return the name of the device to take, and why.
 
-    Noise needs ``default.mixed``. Else ``lightning.gpu`` is taken if it can be made, else
-    the fastest CPU device. ``default.qubit`` runs a batch as one array, ``lightning.qubit`` one
-    circuit for each sample, but each gate in C++. Measured with one thread on a 2-core machine,
-    PennyLane 0.45, two layers of CNOT rings and rotations, milliseconds for a batch
-    (default.qubit / lightning.qubit):
+    Noise needs ``default.mixed``. Else ``lightning.gpu`` is taken if it can be made, else the fastest CPU device:
+    ``default.qubit`` runs a batch as one array, ``lightning.qubit`` one circuit for each sample, but each gate in C++.
+    Milliseconds (default.qubit / lightning.qubit) on one thread, PennyLane 0.45, two layers of CNOT rings and
+    rotations; ``lightning.kokkos`` was never the fastest:
 
     ===== ========= ========== ===========
     wires batch 1   batch 20   batch 200
     ===== ========= ========== ===========
     4     2.9 / 1.6 3.0 / 13   3.8 / 133
-    10    7.1 / 3.5 15 / 31    108 / 289
     12    9.3 / 3.9 28 / 38    411 / 371
     14    15 / 5.2  115 / 56   2837 / 526
-    20    718 / 142 28 s / 2 s 254 s / 28 s
     ===== ========= ========== ===========
-
-    ``lightning.kokkos`` was never the fastest (1.0 to 2.1 times ``lightning.qubit``), so ``auto``
-    leaves it to those who ask for it.
 
     Args:
         wires: The circuit's width; ``None`` (unknown) counts as narrow.
@@ -115,10 +109,8 @@ def choose(wires: int | None, batch: int | None, noise: Noise | None) -> tuple[s
     wide = wires is not None and wires >= _WIDE
     few = batch is not None and batch <= _FEW
     if not wide and not few:
-        return (
-            "default.qubit",
-            f"fastest CPU device for batches on fewer than {_WIDE} wires; {no_gpu}",
-        )
+        why = f"fastest CPU device for batches on fewer than {_WIDE} wires; {no_gpu}"
+        return "default.qubit", why
     lightning = probe("lightning.qubit")
     if not lightning.usable:
         why = f"lightning.qubit, faster here, is not usable ({lightning.why_not}); {no_gpu}"
