@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,24 @@ class Table:
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Callable[..., object]], items: Iterable[Any]) -> Table:
+        """Return a table of one row an item; a mapping's items are given as name and value.
+
+        Args:
+            columns: ``{header: what of an item stands there}``.
+            items: What the rows are about.
+
+        Example:
+            >>> columns = {"arm": lambda arm, of: arm, "loss": lambda arm, of: of["loss"]}
+            >>> Table.of(columns, {"kan": {"loss": 0.25}, "mlp": {"loss": 0.5}}).rows
+            [['kan', '0.25'], ['mlp', '0.5']]
+        """
+        given = items.items() if isinstance(items, Mapping) else ((item,) for item in items)
+        return cls(
+            list(columns), [[str(cell(*item)) for cell in columns.values()] for item in given]
+        )
 
 
 @dataclass(frozen=True)
