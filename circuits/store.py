@@ -1,8 +1,9 @@
 """Files that are there whole or not at all, and arrays in files that say what they are and prove it.
 
-Arrays are kept as safetensors files, which hold numbers and text and nothing that could run. Their header has three
-texts beside the arrays' names, types and shapes: ``format``, what kind of file it is, and its version; ``facts``, JSON;
-``sha256``, the hash of both and of the arrays, by which a file is found out that was changed, cut or exchanged.
+Arrays and tensors are kept as safetensors files, which hold numbers and text and nothing that could run. Their header
+has three texts beside the arrays' names, types and shapes: ``format``, what kind of file it is, and its version;
+``facts``, JSON; ``sha256``, the hash of both and of the arrays, by which a file is found out that was changed, cut or
+exchanged.
 
 Reference: https://github.com/huggingface/safetensors, "Format".
 """
@@ -11,18 +12,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import platformdirs
 import safetensors
 import safetensors.numpy
 
@@ -31,26 +35,23 @@ from circuits.errors import UsageError
 __all__ = [
     "Arrays",
     "DamagedFileError",
+    "Header",
     "NewerFormatError",
     "OtherFormatError",
-    "Piece",
     "Sealed",
-    "check_seal",
+    "cache_folder",
     "decode",
     "encode",
     "header",
+    "private_folder",
     "read",
     "read_regular",
-    "seal",
     "sweep",
     "write",
     "write_whole",
 ]
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
-
-Piece: TypeAlias = tuple[str, str, tuple[int, ...], Any]
-"""What is sealed of an array: its name, type and shape, and its elements as a buffer of bytes."""
 
 _DTYPES = frozenset(
     ["bool", "complex64", "float16", "float32", "float64"]
@@ -76,20 +77,48 @@ class NewerFormatError(OtherFormatError):
 
 @dataclass(frozen=True)
 class Sealed:
-    """What a file held: its format, facts in words and numbers, and arrays."""
+    """What a file held: its format, facts in words and numbers, and arrays or tensors by their names."""
 
     format: str
     facts: dict[str, Any]
-    arrays: Arrays
+    arrays: dict[str, Any]
 
 
-def encode(format: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+class Header(NamedTuple):
+    """What the beginning of a file says, unchecked: type and shape of each array, and the texts."""
+
+    arrays: dict[str, str]
+    texts: dict[str, str]
+
+
+def cache_folder() -> Path:
+    """Return the folder for what is kept: the environment variable ``QKAN_CACHE``, else the platform's."""
+    chosen = os.environ.get("QKAN_CACHE")
+    default = platformdirs.user_cache_path("hybrid-qkan", appauthor=False)
+    return Path(chosen).expanduser() if chosen else default
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder, and those above it that are not there, for their owner alone.
+
+    Raises:
+        UsageError: If it cannot be made.
+    """
+    try:
+        for folder in [*reversed(path.parents), path]:
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {path} cannot be used: {error}") from error
+
+
+def encode(format: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
     """Return the bytes of a sealed file.
 
     Args:
         format: What kind of file it is, and its version: ``"hybrid-qkan result 1"``.
         facts: What JSON can hold.
-        arrays: Bools, integers or floats of at most 64 bits, any shape.
+        arrays: NumPy arrays of bools, integers or floats of at most 64 bits, any shape; or torch's tensors.
 
     Raises:
         UsageError: For an array that the format cannot hold.
@@ -98,49 +127,85 @@ def encode(format: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArr
         >>> decode(encode("test 1", {"n": 2}, {"x": np.array([1.5])}), "test 1")
         Sealed(format='test 1', facts={'n': 2}, arrays={'x': array([1.5])})
     """
-    # The writer takes an array's memory as it lies, so it must be in C order.
-    laid_out = {_name(name): _dense(name, array) for name, array in arrays.items()}
-    return safetensors.numpy.save(laid_out, seal(format, facts, _pieces(laid_out)))
+    laid_out = {name: _laid_out(name, array) for name, array in arrays.items()}
+    texts = {"format": format, "facts": json.dumps(facts)}
+    texts["sha256"] = _hash(texts, laid_out)
+    library = _library(any(map(_is_tensor, laid_out.values())))
+    return bytes(library.save(laid_out, texts))
 
 
-def decode(content: bytes, *formats: str, what: str = "the file") -> Sealed:
+def decode(content: bytes, *formats: str, what: str = "the file", tensors: bool = False) -> Sealed:
     """Return what :func:`encode` was given, bit by bit.
 
     Args:
         content: The bytes of a file.
         formats: The formats that are expected.
         what: The file's name, for errors.
+        tensors: Whether to return torch's tensors in place of NumPy's arrays.
 
     Raises:
         DamagedFileError: If they are no whole, unchanged safetensors file.
         OtherFormatError: If it is one of another format; a :class:`NewerFormatError` if of a later version.
     """
     try:
-        texts = header(content)[1]
-        arrays = safetensors.numpy.load(content)
+        texts = header(content).texts
+        loaded = _library(tensors).load(content)
+        # Copies: NumPy's are read-only views, and torch's may lie unaligned, on which sums depend.
+        arrays = {n: array.clone() if tensors else array.copy() for n, array in loaded.items()}
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(f"{what} is not a whole safetensors file: {error}") from error
-    facts = check_seal(texts, _pieces(arrays), formats, what)
-    # What the reader returns are read-only views of ``content``.
-    return Sealed(texts["format"], facts, {name: array.copy() for name, array in arrays.items()})
+    found = texts.get("format", "")
+    if found not in formats:
+        raise _other_format(found, formats, what)
+    if texts.get("sha256") != _hash(texts, arrays):
+        raise DamagedFileError(f"{what} is damaged: its content and its checksum differ")
+    try:
+        return Sealed(found, json.loads(texts["facts"]), arrays)
+    except (ValueError, KeyError, RecursionError) as error:
+        raise DamagedFileError(f"{what} is damaged: {error}") from error
+
+
+def _other_format(found: str, formats: Iterable[str], what: str) -> OtherFormatError:
+    kind, _, version = found.rpartition(" ")
+    for expected in formats:
+        name, _, ours = expected.rpartition(" ")
+        if kind == name and version.isdecimal() and int(version) > int(ours):
+            return NewerFormatError(
+                f"{what} is {found!r}, which a newer version of hybrid-qkan wrote; this one reads {expected!r}"
+            )
+    arrived = repr(found) if found else "a file of another program"
+    return OtherFormatError(f"{what} is {arrived}, not {' or '.join(map(repr, formats))}")
+
+
+def header(content: bytes) -> Header:
+    """Return what the beginning of a file says, unchecked.
+
+    Raises:
+        DamagedFileError: If there is no readable header.
+
+    Example:
+        >>> header(encode("test 1", {}, {"x": np.zeros((2, 3))})).arrays
+        {'x': 'F64(2, 3)'}
+    """
+    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    try:
+        arrays = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+        texts = {str(name): str(text) for name, text in arrays.pop("__metadata__", {}).items()}
+        kinds = {name: f"{one['dtype']}{tuple(one['shape'])}" for name, one in arrays.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedFileError(f"a header cannot be read: {error}") from error
+    return Header(kinds, texts)
 
 
 def write(
     path: str | Path,
     format: str,
     facts: Mapping[str, Any],
-    arrays: Mapping[str, npt.NDArray[Any]],
+    arrays: Mapping[str, Any],
     *,
     mode: int = 0o644,
 ) -> None:
-    """Write a sealed file whole or not at all; its folder is made if it is not there.
-
-    Args:
-        path: The file.
-        format: What kind of file it is, and its version.
-        facts: What JSON can hold.
-        arrays: As in :func:`encode`.
-        mode: The permissions of the file.
+    """Write a sealed file whole or not at all, as :func:`encode` has it and with these permissions.
 
     Raises:
         UsageError: If it cannot be written.
@@ -152,88 +217,34 @@ def write(
         raise UsageError(f"cannot write {path}: {error}") from error
 
 
-def read(path: str | Path, *formats: str) -> Sealed:
-    """Return what :func:`write` wrote.
+def read(path: str | Path, *formats: str, tensors: bool = False) -> Sealed:
+    """Return what :func:`write` wrote, as :func:`decode` does.
 
     Raises:
         OSError: If it is not there (FileNotFoundError) or cannot be read.
         DamagedFileError, OtherFormatError: As in :func:`decode`.
     """
-    return decode(read_regular(Path(path)), *formats, what=str(path))
+    return decode(read_regular(Path(path)), *formats, what=str(path), tensors=tensors)
 
 
-def seal(format: str, facts: Mapping[str, Any], pieces: Iterable[Piece]) -> dict[str, str]:
-    """Return the texts of a sealed file's header."""
-    texts = {"format": format, "facts": json.dumps(facts)}
-    return {**texts, "sha256": _hash(texts, pieces)}
+def _is_tensor(value: object) -> bool:
+    torch = sys.modules.get("torch")  # who passes a tensor has imported it
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
-def check_seal(
-    texts: Mapping[str, str], pieces: Iterable[Piece], formats: Iterable[str], what: str
-) -> dict[str, Any]:
-    """Return the facts in a header's texts; :func:`decode` says what is raised if they are not proved."""
-    found = texts.get("format", "")
-    if found not in formats:
-        kind, _, version = found.rpartition(" ")
-        for expected in formats:
-            name, _, ours = expected.rpartition(" ")
-            if kind == name and version.isdecimal() and int(version) > int(ours):
-                raise NewerFormatError(
-                    f"{what} is {found!r}, which a newer version of hybrid-qkan wrote; this one reads {expected!r}"
-                )
-        arrived = repr(found) if found else "a file of another program"
-        raise OtherFormatError(f"{what} is {arrived}, not {' or '.join(map(repr, formats))}")
-    if texts.get("sha256") != _hash(texts, pieces):
-        raise DamagedFileError(f"{what} is damaged: its content and its checksum differ")
-    try:
-        facts: dict[str, Any] = json.loads(texts["facts"])
-    except (ValueError, KeyError, RecursionError) as error:
-        raise DamagedFileError(f"{what} is damaged: {error}") from error
-    return facts
+def _library(tensors: bool) -> Any:
+    return importlib.import_module("safetensors.torch") if tensors else safetensors.numpy
 
 
-def header(content: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the type and shape of each array, and the texts, unchecked, from the beginning of a file.
+def _laid_out(name: object, array: Any) -> Any:
+    """Return an array in C order, for the writer takes its memory as it lies; of a tensor a copy.
 
-    Raises:
-        DamagedFileError: If there is no readable header.
-
-    Example:
-        >>> header(encode("test 1", {}, {"x": np.zeros((2, 3))}))[0]
-        {'x': 'F64(2, 3)'}
+    Safetensors refuses tensors that share memory.
     """
-    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
-    try:
-        arrays = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
-        texts = {str(name): str(text) for name, text in arrays.pop("__metadata__", {}).items()}
-        kinds = {name: f"{one['dtype']}{tuple(one['shape'])}" for name, one in arrays.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedFileError(f"a header cannot be read: {error}") from error
-    return kinds, texts
-
-
-def _hash(texts: Mapping[str, str], pieces: Iterable[Piece]) -> str:
-    digest = hashlib.sha256(json.dumps([texts.get("format"), texts.get("facts")]).encode())
-    for name, dtype, shape, data in sorted(pieces, key=lambda piece: piece[0]):
-        digest.update(f"{name} torch.{dtype} {shape}".encode())  # the types by torch's names
-        digest.update(data)
-    return digest.hexdigest()
-
-
-def _pieces(arrays: Mapping[str, npt.NDArray[Any]]) -> list[Piece]:
-    return [
-        (name, array.dtype.name, array.shape, array.reshape(-1).view(np.uint8).data)
-        for name, array in arrays.items()
-    ]
-
-
-def _name(name: object) -> str:
     if not isinstance(name, str) or name == "__metadata__":  # taken by the format
         raise UsageError(f"cannot keep an array named {name!r}; give it another name, a str.")
-    return name
-
-
-def _dense(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if _is_tensor(array):
+        return array.detach().cpu().contiguous().clone()
     if not isinstance(array, np.ndarray | np.generic) or array.dtype.name not in _DTYPES:
         kind = getattr(array, "dtype", type(array).__name__)
         raise UsageError(
@@ -241,6 +252,18 @@ def _dense(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
             "Split complex numbers into real and imaginary part."
         )
     return np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False), order="C")
+
+
+def _hash(texts: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([texts.get("format"), texts.get("facts")]).encode())
+    for name, array in sorted(arrays.items()):
+        kind = str(array.dtype).removeprefix("torch.")
+        digest.update(f"{name} torch.{kind} {tuple(array.shape)}".encode())
+        flat = array.reshape(-1)
+        if _is_tensor(array):
+            flat = flat.view(sys.modules["torch"].uint8).numpy()
+        digest.update(flat.view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def write_whole(

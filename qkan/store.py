@@ -6,33 +6,35 @@ Entries are sealed files (:mod:`circuits.store`): what is read is bit by bit wha
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from json import loads
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
-import platformdirs
 
 from circuits.errors import UsageError
 from circuits.store import (
     Arrays,
     DamagedFileError,
+    Header,
     NewerFormatError,
     OtherFormatError,
-    Piece,
-    check_seal,
+    Sealed,
+    cache_folder,
     decode,
     encode,
     header,
+    read,
     read_regular,
-    seal,
     sweep,
+    write,
     write_whole,
 )
 from qkan.keys import describe, digest, key
@@ -48,8 +50,8 @@ __all__ = [
     "Entry",
     "NewerFormatError",
     "OtherFormatError",
+    "Sealed",
     "Store",
-    "TensorFile",
     "describe",
     "digest",
     "key",
@@ -75,15 +77,13 @@ class CacheWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored result, as its name and its header describe it.
+    """A stored result.
 
     Attributes:
         key: Its name, 64 hexadecimal digits.
         path: Its file.
         size: The file's length in bytes.
         created: When it was written, in UTC.
-        meta: What it is; None if the header cannot be read.
-        arrays: Type and shape of each array, such as ``F64(2, 3)``.
         damage: What is wrong with it, where its checksum was compared; else empty.
     """
 
@@ -91,14 +91,37 @@ class Entry:
     path: Path
     size: int
     created: datetime
-    meta: Mapping[str, Any] | None
-    arrays: Mapping[str, str]
     damage: str = ""
+
+    @cached_property
+    def _header(self) -> Header | None:
+        try:
+            return header(read_regular(self.path, _HEADER_TAKES_AT_MOST))
+        except (OSError, DamagedFileError):
+            return None
+
+    @property
+    def arrays(self) -> Mapping[str, str]:
+        """Type and shape of each array, such as ``F64(2, 3)``, as its header says."""
+        return {} if self._header is None else self._header.arrays
+
+    @property
+    def meta(self) -> Mapping[str, Any] | None:
+        """What it is, as its header says; None if it cannot be read."""
+        try:
+            return (
+                None
+                if self._header is None
+                else dict(json.loads(self._header.texts["facts"])["meta"])
+            )
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
 
     @property
     def what(self) -> str:
         """One line for a table: the ``what`` of its meta data."""
-        return "(unreadable)" if self.meta is None else str(self.meta.get("what", ""))
+        meta = self.meta
+        return "(unreadable)" if meta is None else str(meta.get("what", ""))
 
 
 class Store:
@@ -125,9 +148,7 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        chosen = path if path is not None else os.environ.get("QKAN_CACHE")
-        default = platformdirs.user_cache_path("hybrid-qkan", appauthor=False)
-        self.path = Path(chosen).expanduser() if chosen else default
+        self.path = cache_folder() if path is None else Path(path).expanduser()
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
@@ -146,7 +167,7 @@ class Store:
             return _read(path)
         except FileNotFoundError:
             return None
-        except (DamagedFileError, OtherFormatError) as error:
+        except UsageError as error:
             aside = path.with_suffix(_DAMAGED)
             try:
                 os.replace(path, aside)
@@ -210,7 +231,12 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Return all entries, the newest first."""
-        found = [entry for path in self._files(_SUFFIX) if (entry := _entry(path))]
+        found = []
+        for path in self._files(_SUFFIX):
+            with contextlib.suppress(OSError):  # another process has just removed it
+                status = path.stat()
+                created = datetime.fromtimestamp(status.st_mtime, UTC)
+                found.append(Entry(path.stem, path, status.st_size, created))
         return sorted(found, key=lambda entry: (entry.created, entry.key), reverse=True)
 
     def show(self, prefix: str) -> Entry:
@@ -239,7 +265,7 @@ class Store:
                 _read(entry.path)
             except FileNotFoundError:  # another process has just removed it
                 continue
-            except (DamagedFileError, OtherFormatError, OSError) as error:
+            except (UsageError, OSError) as error:
                 entry = replace(entry, damage=str(error))  # noqa: PLW2901
             checked.append(entry)
         return checked
@@ -305,97 +331,28 @@ def _read(path: Path) -> Arrays:
     return found.arrays
 
 
-def _entry(path: Path) -> Entry | None:
-    """Return what the header of an entry says, unchecked, or None if there is no such file."""
-    meta: Mapping[str, Any] | None
-    try:
-        status = path.stat()
-        arrays, texts = header(read_regular(path, _HEADER_TAKES_AT_MOST))
-        # The first version kept the description beside the key; such entries have other keys and are not read again.
-        meta = dict(loads(texts["facts"])["meta"] if "facts" in texts else loads(texts["meta"]))
-    except OSError:
-        return None
-    except (ValueError, KeyError, TypeError, RecursionError):  # a DamagedFileError is a ValueError
-        arrays, meta = {}, None
-    created = datetime.fromtimestamp(status.st_mtime, UTC)
-    return Entry(path.stem, path, status.st_size, created, meta, arrays)
-
-
 def _warn(message: str) -> None:
     warnings.warn(message, CacheWarning, stacklevel=3)
-
-
-@dataclass(frozen=True)
-class TensorFile:
-    """What a file held: its format, facts in words and numbers, and tensors on the CPU."""
-
-    format: str
-    facts: dict[str, Any]
-    tensors: dict[str, Tensor]
 
 
 def write_tensors(
     path: str | Path, format: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Write a sealed file of tensors whole or not at all; its folder is made if it is not there.
-
-    Args:
-        path: The file.
-        format: What kind of file it is, and its version: ``"hybrid-qkan model 1"``.
-        facts: What JSON can hold.
-        tensors: On any device.
-
-    Raises:
-        UsageError: If it cannot be written.
-    """
-    import safetensors.torch
-
-    # A copy each: safetensors refuses tensors that share memory.
-    laid_out = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    content = safetensors.torch.save(laid_out, seal(format, facts, _pieces(laid_out)))
-    try:
-        write_whole(Path(path), content)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error}") from error
+    """Write a sealed file of tensors, on any device; :func:`circuits.store.write` says how."""
+    write(path, format, facts, tensors)
 
 
-def read_tensors(path: str | Path, *formats: str) -> TensorFile:
-    """Read a file that :func:`write_tensors` wrote.
-
-    Args:
-        path: The file.
-        formats: The formats that are expected.
+def read_tensors(path: str | Path, *formats: str) -> Sealed:
+    """Return what :func:`write_tensors` wrote, its ``arrays`` as tensors on the CPU.
 
     Raises:
         FileNotFoundError: If it is not there.
         DamagedFileError: If it is not a whole, unchanged safetensors file.
         OtherFormatError: If it is one of another format; a :class:`NewerFormatError` if of a later version.
     """
-    import safetensors.torch
-
     try:
-        content = read_regular(Path(path))
-        _, texts = header(content)
-        # Copies, for torch's own memory is aligned, and sums may depend on the alignment.
-        loaded = safetensors.torch.load(content)
-        tensors = {name: value.clone() for name, value in loaded.items()}
+        return read(path, *formats, tensors=True)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"there is no file {path}") from error
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFileError(f"{path} is not a whole safetensors file: {error}") from error
-    facts = check_seal(texts, _pieces(tensors), formats, str(path))
-    return TensorFile(texts["format"], facts, tensors)
-
-
-def _pieces(tensors: Mapping[str, Tensor]) -> list[Piece]:
-    import torch
-
-    return [
-        (
-            name,
-            str(value.dtype).removeprefix("torch."),
-            tuple(value.shape),
-            value.reshape(-1).view(torch.uint8).numpy().data,
-        )
-        for name, value in tensors.items()
-    ]
+    except OSError as error:
+        raise DamagedFileError(f"{path} cannot be read: {error}") from error

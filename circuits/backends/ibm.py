@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,22 +23,34 @@ import numpy.typing as npt
 from circuits.backends.aer import hardware_info
 from circuits.backends.base import BackendInfo, one_line
 from circuits.backends.estimator import EstimatorBackend
-from circuits.backends.jobs import JobError, JobStore, Patience, Request, TransientError, run_jobs
+from circuits.backends.job_store import Job, JobStore, Values
+from circuits.backends.jobs import (
+    BusyError,
+    JobError,
+    Patience,
+    RefusedError,
+    Request,
+    Sent,
+    StrangerError,
+    TransientError,
+    run_jobs,
+)
 from circuits.backends.pubs import Pub, unpack
 from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
+    from qiskit.quantum_info import SparsePauliOp
 
     from circuits.definition import Circuit
 
 __all__ = ["IBMBackend", "RuntimeConnection", "connect", "sdk"]
 
+_log = logging.getLogger(__name__)
+
 _MODES = ("job", "batch", "session")
 _MOST_EXECUTIONS = 5_000_000
 """Circuits times shots in a job (https://docs.quantum.ibm.com/guides/job-limits)."""
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -153,29 +166,78 @@ class IBMBackend(EstimatorBackend):
 
     def _request(self, pub: Pub, number: int, shots: int | None, seed: int, submit: Any) -> Request:
         facts = {**self.key, "shots": shots, "seed": seed, "part": number}
+        options = {"resilience_level": 0, **json.loads(str(self.options))}
 
-        def send(tag: str) -> tuple[str, Mapping[str, Any]]:
+        def send(tag: str) -> Sent:
             copies = self.copies(pub)
-            ready = [self._transpiled_pub(part, slice(None)) for part in self._spread(pub)]
-            options = {
-                "resilience_level": 0,
-                **json.loads(str(self.options)),
-                "default_shots": shots,
-            }
-            return submit(ready, options, tag, copies), {"copies": copies}
+            ready = []
+            for part in self._spread(pub):
+                circuit, *rest = self._transpiled_pub(part, slice(None))
+                ready.append((circuit.copy(), *rest))  # it is kept for other jobs
+                ready[-1][0].metadata = {_TAG: tag}
+            how = {**options, "default_shots": shots}
+            return submit(ready, how, tag, copies), {"copies": copies}
 
-        def read(values: list[Values], details: Mapping[str, Any]) -> Values:
-            copies = int(details["copies"])
-            expected = (-(-len(pub) // copies), copies * len(pub.observables))
-            arrived = [value.shape for value in values]
-            if arrived != [expected]:
-                raise JobError(f"expected values of shape {[expected]}, got {arrived}")
-            if not np.isfinite(values[0]).all():
-                raise JobError("some of its values are NaN or infinite")
-            return unpack(pub, values, copies)
+        def read(result: Any, job: Job) -> Values:
+            copies = int(job.details["copies"])
+            shape = (-(-len(pub) // copies), copies * len(pub.observables))
+            most = None if options["resilience_level"] or "twirling" in options else shots
+            with _in_our_words("reading it"):
+                found = unpack(pub, [_evs(result, job.tag, shape, shots, most)], copies)
+            # What takes errors out may leave the range, and far if there are few shots.
+            slack = 3.0 if options["resilience_level"] or "resilience" in options else 1 + 1e-9
+            centre, reach = np.array([_range(observable) for observable in pub.observables]).T
+            if (np.abs(found - centre) > slack * reach + 1e-12).any():
+                raise JobError("some of its values are beyond what the observable can be")
+            return found
 
         meta = {**facts, "rows": len(pub), "observables": len(pub.observables)}
         return Request(_fingerprint(pub, facts), meta, send, read)
+
+
+def _evs(
+    result: Any, tag: str, shape: tuple[int, ...], least: int | None, most: int | None
+) -> Values:
+    """Return the values in what a job brought, a copy.
+
+    Args:
+        result: The results of its PUBs; one is expected.
+        tag: The job's tag, which Runtime returns with the circuit's metadata.
+        shape: Rows and observables.
+        least: How often it was to be measured.
+        most: How often it may have been measured at most; twirling rounds up.
+
+    Raises:
+        JobError: If it is anything else.
+    """
+    parts = list(result)
+    if len(parts) != 1:
+        raise JobError(f"expected the results of 1 PUB, got {len(parts)}")
+    metadata = dict(getattr(parts[0], "metadata", None) or {})
+    if dict(metadata.get("circuit_metadata") or {}).get(_TAG, tag) != tag:
+        raise JobError("its result is that of another job")
+    shots = metadata.get("shots", least)
+    if least is not None and not least <= shots <= (most or shots):
+        raise JobError(f"expected {least} shots, got {shots}")
+    values: npt.NDArray[Any] = np.array(parts[0].data.evs, subok=True).T
+    if values.dtype.kind not in "fiu" or isinstance(values, np.ma.MaskedArray):
+        raise JobError(f"expected real values, got {type(values).__name__} of {values.dtype}")
+    if values.shape != shape:
+        raise JobError(f"expected values of shape {shape}, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise JobError("some of its values are NaN or infinite")
+    found: Values = values.astype(np.float64)
+    return found
+
+
+def _range(observable: SparsePauliOp) -> tuple[float, float]:
+    """Return the middle of what estimates of an observable can be, and how far they may be from it.
+
+    Words are measured one by one, so an estimate may leave the spectrum of their sum, not the sum of their spectra.
+    """
+    words = observable.simplify()
+    one = ~(words.paulis.x | words.paulis.z).any(axis=1)
+    return float(words.coeffs[one].sum().real), float(np.abs(words.coeffs[~one]).sum())
 
 
 def _checked(options: str | Mapping[str, Any]) -> str:
@@ -203,9 +265,11 @@ def _fingerprint(pub: Pub, facts: Mapping[str, Any]) -> str:
         digest.update(f"\0{instruction.operation.name} {qubits}".encode())
         for parameter in instruction.operation.params:
             numbers = np.asarray(parameter)
-            digest.update(str(parameter).encode() if numbers.dtype == object else numbers.tobytes())
+            is_name = numbers.dtype == object
+            digest.update(str(parameter).encode() if is_name else (numbers + 0.0).tobytes())
     for observable in pub.observables:
-        digest.update(f"\0{sorted(observable.to_list())}".encode())
+        words = sorted((word, factor + 0.0) for word, factor in observable.to_list())
+        digest.update(f"\0{words}".encode())
     digest.update(str(pub.values.shape).encode() + (pub.values + 0.0).tobytes())  # -0.0 is 0.0
     return digest.hexdigest()
 
@@ -216,6 +280,9 @@ _ACCOUNT = (
 )
 
 _COPIES = "qkan-copies-"
+
+_TAG = "qkan"
+"""The name of the tag in a circuit's metadata."""
 
 
 def sdk() -> Any:
@@ -296,40 +363,54 @@ class RuntimeConnection:
                 # Its successor, new in qiskit-ibm-runtime 0.50, still changes.
                 warnings.filterwarnings("ignore", "The EstimatorV2 class", DeprecationWarning)
                 estimator = sdk().EstimatorV2(mode=where(), options={**options, **tags})
-                return str(estimator.run(list(pubs)).job_id())
+                job_id = estimator.run(list(pubs)).job_id()
+            if not job_id or not isinstance(job_id, str):
+                raise TransientError(f"the number of a job that was sent is {job_id!r}")
+            return job_id
 
         try:
             yield submit
         finally:
             if batch is not None:
-                with _in_our_words("closing a batch"):
+                try:
                     batch.close()
+                except Exception as error:  # it closes by itself, and what it brought is kept
+                    _log.warning("closing a batch: %s", one_line(error))
 
-    def find(self, tag: str) -> tuple[str, Mapping[str, Any]] | None:  # noqa: D102  (as in jobs.Service)
+    def find(self, tag: str) -> Sent | None:  # noqa: D102  (as in jobs.Service)
         with _in_our_words("looking for a job"):
+            alive: dict[str, list[Sent]] = {}
             for job in self._service.jobs(job_tags=[tag], limit=None):
-                copies = [t.removeprefix(_COPIES) for t in job.tags or () if t.startswith(_COPIES)]
-                if copies and job.status() not in {"CANCELLED", "ERROR"}:
-                    return job.job_id(), {"copies": int(copies[0])}
-        return None
+                tags = [str(each) for each in job.tags or ()]
+                copies = [each.removeprefix(_COPIES) for each in tags if each.startswith(_COPIES)]
+                if tag in tags and copies and copies[0].isdecimal():
+                    sent = str(job.job_id()), {"copies": int(copies[0])}
+                    alive.setdefault(str(job.status()), []).append(sent)
+            good = [status for status in alive if status not in {"CANCELLED", "ERROR"}]
+            return alive[min(good, key=lambda status: status != "DONE")][0] if good else None
 
-    def status(self, job_id: str) -> str:  # noqa: D102
+    def _job(self, job_id: str, tag: str) -> Any:
+        job = self._service.job(job_id)
+        if str(job.job_id()) != job_id or tag not in (job.tags or ()):
+            raise StrangerError(f"the service has another job under the number {job_id}")
+        return job
+
+    def status(self, job_id: str, tag: str) -> str:  # noqa: D102
         with _in_our_words(f"job {job_id}"):
-            return str(self._service.job(job_id).status())
+            return self._job(job_id, tag).status()  # type: ignore[no-any-return]
 
-    def reason(self, job_id: str) -> str:  # noqa: D102
+    def reason(self, job_id: str, tag: str) -> str:  # noqa: D102
         with _in_our_words(f"job {job_id}"):
-            return str(self._service.job(job_id).error_message() or "")
+            return str(self._job(job_id, tag).error_message() or "")
 
-    def result(self, job_id: str) -> list[Values]:  # noqa: D102
+    def result(self, job_id: str, tag: str) -> Any:  # noqa: D102
         with _in_our_words(f"the result of job {job_id}"):
-            result = self._service.job(job_id).result()
-            return [np.asarray(pub.data.evs, dtype=np.float64).T for pub in result]
+            return self._job(job_id, tag).result()
 
 
 @contextmanager
 def _in_our_words(what: str) -> Iterator[None]:
-    """Turn what the service raises into a TransientError, or a UsageError that says what to do."""
+    """Turn what the service raises into a TransientError, or a JobError that says what to do."""
     try:
         yield
     except (UsageError, TransientError):
@@ -338,11 +419,12 @@ def _in_our_words(what: str) -> Iterator[None]:
         _raise_if_lost(error)
         code = _status_code(error)
         if code in {401, 403} or type(error).__name__ == "IBMNotAuthorizedError":
-            raise UsageError(
+            raise RefusedError(
                 f"{what}: IBM refuses the account ({one_line(error)}); it may have expired. To use another, "
                 f"{_ACCOUNT}."
             ) from error
-        raise UsageError(f"{what}: {one_line(error)}") from error
+        kind = RefusedError if 400 <= code < 500 else JobError
+        raise kind(f"{what}: {one_line(error)}") from error
 
 
 def _raise_if_lost(error: Exception) -> None:
@@ -350,7 +432,9 @@ def _raise_if_lost(error: Exception) -> None:
     # Errors of ``requests`` are no ConnectionError of Python's.
     kinds = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
     code = _status_code(error)
-    if kinds & {"ConnectionError", "Timeout", "TimeoutError"} or code == 429 or 500 <= code < 600:
+    if code == 429:
+        raise BusyError(one_line(error)) from error
+    if kinds & {"ConnectionError", "Timeout", "TimeoutError"} or 500 <= code < 600:
         raise TransientError(one_line(error)) from error
 
 

@@ -1,40 +1,36 @@
 """The record of jobs: what was sent where, under which number, and what came back.
 
 Each job is a sealed file (:mod:`circuits.store`), written whole or not at all whoever is killed, and shared by
-processes. A result that is damaged is fetched again, and a job whose number is lost is found by its tag.
+processes; so is its result. One that is damaged counts as missing: a result is then fetched again, and a job whose
+number is lost is found by its tag.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 from filelock import FileLock, Timeout
 
 from circuits.errors import UsageError
-from circuits.store import DamagedFileError, Sealed, read, write
+from circuits.store import DamagedFileError, Sealed, cache_folder, private_folder, read, write
 
-__all__ = ["Job", "JobStore", "Sent", "Values"]
+__all__ = ["Job", "JobStore", "Values"]
 
 _log = logging.getLogger(__name__)
 
 Values = npt.NDArray[np.float64]
 
-Sent = tuple[str, Mapping[str, Any]]
-"""A job's number, and what is needed to read its result (JSON), which the service keeps beside its tag."""
-
 _FORMAT = "hybrid-qkan job 1"
-_WAIT = 60.0
-"""Seconds to wait while another process submits."""
+_WAIT = 10.0
+"""Seconds to wait, after saying so, while another process sends the same job."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +39,12 @@ class Job:
 
     Attributes:
         key: The hash of all that determines the result.
-        meta: What it is, for people.
+        meta: What it is, for people; JSON.
         created: When it was first asked for, UTC.
-        job_id: Its number on the service, if it was sent.
-        details: What the sender needs to read the result.
+        job_id: Its number on the service, if it is known.
+        details: What the sender needs to read the result; the service keeps it beside the tag.
         failures: Numbers and reasons of jobs that failed or were cancelled before.
-        finished: When the result came, UTC, or None.
+        sending: Whether it was tried to send it, so that it may have arrived although no number is known.
     """
 
     key: str
@@ -57,11 +53,14 @@ class Job:
     job_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
-    finished: str | None = None
+    sending: bool = False
 
     @property
     def tag(self) -> str:
-        """What the job is tagged with on the service, so that it is found even if its number was lost."""
+        """What the job is tagged with on the service, so that it is found even if its number was lost.
+
+        The same after failures: a record that is lost has forgotten how many there were.
+        """
         return f"qkan-{self.key[:24]}-0"
 
 
@@ -76,125 +75,108 @@ class JobStore:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     store = JobStore(folder)
-        ...     job = store.ask("ab12", {"backend": "ibm:one"})
+        ...     job = store.keep(Job("ab12", {"device": "ibm:one"}, "2026-12-01", "job-7"))
         ...     store.finish("ab12", np.ones(2))
-        ...     job.job_id, store.result("ab12")
-        (None, array([1., 1.]))
+        ...     store.job("ab12").job_id, store.result("ab12")
+        ('job-7', array([1., 1.]))
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None):
-        cache = os.environ.get("QKAN_CACHE")
-        default = (
-            Path(cache) if cache else platformdirs.user_cache_path("hybrid-qkan", appauthor=False)
-        )
-        self.path = (Path(path) if path is not None else default / "jobs").expanduser()
+        self.path = cache_folder() / "jobs" if path is None else Path(path).expanduser()
 
     def __repr__(self) -> str:
         return f"JobStore({str(self.path)!r})"
 
-    def ask(self, key: str, meta: Mapping[str, Any]) -> Job:
-        """Record that a result is wanted, before anything is sent; return what is known already.
-
-        Args:
-            key: The hash of all that determines the result.
-            meta: What it is, for people; JSON.
+    def job(self, key: str) -> Job | None:
+        """Return what is known of a job, or None.
 
         Raises:
-            UsageError: If nothing can be recorded.
+            UsageError: If a newer version or another program wrote its file, or it may not be read.
         """
-        with self._alone():
-            return self.job(key) or self._keep(Job(key, meta, _now()))
-
-    def job(self, key: str) -> Job | None:
-        """Return what is known of a job, or None."""
         found = self._read(key, "job")
         if found is None:
             return None
-        return Job(**{**found.facts, "failures": tuple(found.facts["failures"])})
+        facts = {f.name: found.facts[f.name] for f in fields(Job) if f.name in found.facts}
+        return Job(**{**facts, "failures": tuple(facts["failures"])})
 
     def jobs(self) -> list[Job]:
         """Return all jobs, the newest first."""
-        found = [self.job(path.stem) for path in sorted(self.path.glob("*.job"))]
-        known = [job for job in found if job is not None]
-        return sorted(known, key=lambda job: job.created, reverse=True)
+        found = [self.job(path.stem) for path in self.path.glob("*.job")]
+        return sorted(filter(None, found), key=lambda job: (job.created, job.key), reverse=True)
+
+    def keep(self, job: Job) -> Job:
+        """Record what is known of a job.
+
+        Raises:
+            UsageError: If it cannot be recorded.
+        """
+        private_folder(self.path)
+        write(self._file(job.key, "job"), _FORMAT, asdict(job), {}, mode=0o600)
+        return job
 
     def result(self, key: str) -> Values | None:
         """Return a finished job's values, or None."""
         found = self._read(key, "result")
         return None if found is None else found.arrays["values"]
 
+    def finished(self, key: str) -> bool:
+        """Return whether a job's values are kept."""
+        return self._file(key, "result").exists()
+
     def finish(self, key: str, values: Values) -> None:
         """Keep the values of a job."""
-        with self._alone():
-            job = self.job(key) or Job(key, {}, _now())
-            write(self._file(key, "result"), _FORMAT, {"key": key}, {"values": values}, mode=0o600)
-            self._keep(replace(job, finished=_now()))
-
-    def fail(self, key: str, job_id: str, reason: str) -> int:
-        """Record that a job failed or was cancelled, so that it is sent again; return how often that happened."""
-        with self._alone():
-            job = self.job(key) or Job(key, {}, _now())
-            failures = (*job.failures, f"{job_id}: {reason}")
-            if job.job_id == job_id:
-                self._keep(replace(job, job_id=None, details={}, failures=failures))
-        return len(failures)
+        private_folder(self.path)
+        write(self._file(key, "result"), _FORMAT, {"key": key}, {"values": values}, mode=0o600)
 
     def forget(self, key: str) -> None:
         """Remove a job and its result from the record; on the service it stays."""
         for kind in ("job", "result"):
             self._file(key, kind).unlink(missing_ok=True)
 
-    def send(self, key: str, send: Callable[[], Sent]) -> str:
-        """Return the job's number; send it if it has none, while no other process can.
+    @contextmanager
+    def alone(self, key: str) -> Iterator[Job | None]:
+        """Yield what is known of a job, while no other process can send it or change its record.
 
         Who is killed in between leaves the job as it was, and everyone else may go on.
+
+        Raises:
+            UsageError: If another process takes too long, or nothing can be recorded.
         """
-        with self._alone():
-            job = self.job(key) or Job(key, {}, _now())
-            if job.job_id is None:
-                job_id, details = send()
-                job = self._keep(replace(job, job_id=job_id, details=details))
-            return str(job.job_id)
+        private_folder(self.path)
+        lock = FileLock(self.path / f"{key[:2]}.lock", mode=0o600)
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                _log.warning("another process sends jobs of %s; waiting for it", self.path)
+                lock.acquire(timeout=_WAIT)
+        except Timeout as error:
+            raise UsageError(
+                f"another process sends jobs of {self.path}; try again when it has finished."
+            ) from error
+        except OSError as error:
+            raise UsageError(f"the record of jobs {self.path} cannot be used: {error}") from error
+        try:
+            yield self.job(key)
+        finally:
+            lock.release()
 
     def _file(self, key: str, kind: str) -> Path:
         return self.path / f"{key}.{kind}"
 
     def _read(self, key: str, kind: str) -> Sealed | None:
         """Return one of the files of a job; None if it is not there, or damaged."""
+        path = self._file(key, kind)
         try:
-            found = read(self._file(key, kind), _FORMAT)
+            found = read(path, _FORMAT)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise UsageError(f"the record of jobs {self.path} cannot be used: {error}") from error
         except DamagedFileError as error:
             _log.warning("%s: it is asked for again", error)
             return None
-        return found if found.facts.get("key") == key else None
-
-    def _keep(self, job: Job) -> Job:
-        write(self._file(job.key, "job"), _FORMAT, asdict(job), {}, mode=0o600)
-        return job
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes from changing the record."""
-        lock = FileLock(self.path / "lock", timeout=_WAIT, mode=0o600)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise UsageError(
-                f"another process sends jobs of {self.path}; try again when it has finished."
-            ) from error
-        except OSError as error:
-            raise UsageError(
-                f"the record of jobs {self.path} cannot be used: {error}. Free some space, or choose another folder "
-                "with the environment variable QKAN_CACHE."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+        if found.facts.get("key") != key:
+            _log.warning("%s is the file of another job: it is asked for again", path)
+            return None
+        return found

@@ -100,7 +100,7 @@ def list_jobs() -> None:
             failed = f"{len(job.failures)} failures" if job.failures else "under way"
             facts = [str(job.meta.get(name, "")) for name in ("device", "rows")]
             asked = job.created[:16].replace("T", " ")
-            state = "kept" if job.finished else failed
+            state = "kept" if store.finished(job.key) else failed
             rows.append([job.key[:12], job.job_id or "not sent", *facts, asked, state])
         print_table(header, rows)
     typer.echo(f"{len(found)} jobs in {store.path}")

@@ -14,7 +14,7 @@ from torch import nn
 from circuits import Circuit
 from circuits.errors import UsageError
 from circuits.naming import parse_call
-from qkan.store import TensorFile, read_tensors, write_tensors
+from qkan.store import Sealed, read_tensors, write_tensors
 
 __all__ = ["load_as", "read", "save", "write_call"]
 
@@ -38,7 +38,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     write_tensors(path, _FORMAT, facts, model.state_dict())
 
 
-def read(path: str | Path) -> TensorFile:
+def read(path: str | Path) -> Sealed:
     """Return what a model's file holds; its facts are ``spec``, ``dtype`` and ``circuits``.
 
     Raises:
@@ -90,7 +90,7 @@ def load_as(cls: Callable[..., M], expected: str, path: str | Path, **options: A
             stacklevel=3,
         )
     try:
-        model.load_state_dict(file.tensors)
+        model.load_state_dict(file.arrays)
     except RuntimeError as error:
         raise UsageError(f"the weights in {path} do not fit its description: {error}") from error
     return model

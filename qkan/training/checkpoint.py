@@ -139,7 +139,7 @@ def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
             continue
         usable(found.facts["of"])
         _log.info("training goes on from %s", file)
-        return _unpack(found.facts["state"], found.tensors)
+        return _unpack(found.facts["state"], found.arrays)
     return None
 
 

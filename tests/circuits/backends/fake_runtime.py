@@ -1,7 +1,7 @@
 """The part of IBM's Runtime that is used, on a state-vector Estimator, its jobs in a folder that processes share.
 
-Calls fail as they are told to: ``faults[call]`` is a list of exceptions, one a call (None: no fault); ``fates`` is a
-list of the statuses that the next jobs go through.
+Calls fail as they are told to: ``faults[call]`` is a list of exceptions, one a call (None: no fault); ``twists[call]``
+changes what a call returns; ``fates`` is a list of the statuses that the next jobs go through.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class FakeRuntime:
     def __init__(self, folder, *, on_submit=lambda: None):
         self.folder = Path(folder)
         self.faults = defaultdict(list)
+        self.twists = {}
         self.fates = []
         self.on_submit = on_submit
         self.calls = []
@@ -44,7 +45,7 @@ class FakeRuntime:
         fault = self.faults[name].pop(0) if self.faults[name] else None
         if fault is not None:
             raise fault
-        return value
+        return self.twists[name](value) if name in self.twists else value
 
     def sent(self):
         """The options, tags and PUBs' shapes of every job, in the order they were sent."""
@@ -79,6 +80,7 @@ class Estimator:
         values = [
             r.data.evs.tolist() for r in StatevectorEstimator().run(pubs, precision=0).result()
         ]
+        metadata = {"shots": self.options["default_shots"], "circuit_metadata": pubs[0][0].metadata}
         fate = sdk.fates.pop(0) if sdk.fates else ["QUEUED", "DONE"]
         options = {k: v for k, v in self.options.items() if k != "environment"}
         facts = {
@@ -88,12 +90,12 @@ class Estimator:
             "mode": getattr(self.mode, "kind", "job"),
             "shapes": [np.shape(values) for values in values],
             "evs": values,
+            "metadata": metadata,
             "fate": fate,
         }
         (sdk.folder / f"job-{number}.json").write_text(json.dumps(facts))
         sdk.on_submit()
-        sdk.call("submitted")
-        return Job(sdk, f"job-{number}")
+        return sdk.call("submitted", Job(sdk, f"job-{number}"))
 
 
 class Service:
@@ -110,13 +112,11 @@ class Service:
         return [self.sdk.device]
 
     def job(self, job_id):
-        self.sdk.call("job")
-        return Job(self.sdk, job_id)
+        return self.sdk.call("job", Job(self.sdk, job_id))
 
     def jobs(self, job_tags, limit):
-        self.sdk.call("jobs")
         found = [job for job in self.sdk.sent() if set(job_tags) <= set(job["tags"])]
-        return [Job(self.sdk, job["id"]) for job in found]
+        return self.sdk.call("jobs", [Job(self.sdk, job["id"]) for job in found])
 
 
 class Job:
@@ -135,20 +135,19 @@ class Job:
         return self.id
 
     def status(self):
-        self.sdk.call("status")
         facts = self.facts
         status, *rest = facts["fate"]
         if rest:
             facts["fate"] = rest
             (self.sdk.folder / f"{self.id}.json").write_text(json.dumps(facts))
-        return status
+        return self.sdk.call("status", status)
 
     def error_message(self):
         return "the device\nwas recalibrated"
 
     def result(self):
-        self.sdk.call("result")
         if self.facts["fate"] != ["DONE"]:
             raise IBMRuntimeError("no result")
         data = [SimpleNamespace(evs=np.array(evs)) for evs in self.facts["evs"]]
-        return [SimpleNamespace(data=each) for each in data]
+        metadata = self.facts["metadata"]
+        return self.sdk.call("result", [SimpleNamespace(data=d, metadata=metadata) for d in data])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import shutil
 import signal
@@ -10,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_one_job_runs_all_rows(ibm, fake_runtime):
         "ibm:fake_one",
         7,
     )
-    assert record.finished
+    assert device.store.finished(record.key)
 
 
 def test_a_filter_of_four_wires_and_four_observables(ibm):
@@ -239,25 +239,159 @@ def test_a_record_that_was_deleted_finds_the_job_by_its_tag(ibm, fake_runtime, t
     assert len(fake_runtime.sent()) == 1
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda evs: np.full_like(evs, np.nan), "NaN or infinite"),
-        (lambda evs: evs[..., :-1], r"shape \[\(7, 1\)\], got \[\(6, 1\)\]"),
-    ],
-)
-def test_what_a_service_returns_is_looked_at_before_it_is_kept(ibm, fake_runtime, change, message):
-    fake_runtime.fates = [["QUEUED"]]
-    with pytest.raises(JobError, match="not done"):
-        run(ibm())
-    (path,) = fake_runtime.folder.glob("job-*.json")
-    facts = json.loads(path.read_text())
-    facts |= {"fate": ["DONE"], "evs": [change(np.array(facts["evs"][0])).tolist()]}
-    path.write_text(json.dumps(facts))
+def evs(change):
+    """A result whose values are other ones."""
+
+    def twist(parts):
+        parts[0].data.evs = change(parts[0].data.evs)
+        return parts
+
+    return {"twists": {"result": twist}}
+
+
+def metadata(**other):
+    def twist(parts):
+        parts[0].metadata = {**parts[0].metadata, **other}
+        return parts
+
+    return {"twists": {"result": twist}}
+
+
+def result(change):
+    return {"twists": {"result": change}}
+
+
+def status(change):
+    return {"twists": {"status": change}}
+
+
+def once(change, times=1):
+    """Change what is returned, so many times."""
+    left = [times]
+
+    def twist(value):
+        left[0] -= 1
+        return change(value) if left[0] >= 0 else value
+
+    return twist
+
+
+def another(job):
+    """The job of another request, the first on the service."""
+    return type(job)(job.sdk, "job-0")
+
+
+def nobody(job):
+    return SimpleNamespace(job_id=lambda: None)
+
+
+def untagged(job):
+    return SimpleNamespace(job_id=job.job_id, tags=None, status=job.status, result=job.result)
+
+
+def mutating(parts):
+    """Values that change when they are asked for again."""
+    first = parts[0].data.evs
+
+    class Data:
+        @property
+        def evs(self):
+            given = first.copy()
+            first[...] = 0.5
+            return given
+
+    parts[0].data = Data()
+    return parts
+
+
+LOSE = {"faults": {"submitted": [LOST]}}
+
+VICES = {
+    # what it does: (how, what comes of it)
+    "NaN": (evs(lambda v: np.full_like(v, np.nan)), "NaN or infinite"),
+    "one infinity": (evs(lambda v: np.where(v == v.max(), np.inf, v)), "NaN or infinite"),
+    "rows are missing": (evs(lambda v: v[:, :-1]), r"of shape \(7, 1\), got \(6, 1\)"),
+    "rows too many": (evs(lambda v: np.c_[v, v[:, :1]]), r"got \(8, 1\)"),
+    "rows as columns": (evs(lambda v: v.T), r"got \(1, 7\)"),
+    "one number": (evs(lambda v: 0.5), r"got \(\)"),
+    "beyond the observable": (evs(lambda v: v + 2), "beyond what the observable"),
+    "complex": (evs(lambda v: v + 1e-3j), "real values, got ndarray of complex"),
+    "strings": (evs(lambda v: v.astype(str)), "expected real values"),
+    "objects": (evs(lambda v: v.astype(object)), "expected real values"),
+    "bools": (evs(lambda v: v > 0), "expected real values"),
+    "masked": (evs(lambda v: np.ma.masked_less(v, 0)), "got MaskedArray"),
+    "no values": (evs(lambda v: None), "expected real values"),
+    "ragged": (evs(lambda v: [[1.0], [1.0, 2.0]]), "reading it"),
+    "no PUB": (result(lambda parts: []), "results of 1 PUB, got 0"),
+    "two PUBs": (result(lambda parts: parts * 2), "results of 1 PUB, got 2"),
+    "nothing": (result(lambda parts: None), "reading it"),
+    "a text": (result(lambda parts: "x"), "reading it"),
+    "a number of its own": (result(lambda parts: [1.0]), "reading it"),
+    "too few shots": (metadata(shots=1), "expected 100 shots, got 1"),
+    "too many shots": (metadata(shots=1000), "expected 100 shots, got 1000"),
+    "shots in words": (metadata(shots="many"), "reading it"),
+    "the result of another job": (metadata(circuit_metadata={"qkan": "x"}), "of another job"),
+    "odd metadata": (metadata(circuit_metadata=3), "reading it"),
+    "no metadata": (metadata(circuit_metadata=None, shots=100), None),
+    "changes what it gave": (result(mutating), None),
+    "gives nonsense once": (evs(once(lambda v: v * np.nan)), None),
+    "status in small letters": (status(str.lower), None),
+    "status as an object": (status(lambda s: SimpleNamespace(name=s)), None),
+    "a status nobody knows": (status(lambda s: "BANANA"), "'BANANA', which is none that is known"),
+    "no status": (status(lambda s: None), "did not answer 9 times"),
+    "an odd status between": (status(once(lambda s: "PENDING?", 3)), None),
+    "DONE before there is a result": ({"fates": [["DONE"]]} | result(once(lambda p: [], 2)), None),
+    "DONE without a result": ({"faults": {"result": [hidden(-1)] * 9}}, "Failed to run"),
+    "ERROR, then DONE": ({"fates": [["ERROR", "DONE"]]}, None),
+    "CANCELLED, then DONE": ({"fates": [["CANCELLED", "RUNNING", "DONE"]]}, None),
+    "never done": ({"fates": [["QUEUED"]]}, "not done after 3600 s"),
+    "loses the answer": (LOSE, None),
+    "loses it, and lists late": (LOSE | {"twists": {"jobs": once(lambda jobs: [], 6)}}, None),
+    "loses it, and lists it twice": (LOSE | {"twists": {"jobs": lambda jobs: jobs * 2}}, None),
+    "answers in a way nobody reads": ({"faults": {"submitted": [KeyError("id")]}}, None),
+    "answers nonsense, lists late": (
+        {"faults": {"submitted": [KeyError()]}, "twists": {"jobs": once(lambda jobs: [], 6)}},
+        None,
+    ),
+    "gives no number": ({"twists": {"submitted": nobody}}, None),
+    "gives the number of another job": ({"twists": {"submitted": another}}, None),
+    "gives another job": ({"twists": {"job": another}}, "another job under the number job-1"),
+    "gives another job once": ({"twists": {"job": once(another)}}, "another job"),
+    "gives jobs without tags": ({"twists": {"job": untagged}}, "another job under"),
+    "lists other jobs": ({"twists": {"jobs": lambda jobs: [*map(another, jobs), *jobs]}}, None),
+    "has no time": ({"faults": {"submit": [hidden(429)] * 5}}, None),
+    "is away for a while": (
+        {"faults": {call: [LOST] for call in ("jobs", "status", "result")}},
+        None,
+    ),
+    "fails in odd ways": ({"faults": {"status": [ZeroDivisionError("oh")]}}, "job job-1: oh"),
+    "fails in odd ways at the end": ({"faults": {"result": [IndexError("oh")]}}, None),
+    "loses the connection for ever": ({"faults": {"status": [LOST] * 9}}, "run the same again"),
+}
+
+
+@pytest.mark.parametrize("vice", VICES)
+def test_a_service_with_a_vice(ibm, fake_runtime, slept, vice):
+    """Nothing wrong is served and nothing paid twice; afterwards all is as if it had been good."""
+    how, message = VICES[vice]
+    ibm().run(PZ, ROWS + 1, WEIGHTS)
+    fake_runtime.faults |= {call: list(faults) for call, faults in how.get("faults", {}).items()}
+    fake_runtime.twists |= how.get("twists", {})
+    fake_runtime.fates = list(how.get("fates", []))
     device = ibm()
-    with pytest.raises(JobError, match=f"1 of 1 jobs failed.*job-0.*{message}.*another seed"):
-        run(device)
-    assert [job.finished for job in device.store.jobs()] == [None]
+    if message is None:
+        check(run(device))
+    else:
+        with pytest.raises(UsageError, match=message):
+            run(device)
+        assert sum(device.store.finished(job.key) for job in device.store.jobs()) == 1
+    fake_runtime.faults.clear()
+    fake_runtime.twists.clear()
+    slept.clear()
+    path = fake_runtime.folder / "job-1.json"
+    path.write_text(path.read_text().replace('"QUEUED"', '"DONE"'))
+    check(run(ibm()))
+    assert len(fake_runtime.sent()) == 2
 
 
 def test_the_sign_of_zero_makes_no_other_job(ibm, fake_runtime):

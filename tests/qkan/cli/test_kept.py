@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from circuits.backends.jobs import JobStore
+from circuits.backends.jobs import Job, JobStore
 from qkan.cli import main
 from qkan.store import Store, key
 
@@ -61,9 +61,8 @@ def test_jobs_are_listed_and_forgotten(tmp_path, monkeypatch, capsys):
     assert main(["jobs", "ls"]) == 0
     assert "0 jobs in" in capsys.readouterr().out
     assert not record.path.exists()
-    for name in ("aa11", "ab22", "cc33"):
-        record.ask(name, {"device": "ibm:one", "rows": 7})
-    record.send("aa11", lambda: ("job-1", {}))
+    for name, number in (("aa11", "job-1"), ("ab22", None), ("cc33", None)):
+        record.keep(Job(name, {"device": "ibm:one", "rows": 7}, "2026", number))
     record.finish("aa11", np.ones(1))
     assert main(["jobs", "ls"]) == 0
     listed = capsys.readouterr().out

@@ -90,7 +90,7 @@ def test_changed_facts(path):
 def test_foreign_files(tmp_path):
     with pytest.raises(UsageError, match="does not exist"):
         load(tmp_path / "nothing")
-    with pytest.raises(UsageError, match="not a whole safetensors file"):
+    with pytest.raises(UsageError, match="is not a file"):
         load(tmp_path)
     (tmp_path / "notes").write_text("no tensors at all, but a text of some length")
     with pytest.raises(UsageError, match="not a whole safetensors file"):
