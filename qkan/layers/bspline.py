@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError, check_integer, unknown_name
 from qkan.layers.checks import check_domain, traced
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers.kan_layer import Common, KANLayer
 from qkan.layers.splines import (
     MAX_DEGREE,
     SplineGrid,
@@ -46,8 +46,6 @@ class BSplineKANLayer(KANLayer):
         - Output: :math:`(*, \text{out\_features})`.
 
     Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
         grid: The number of cells of a uniform grid, or the breakpoints themselves: increasing,
             of shape (n,) or, for each input its own, (in_features, n).
         degree: The degree of the pieces, up to 18; 3 gives cubic splines.
@@ -56,7 +54,7 @@ class BSplineKANLayer(KANLayer):
             slope, ``"clamp"`` the value, ``"zero"`` vanishes, ``"periodic"`` repeats (smoothly,
             with ``grid`` coefficients), ``"error"`` refuses (it looks at the values, so it works
             neither in ``vmap`` nor in ``torch.compile``).
-        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`; constants are in the
+        in_features, out_features, base, bias, ...: As every :class:`qkan.layers.KANLayer`; constants are in the
             span of the splines.
 
     Raises:
@@ -90,10 +88,7 @@ class BSplineKANLayer(KANLayer):
         extrapolation: str = "linear",
         *,
         bias: bool = False,
-        input_map: str = "none",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **common: Unpack[Common],
     ) -> None:
         if extrapolation not in _EXTRAPOLATIONS:
             raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
@@ -115,16 +110,14 @@ class BSplineKANLayer(KANLayer):
             in_features,
             out_features,
             self.cells + (0 if self.periodic else degree),
-            domain=(ends[:, 0].min().item(), ends[:, -1].max().item()),
-            base=base,
+            (ends[:, 0].min().item(), ends[:, -1].max().item()),
+            base,
             bias=bias,
-            input_map=input_map,
-            device=device,
-            dtype=dtype,
+            **common,
         )
         self.register_buffer("breakpoints", ends.to(self._like))
         self._pieces = cardinal_pieces(degree)  # constants, and no buffer: they survive to_empty()
-        self.reset_parameters(generator)
+        self.reset_parameters(common.get("generator"))
 
     @property
     def periodic(self) -> bool:

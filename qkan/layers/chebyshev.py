@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor
 
 from circuits.errors import check_integer, unknown_name
 from qkan.layers.checks import inclusive_clamp
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers.kan_layer import Common, KANLayer
 
 __all__ = ["ChebyshevKANLayer"]
 
@@ -30,13 +32,11 @@ class ChebyshevKANLayer(KANLayer):
         - Output: :math:`(*, \text{out\_features})`.
 
     Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
         degree: The highest degree d.
         domain: The range of inputs that is mapped to (-1, 1) before s.
         squash: What s is: ``"tanh"``, smooth, but never quite at the ends; or ``"clamp"``, exact
             inside the domain and constant outside.
-        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
+        in_features, out_features, base, bias, ...: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -59,10 +59,7 @@ class ChebyshevKANLayer(KANLayer):
         *,
         squash: str = "tanh",
         bias: bool = True,
-        input_map: str = "none",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **common: Unpack[Common],
     ) -> None:
         if squash not in _SQUASHES:
             raise unknown_name("squash", squash, _SQUASHES)
@@ -70,15 +67,13 @@ class ChebyshevKANLayer(KANLayer):
             in_features,
             out_features,
             check_integer("degree", degree),
-            domain=domain,
-            base=base,
+            domain,
+            base,
             bias=bias,
-            input_map=input_map,
-            device=device,
-            dtype=dtype,
+            **common,
         )
         self.squash = squash
-        self.reset_parameters(generator)
+        self.reset_parameters(common.get("generator"))
 
     @property
     def degree(self) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import check_integer, check_real, unknown_name
 from qkan.layers.input_map import input_map_name
-from qkan.layers.kan_layer import EdgeSeries, KANLayer
+from qkan.layers.kan_layer import Common, EdgeSeries, KANLayer
 from qkan.layers.series_sum import SharedSum, harmonics, per_edge_sum
 
 __all__ = ["FourierKANLayer", "Frequencies"]
@@ -37,15 +37,13 @@ class FourierKANLayer(KANLayer):
         - Output: :math:`(*, \text{out\_features})`.
 
     Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
         degree: The highest harmonic d; a circuit's number of uploads.
         domain: The range of mapped inputs that the initial weights and plots assume; by default one
             period, :math:`(-\pi / s, \pi / s)`.
         scale: The angular frequency s of the first harmonic.
         frequencies: Which edges share a trainable a: ``"per-input"``, ``"per-edge"``, or ``"fixed"``, a = 1. They start
             at 1. With frequencies of their own, edges share no basis: the product is then made for each output.
-        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`;
+        in_features, out_features, base, bias, ...: As every :class:`qkan.layers.KANLayer`;
             ``input_map="tanh"`` maps into (-pi, pi).
 
     Raises:
@@ -78,30 +76,27 @@ class FourierKANLayer(KANLayer):
         scale: float = 1.0,
         frequencies: Frequencies = "fixed",
         bias: bool = True,
-        input_map: str = "none",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **common: Unpack[Common],
     ) -> None:
         check_real("scale", scale, above=0)
         if frequencies not in get_args(Frequencies):
             raise unknown_name("frequencies", str(frequencies), get_args(Frequencies))
+        if domain is None:
+            domain = -math.pi / scale, math.pi / scale
         super().__init__(
             in_features,
             out_features,
             2 * check_integer("degree", degree),
-            domain=(-math.pi / scale, math.pi / scale) if domain is None else domain,
-            base=base,
+            domain,
+            base,
             bias=bias,
-            input_map=input_map,
-            device=device,
-            dtype=dtype,
+            **common,
         )
         self.scale, self.frequencies = float(scale), frequencies
         shape = (in_features, out_features) if frequencies == "per-edge" else (in_features,)
-        start = torch.ones(shape, device=device, dtype=dtype)
+        start = self._like.new_ones(shape)
         self.frequency = None if frequencies == "fixed" else nn.Parameter(start)
-        self.reset_parameters(generator)
+        self.reset_parameters(common.get("generator"))
 
     @property
     def degree(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from qkan.layers.checks import check_domain, require_samples, without_autocast
 from qkan.layers.initialization import normal_points, variance_preserving
 from qkan.layers.input_map import input_map_name, make_input_map
 
-__all__ = ["BASE_FUNCTIONS", "EdgeSeries", "KANLayer"]
+__all__ = ["BASE_FUNCTIONS", "Common", "EdgeSeries", "KANLayer"]
 
 BASE_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
@@ -26,6 +26,16 @@ BASE_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 """The fixed functions that an edge may add to its own, each with a weight."""
 
 _NOT_OPTIONS = {"generator", "device", "dtype"}
+
+
+class Common(TypedDict, total=False):
+    """The keywords that a layer hands on to :class:`KANLayer`, which documents them; tools see them one by one."""
+
+    input_map: str
+    generator: torch.Generator | None
+    device: torch.device | str | None
+    dtype: torch.dtype | None
+
 
 Axes = tuple[int | None, int | None]
 """The axis of the inputs and that of the outputs; None, or one that a tensor does not have, where there is none."""
@@ -77,6 +87,7 @@ class KANLayer(nn.Module, ABC):
             or None.
         bias: Whether a constant is added to each output.
         input_map: What is done to the inputs first: see :func:`qkan.layers.input_map.make_input_map`.
+        generator: Draws the initial weights, in :meth:`reset_parameters`, which every layer calls at its end.
         device: The device of the parameters.
         dtype: The type of the parameters.
 
@@ -102,24 +113,35 @@ class KANLayer(nn.Module, ABC):
     is_series: ClassVar[bool] = False
     reach: ClassVar[float] = 1.0
 
+    __signature__: ClassVar[inspect.Signature]
     edge_weight: nn.Parameter | None
     bias: nn.Parameter | None
     mask: Tensor | None
     offset: nn.Parameter | None
     _like: Tensor
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        signature = inspect.signature(cls.__init__)
+        _, *own = signature.parameters.values()
+        if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:  # Unpack[Common]
+            every = inspect.signature(KANLayer.__init__).parameters
+            own[-1:] = [every[name] for name in Common.__annotations__]
+        cls.__signature__ = signature.replace(parameters=own)  # what help() and completion show
+
     def __init__(
         self,
         in_features: int,
         out_features: int,
         num_free: int,
-        *,
         domain: tuple[float, float],
         base: str | None,
-        bias: bool,
-        input_map: str,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
+        *,
+        bias: bool = True,
+        input_map: str = "none",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.in_features = check_integer("in_features", in_features)

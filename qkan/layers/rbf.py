@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor
 
 from circuits.errors import check_integer
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers.kan_layer import Common, KANLayer
 
 __all__ = ["RBFKANLayer"]
 
@@ -27,11 +29,9 @@ class RBFKANLayer(KANLayer):
         - Output: :math:`(*, \text{out\_features})`.
 
     Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
         grid: The number of centres, at least two.
         domain: The range of the centres.
-        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
+        in_features, out_features, base, bias, ...: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -53,23 +53,18 @@ class RBFKANLayer(KANLayer):
         base: str | None = "silu",
         *,
         bias: bool = True,
-        input_map: str = "none",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **common: Unpack[Common],
     ) -> None:
         super().__init__(
             in_features,
             out_features,
             check_integer("grid", grid, 2),
-            domain=domain,
-            base=base,
+            domain,
+            base,
             bias=bias,
-            input_map=input_map,
-            device=device,
-            dtype=dtype,
+            **common,
         )
-        self.reset_parameters(generator)
+        self.reset_parameters(common.get("generator"))
 
     @property
     def grid(self) -> int:

@@ -1,7 +1,7 @@
 r"""Sizes of edges, and penalties on them, all with gradients to the parameters.
 
-Over data, for any KAN layer: ``loss + 1e-3 * l1_penalty(norms) + 1e-3 * entropy_penalty(norms)`` with
-``norms = edge_norms(layer, x)``. From the coefficients alone, for edges that are Fourier series: an edge
+Over data, for any KAN layer: ``loss + 1e-3 * norms.sum() + 1e-3 * entropy_penalty(norms)`` with
+``norms = edge_norms(layer, x)`` (arXiv:2404.19756, eq. 2.17 to 2.20). From the coefficients alone, for edges that are Fourier series: an edge
 :math:`a_0 + \sum_k a_k \cos k t + b_k \sin k t` has, over a period of its angle, by Parseval's theorem the variance
 :math:`\sum_k P_k` with :math:`P_k = (a_k^2 + b_k^2) / 2`.
 """
@@ -22,8 +22,6 @@ __all__ = [
     "amplitudes",
     "edge_norms",
     "entropy_penalty",
-    "harmonic_power",
-    "l1_penalty",
     "parseval_norms",
     "smoothness_penalty",
     "spectral_layers",
@@ -47,11 +45,6 @@ def edge_norms(layer: KANLayer, x: Tensor) -> Tensor:
     Source: Liu et al., arXiv:2404.19756, eq. 2.17.
     """
     return layer.edge_functions(x).abs().flatten(0, -3).mean(0)
-
-
-def l1_penalty(norms: Tensor) -> Tensor:
-    """Return the sum of the edges' norms (arXiv:2404.19756, eq. 2.18): few edges stay."""
-    return norms.sum()
 
 
 def entropy_penalty(norms: Tensor) -> Tensor:
@@ -98,22 +91,6 @@ def amplitudes(layer: KANLayer) -> Tensor:
     return flat.reshape(-1, 2, *flat.shape[1:]).movedim(1, 0)
 
 
-def harmonic_power(layer: KANLayer) -> Tensor:
-    r"""Return the variance that each harmonic gives an edge over a period, :math:`P_k`.
-
-    Shape:
-        Result: ``(degree, in_features, out_features)``, the harmonics from 1.
-
-    Example:
-        >>> from qkan.layers.fourier import FourierKANLayer
-        >>> layer = FourierKANLayer(1, 1, degree=2)
-        >>> _ = layer.coefficients().data.copy_(torch.tensor([[[3.0], [4], [0], [2]]]))
-        >>> harmonic_power(layer).flatten().tolist()
-        [12.5, 2.0]
-    """
-    return amplitudes(layer).square().sum(0) / 2
-
-
 def parseval_norms(layer: KANLayer) -> Tensor:
     r"""Return each edge's standard deviation over a period, :math:`\sqrt{\sum_k P_k}`, without its base function.
 
@@ -121,9 +98,15 @@ def parseval_norms(layer: KANLayer) -> Tensor:
 
     Shape:
         Result: ``(in_features, out_features)``.
+
+    Example:
+        >>> from qkan.layers.fourier import FourierKANLayer
+        >>> layer = FourierKANLayer(1, 1, degree=2)
+        >>> _ = layer.coefficients().data.copy_(torch.tensor([[[3.0], [4], [0], [0]]]))
+        >>> parseval_norms(layer).item() * 2**0.5
+        5.0
     """
-    flat = amplitudes(layer).flatten(0, 1)
-    norms: Tensor = torch.linalg.vector_norm(flat, dim=0) / 2**0.5
+    norms: Tensor = torch.linalg.vector_norm(amplitudes(layer).flatten(0, 1), dim=0) / 2**0.5
     return norms
 
 
@@ -175,8 +158,7 @@ class SpectralPenalty:
         return total
 
     def _layer(self, layer: KANLayer) -> Tensor:
-        flat = amplitudes(layer)
-        norms = torch.linalg.vector_norm(flat.flatten(0, 1), dim=0) / 2**0.5
+        norms, flat = parseval_norms(layer), amplitudes(layer)
         if layer.base_weight is not None:
             norms = norms + layer.masked(layer.base_weight).abs()
         order = torch.arange(1, flat.shape[1] + 1, device=flat.device, dtype=flat.dtype)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import check_integer, unknown_name
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers.kan_layer import Common, KANLayer
 
 __all__ = ["SineKANLayer"]
 
@@ -35,15 +36,13 @@ class SineKANLayer(KANLayer):
         - Output: :math:`(*, \text{out\_features})`.
 
     Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
         grid: The number of sines, g.
         domain: The range of inputs that ``init="variance"`` and plots assume.
         first: Whether this is the first layer: the paper's rule for frequencies and amplitudes.
         init: ``"paper"``: amplitudes :math:`u / (k \, \text{out\_features})`, one u per edge,
             from N(0, 0.4²) in the first layer and uniform on (-1, 1) elsewhere, biases
             1 / out_features; or ``"variance"``: :func:`qkan.layers.initialization.variance_preserving`.
-        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
+        in_features, out_features, base, bias, ...: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -75,10 +74,7 @@ class SineKANLayer(KANLayer):
         first: bool = False,
         init: str = "paper",
         bias: bool = True,
-        input_map: str = "none",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **common: Unpack[Common],
     ) -> None:
         if init not in _INITIALIZATIONS:
             raise unknown_name("init", init, _INITIALIZATIONS)
@@ -86,18 +82,16 @@ class SineKANLayer(KANLayer):
             in_features,
             out_features,
             check_integer("grid", grid),
-            domain=domain,
-            base=base,
+            domain,
+            base,
             bias=bias,
-            input_map=input_map,
-            device=device,
-            dtype=dtype,
+            **common,
         )
         self.first, self.init = first, init
         like = self._like
         self.frequencies = nn.Parameter(torch.empty(grid, device=like.device, dtype=like.dtype))
         self.register_buffer("phases", _phases(in_features, grid).to(like))
-        self.reset_parameters(generator)
+        self.reset_parameters(common.get("generator"))
 
     @property
     def grid(self) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from circuits.errors import check_integer, unknown_name
-from qkan.layers.kan_layer import KANLayer
+from qkan.layers.kan_layer import Common, KANLayer
 
 __all__ = ["WAVELETS", "WaveletKANLayer"]
 
@@ -34,12 +35,10 @@ class WaveletKANLayer(KANLayer):
         - Output: :math:`(*, \text{out\_features})`.
 
     Args:
-        in_features: Size of each input sample.
-        out_features: Size of each output sample.
         grid: The number of wavelets an edge, at least two.
         domain: The range of the translations at first.
         wavelet: The mother wavelet: ``"mexican-hat"``, ``"morlet"`` or ``"dog"``.
-        base, bias, input_map, generator, device, dtype: As every :class:`qkan.layers.KANLayer`.
+        in_features, out_features, base, bias, ...: As every :class:`qkan.layers.KANLayer`.
 
     Raises:
         UsageError: If an argument is out of range, or an input has the wrong shape or dtype.
@@ -65,10 +64,7 @@ class WaveletKANLayer(KANLayer):
         *,
         wavelet: str = "mexican-hat",
         bias: bool = True,
-        input_map: str = "none",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **common: Unpack[Common],
     ) -> None:
         if wavelet not in WAVELETS:
             raise unknown_name("wavelet", str(wavelet), WAVELETS)
@@ -76,17 +72,15 @@ class WaveletKANLayer(KANLayer):
             in_features,
             out_features,
             check_integer("grid", grid, 2),
-            domain=domain,
-            base=base,
+            domain,
+            base,
             bias=bias,
-            input_map=input_map,
-            device=device,
-            dtype=dtype,
+            **common,
         )
         self.wavelet, self.grid = wavelet, int(grid)
         blank = self._like.new_empty(self.in_features, self.grid)
         self.translation, self.log_scale = nn.Parameter(blank), nn.Parameter(blank.clone())
-        self.reset_parameters(generator)
+        self.reset_parameters(common.get("generator"))
 
     def basis(self, x: Tensor) -> Tensor:
         """Return the wavelets at ``x``, (N, in_features) -> (N, in_features, grid)."""
