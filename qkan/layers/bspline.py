@@ -10,17 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline
-from torch import Tensor, nn
+from torch import Tensor
 
-from circuits.errors import UsageError, check_integer, unknown_name
-from qkan.layers.checks import check_domain, traced
+from circuits.errors import UsageError, check_integer, check_real, unknown_name
+from qkan.layers.checks import check_domain, require_tensor, traced
 from qkan.layers.kan_layer import Common, KANLayer
 from qkan.layers.splines import (
     MAX_DEGREE,
     SplineGrid,
     cardinal_pieces,
     knot_basis,
-    knot_vector,
     move_grid,
     refine_grid,
     uniform_basis,
@@ -172,46 +171,49 @@ class BSplineKANLayer(KANLayer):
 
     def knots(self) -> Tensor:
         """Return the knots of every input, (in_features, cells + 1 + 2 degree), in float64."""
-        breakpoints = self.breakpoints.double()
-        if self.uniform:
-            lower, upper = breakpoints[:, :1], breakpoints[:, 1:]
-            count = torch.arange(-self.degree, self.cells + self.degree + 1).to(breakpoints)
-            return torch.addcmul(lower, count, (upper - lower) / self.cells)
-        return knot_vector(breakpoints, self.degree, periodic=self.periodic)
+        return self.splines().knots()
 
     @torch.no_grad()
-    def refine(self, grid: int) -> BSplineKANLayer:
+    def refine(self, grid: int, tolerance: float = 0.01) -> BSplineKANLayer:
         """Change the number of cells in place, keep the functions, and return the layer.
 
-        If ``grid`` is a multiple of the present one, the functions stay exactly the same (up to
-        rounding); otherwise they are fitted by least squares over the domain. Optimisers hold the
-        old parameters: make them anew.
+        If ``grid`` is a multiple of the present one, the functions stay exactly the same (up to rounding); otherwise
+        they are fitted by least squares over the domain. Coefficients have another shape afterwards: make the
+        optimiser anew.
 
         Args:
             grid: The new number of cells.
+            tolerance: How much an edge may change over the domain, relative to its norm.
+
+        Raises:
+            UsageError: If an edge would change by more.
         """
         check_integer("grid", grid, self.degree + 1 if self.periodic else 1)
-        assert self.edge_weight is not None  # it holds the coefficients
-        new, fitted = refine_grid(self.splines(), int(grid), self.coefficients().double())
-        rest = self.edge_weight[self.in_features * self.num_basis :]
-        weight = torch.cat([fitted.flatten(0, 1).to(rest), rest])
-        self.cells, self.breakpoints = int(grid), new.breakpoints.to(rest)
-        self.edge_weight = nn.Parameter(weight, self.edge_weight.requires_grad)
+        check_real("tolerance", tolerance, least=0)
+        new, fitted, change = refine_grid(self.splines(), int(grid), self.coefficients().double())
+        if grid % self.cells and not change <= tolerance:
+            raise UsageError(
+                f"with {grid} cells instead of {self.cells}, edges would change by up to {change:.1%} of their norm; "
+                f"take a multiple of {self.cells}, which changes nothing, or a larger tolerance"
+            )
+        self._replace(new, fitted)
         return self
 
     @torch.no_grad()
     def update_grid(self, x: Tensor, tolerance: float = 0.01) -> Tensor:
         """Move the grid towards the data in place, and keep the functions.
 
-        A uniform grid is stretched to the range of each input; breakpoints of their own move
-        halfway to the data's quantiles. The coefficients are fitted anew by least squares. Where
-        that would change an input's edge functions by more than ``tolerance``, its grid goes only
-        a part of the way: half, a quarter, ... or not at all. The breakpoints of each input
-        differ afterwards; their number does not.
+        A uniform grid is stretched to the range of each input; breakpoints of their own move halfway to the data's
+        quantiles. The coefficients are fitted anew by least squares. Where that would change an edge by more than
+        ``tolerance``, the input's grid goes only a part of the way: half, a quarter, ... or not at all. The
+        breakpoints of each input differ afterwards.
+
+        If samples still lie outside, cells are added, up to 32 times as many, and an optimiser must be made anew. Only
+        if that does not keep the functions either do samples stay outside; the result is then below 1.
 
         Args:
             x: Inputs of this layer, (..., in_features), before its normalisation.
-            tolerance: How much the edge functions may change on the data, relative to their norm.
+            tolerance: How much an edge may change on the data, relative to its norm there.
 
         Returns:
             For each input the part of the way that its grid went, from 0 to 1.
@@ -219,14 +221,26 @@ class BSplineKANLayer(KANLayer):
         Raises:
             UsageError: If ``x`` is empty, not finite or of another shape or dtype.
         """
+        check_real("tolerance", tolerance, least=0)
+        require_tensor(x, type(self).__name__)
         if not x.numel() or not bool(x.isfinite().all()):
             raise UsageError("update_grid needs data: at least one sample, every value finite")
+        points = super().mapped(x).double()
         new, fitted, part = move_grid(
-            self.splines(), super().mapped(x).double(), self.coefficients().double(), tolerance
+            self.splines(), points, self.coefficients().double(), tolerance
         )
-        self.breakpoints.copy_(new.breakpoints)
-        self.coefficients().copy_(fitted)
-        return part
+        self._replace(new, fitted)
+        return part.to(self.dtype)
+
+    def _replace(self, new: SplineGrid, fitted: Tensor) -> None:
+        """Take a grid and the coefficients on it; the parameter stays the same object, so no optimiser loses it."""
+        assert self.edge_weight is not None  # it holds the coefficients
+        rest = self.edge_weight[self.in_features * self.num_basis :]
+        weight = torch.cat([fitted.flatten(0, 1).to(rest), rest])
+        if weight.shape != self.edge_weight.shape:
+            self.edge_weight.grad = None
+        self.edge_weight.data = weight
+        self.cells, self.breakpoints = new.cells, new.breakpoints.to(rest)
 
     def to_scipy(self) -> NDArray[Any]:
         """Return the splines of the edges, without base and bias.

@@ -1,7 +1,8 @@
 r"""Sizes of edges, and penalties on them, all with gradients to the parameters.
 
 Over data, for any KAN layer: ``loss + 1e-3 * norms.sum() + 1e-3 * entropy_penalty(norms)`` with
-``norms = edge_norms(layer, x)`` (arXiv:2404.19756, eq. 2.17 to 2.20). From the coefficients alone, for edges that are Fourier series: an edge
+``norms = edge_norms(layer, x)`` (arXiv:2404.19756, eq. 2.17 to 2.20).
+From the coefficients alone, for edges that are Fourier series: an edge
 :math:`a_0 + \sum_k a_k \cos k t + b_k \sin k t` has, over a period of its angle, by Parseval's theorem the variance
 :math:`\sum_k P_k` with :math:`P_k = (a_k^2 + b_k^2) / 2`.
 """

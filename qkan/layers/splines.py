@@ -23,7 +23,6 @@ __all__ = [
     "cardinal_pieces",
     "knot_basis",
     "knot_vector",
-    "least_squares",
     "move_grid",
     "refine_grid",
     "uniform_basis",
@@ -31,7 +30,11 @@ __all__ = [
 
 _CHUNK = 4096
 _ANCHOR = 1e-3
+"""Where the data leave directions free, the old function over the whole grid decides, with this weight."""
 _HALVINGS = 8
+_SPLITS = (1, 2, 4)
+_GROWTH = 32
+"""The number of cells grows by this factor at most, to reach data outside of the domain."""
 
 MAX_DEGREE = 18
 """Up to here the integers of :func:`cardinal_pieces` fit into float64."""
@@ -176,9 +179,8 @@ def knot_basis(x: Tensor, breakpoints: Tensor, degree: int, extrapolation: str) 
     if extrapolation == "periodic":
         num_basis, column = grid, column % grid
     # Out of place, because vmap has a rule for it.
-    rows = stacked.new_zeros(cell.numel() * num_basis)
-    index = _row_starts(cell, num_basis) + column
-    return rows.scatter(0, index.flatten(), stacked.flatten()).view(*cell.shape, num_basis)
+    rows = stacked.new_zeros(*cell.shape, num_basis)
+    return rows.scatter(-1, column.movedim(0, -1), stacked.movedim(0, -1))
 
 
 def knot_vector(breakpoints: Tensor, degree: int, *, periodic: bool) -> Tensor:
@@ -197,12 +199,6 @@ def knot_vector(breakpoints: Tensor, degree: int, *, periodic: bool) -> Tensor:
 def _wrap(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     period = upper - lower
     return x - ((x.detach() - lower) / period).floor() * period
-
-
-def _row_starts(cell: Tensor, num_basis: int) -> Tensor:
-    """Return where the row of each point starts, of the shape of ``cell``."""
-    starts = torch.arange(0, cell.numel() * num_basis, num_basis, device=cell.device)
-    return starts.view(cell.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,31 +227,41 @@ class SplineGrid:
             return basis.view(*x.shape, -1)
         return knot_basis(x, self.breakpoints, self.degree, self.extrapolation)
 
+    def edges(self, cells: int | None = None) -> Tensor:
+        """Return all breakpoints, (in, cells + 1); of another number of cells, between them in proportion."""
+        count = self.breakpoints.shape[1] - 1
+        cells = self.cells if cells is None else cells
+        place = torch.arange(cells + 1).to(self.breakpoints) * count / cells  # old ones exactly
+        cell = place.floor().long().clamp_max(count - 1)
+        ends = self.breakpoints[:, cell], self.breakpoints[:, cell + 1]
+        return torch.lerp(*ends, place - cell)
+
+    def knots(self) -> Tensor:
+        """Return the knots, (in, cells + 1 + 2 degree)."""
+        return knot_vector(self.edges(), self.degree, periodic=self.extrapolation == "periodic")
+
+    def moved(self, edges: Tensor) -> SplineGrid:
+        """Return the grid of the same kind with these breakpoints, of any number."""
+        points = edges[:, [0, -1]] if self.uniform else edges
+        return replace(self, breakpoints=points, cells=edges.shape[1] - 1)
+
     def sites(self) -> Tensor:
         """Return points spread evenly over every cell, more than a piece has coefficients, (count, in)."""
-        each = self.degree + 2
-        parts = (torch.arange(each).to(self.breakpoints) + 0.5) / each
-        edges = self.breakpoints
-        if self.uniform:
-            steps = torch.linspace(0, 1, self.cells + 1).to(edges)
-            edges = torch.lerp(edges[:, :1], edges[:, 1:], steps)
+        each, edges = self.degree + 2, self.edges()
+        parts = (torch.arange(each).to(edges) + 0.5) / each
         return torch.lerp(edges[:, :-1, None], edges[:, 1:, None], parts).flatten(1).T.contiguous()
 
 
-def refine_grid(old: SplineGrid, cells: int, coefficients: Tensor) -> tuple[SplineGrid, Tensor]:
-    """Return a grid of so many cells, and the coefficients of the same functions on it, (in, num_basis, out).
+def refine_grid(
+    old: SplineGrid, cells: int, coefficients: Tensor
+) -> tuple[SplineGrid, Tensor, float]:
+    """Return a grid of so many cells, the coefficients on it, (in, num_basis, out), and how far edges change.
 
-    Exact up to rounding if the number of cells is a multiple of the old one; else by least squares over the domain.
+    Not at all, up to rounding, if the number of cells is a multiple of the old one; else by least squares.
     """
-    breakpoints = old.breakpoints
-    if not old.uniform:
-        place = torch.linspace(0, old.cells, cells + 1).to(breakpoints)
-        cell = place.floor().long().clamp_max(old.cells - 1)
-        breakpoints = torch.lerp(breakpoints[:, cell], breakpoints[:, cell + 1], place - cell)
-    new = replace(old, breakpoints=breakpoints, cells=cells)
-    sites = (new if cells >= old.cells else old).sites()
-    square, mixed, _ = _grams(sites, old, new)
-    return new, least_squares(square, mixed @ coefficients)
+    new = old.moved(old.edges(cells))
+    fitted, change = _fit(old, new, coefficients)
+    return new, fitted, float(change.max())
 
 
 def move_grid(
@@ -267,100 +273,115 @@ def move_grid(
         old: The grid.
         x: The data, (N, in).
         coefficients: Those on the old grid, (in, num_basis, out).
-        tolerance: How much the functions of an input may change on the data, relative to their norm.
+        tolerance: How much an edge may change on the data, relative to its norm.
     """
-    target = _target(old, x)
-    part = torch.ones_like(old.breakpoints[:, 0])
+    start, target = old.edges(), _target(old, x)
+    part = torch.ones_like(start[:, 0])
     for _ in range(_HALVINGS):
-        new = replace(old, breakpoints=torch.lerp(old.breakpoints, target, part[:, None]))
-        fitted, change = _fit(old, new, x, coefficients)
-        refused = change > tolerance
+        new = old.moved(torch.lerp(start, target, part[:, None]))
+        fitted, change = _fit(old, new, coefficients, x)
+        refused = ~(change <= tolerance)
         if not bool(refused.any()):
             break
         part[refused] /= 2
     part[refused] = 0
     kept = (part == 0)[:, None]
     new = replace(old, breakpoints=torch.where(kept, old.breakpoints, new.breakpoints))
+    outside = (x < new.breakpoints[:, 0]) | (x > new.breakpoints[:, -1])
+    if old.extrapolation != "periodic" and bool(outside.any()):
+        wider = _extended(old, x)
+        for split in _SPLITS if wider is not None else ():
+            assert wider is not None
+            if (cells := split * wider.cells) > _GROWTH * old.cells:
+                break
+            grown = wider.moved(wider.edges(cells))
+            values, change = _fit(old, grown, coefficients, x)
+            if bool((change <= tolerance).all()):
+                return grown, values, torch.ones_like(part)
     return new, torch.where(kept[..., None], coefficients, fitted), part
-
-
-def least_squares(square: Tensor, right: Tensor) -> Tensor:
-    """Return the solutions of normal equations, with a ridge that only rounding can see.
-
-    Shape:
-        - square: ``(..., n, n)``, positive semi-definite
-        - right: ``(..., n, m)``
-        - result: as ``right``
-    """
-    ridge = 1e-14 * square.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(1e-300)
-    eye = torch.eye(square.shape[-1]).to(square)
-    solution: Tensor = torch.linalg.solve(square + ridge[..., None, None] * eye, right)
-    return solution
 
 
 def _target(old: SplineGrid, x: Tensor) -> Tensor:
     """Return where the data would have the breakpoints."""
-    breakpoints = old.breakpoints
+    start = old.edges()
     ends = torch.stack([x.amin(0), x.amax(0)], dim=1)
     if old.extrapolation == "periodic":  # the domain is the period, a property of the function
-        ends = breakpoints[:, [0, -1]]
-    target = ends
+        ends = start[:, [0, -1]]
+    parts = torch.linspace(0, 1, old.cells + 1, dtype=x.dtype, device=x.device)
+    target = torch.lerp(ends[:, :1], ends[:, 1:], parts)
     if not old.uniform:
-        parts = torch.linspace(0, 1, old.cells + 1).to(x)
         quantiles = torch.quantile(x[:: len(x) // _CHUNK + 1], parts, dim=0).T
-        even = torch.lerp(ends[:, :1], ends[:, 1:], parts)
-        target = torch.lerp(even, quantiles, 0.5)
+        target = torch.lerp(target, quantiles, 0.5)
         target[:, [0, -1]] = ends
-    spread = ends[:, 1] - ends[:, 0] > 1e-6 * (breakpoints[:, -1] - breakpoints[:, 0])
-    return torch.where(spread[:, None], target, breakpoints)
+    spread = ends[:, 1] - ends[:, 0] > 1e-6 * (start[:, -1] - start[:, 0])
+    return torch.where(spread[:, None], target, start)
+
+
+def _extended(old: SplineGrid, x: Tensor) -> SplineGrid | None:
+    """Return the grid with more cells of the same size at its ends, so that the data lie inside; None if too many."""
+    edges = old.edges()
+    steps = edges.diff(dim=1)[:, [0, -1]]
+    over = torch.stack([edges[:, 0] - x.amin(0), x.amax(0) - edges[:, -1]], dim=1)
+    more = torch.where(over > 0, (over / steps).floor() + 1, 0.0)
+    most = float(more.sum(1).max())
+    if not most < _GROWTH * old.cells:
+        return None
+    # All inputs have as many cells, so some go further than they must.
+    below = more[:, :1] + ((most - more.sum(1, keepdim=True)) / 2).floor()
+    place = torch.arange(old.cells + int(most) + 1).to(x) - below
+    inner = edges.gather(1, place.clamp(0, old.cells).long())
+    beyond = (place - old.cells).clamp_min(0) * steps[:, 1:]
+    return old.moved(inner + place.clamp_max(0) * steps[:, :1] + beyond)
 
 
 def _fit(
-    old: SplineGrid, new: SplineGrid, x: Tensor, coefficients: Tensor
+    old: SplineGrid, new: SplineGrid, coefficients: Tensor, x: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return new coefficients, and by how much they change each input's edges on the data.
+    """Return coefficients by least squares, and by how much at most they change an edge of each input.
 
-    The change is looked at over all data and over those inside the old domain alone, so that a sample far outside,
-    where a spline may be large, does not hide what happens to the others.
+    The change is relative to the edge's norm: on the data, and on data that count the less the further outside they
+    are, so that a sample at which a spline is large does not hide what happens to the others. Without data it is that
+    over the domain.
     """
-    inside = ((x >= old.breakpoints[:, 0]) & (x <= old.breakpoints[:, -1])).to(x)
-    data = _mean_grams(old, new, x, torch.ones_like(x))
-    core = _mean_grams(old, new, x, inside)
-    # Where the data leave directions free, the old function over the whole new grid decides.
-    anchor = _grams(new.sites(), old, new)
-    square, mixed = (d + _ANCHOR * a for d, a in zip(data[:2], anchor[:2], strict=True))
-    fitted = least_squares(square, mixed @ coefficients)
+    sites = (new if new.cells >= old.cells else old).sites()
+    anchor = _grams(old, new, sites)
+    measures = [anchor]
+    if x is not None:
+        low, high = old.breakpoints[:, 0], old.breakpoints[:, -1]
+        far = (2 * x - low - high).abs() / (high - low)
+        measures = [_grams(old, new, x, far.clamp_min(1) ** -2), _grams(old, new, x)]
+        anchor = tuple(d + _ANCHOR * a for d, a in zip(measures[0], anchor, strict=True))
+    square, mixed, _ = anchor
+    ridge = 1e-14 * square.diagonal(dim1=1, dim2=2).mean(1).clamp_min(
+        1e-300
+    )  # only rounding sees it
+    eye = torch.eye(square.shape[1]).to(square)
+    fitted: Tensor = torch.linalg.solve(square + ridge[:, None, None] * eye, mixed @ coefficients)
 
     def inner(a: Tensor, gram: Tensor, b: Tensor) -> Tensor:
-        return torch.einsum("igo,igh,iho->i", a, gram, b)
+        return torch.einsum("igo,igh,iho->io", a, gram, b)
 
     changes = []
-    for a, b, c in (data, core):
+    for a, b, c in measures:
         norm = inner(coefficients, c, coefficients)
         gap = inner(fitted, a, fitted) - 2 * inner(fitted, b, coefficients) + norm
-        changes.append((gap.clamp_min(0) / norm.clamp_min(1e-300)).sqrt())
-    return fitted, torch.maximum(*changes)
-
-
-def _mean_grams(
-    old: SplineGrid, new: SplineGrid, x: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    chunks = zip(torch.split(x, _CHUNK), torch.split(weights, _CHUNK), strict=True)
-    parts = [_grams(chunk, old, new, some) for chunk, some in chunks]
-    first, second, third = (
-        torch.stack(grams).sum(0) / len(x) for grams in zip(*parts, strict=True)
-    )
-    return first, second, third
+        least = (1e-20 * norm.amax(1, keepdim=True)).clamp_min(1e-300)
+        changes.append((gap.clamp_min(0) / norm.clamp_min(least)).sqrt().amax(1))
+    return fitted, torch.stack(changes).amax(0)
 
 
 def _grams(
-    x: Tensor, old: SplineGrid, new: SplineGrid, weights: Tensor | None = None
+    old: SplineGrid, new: SplineGrid, x: Tensor, weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sums of new x new, new x old and old x old bases over the points ``x``."""
-    a, b = new.basis(x), old.basis(x)
-    p, q = (a, b) if weights is None else (a * weights.unsqueeze(-1), b * weights.unsqueeze(-1))
-    return (
-        torch.einsum("nig,nih->igh", p, a),
-        torch.einsum("nig,nih->igh", p, b),
-        torch.einsum("nig,nih->igh", q, b),
-    )
+    """Return the means of new x new, new x old and old x old bases over the points ``x``."""
+    total = [torch.zeros(())] * 3
+    weights = torch.ones_like(x) if weights is None else weights
+    for points, some in zip(x.split(_CHUNK), weights.split(_CHUNK), strict=True):
+        a, b, w = new.basis(points), old.basis(points), some.unsqueeze(-1) / len(x)
+        pairs = ((a, a), (a, b), (b, b))
+        total = [
+            t + torch.einsum("nig,nih->igh", w * p, q)
+            for t, (p, q) in zip(total, pairs, strict=True)
+        ]
+    first, second, third = total
+    return first, second, third
