@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
-from qkan.layers.checks import evaluating
+from qkan.layers.checks import evaluating, require_finite
 from qkan.layers.input_map import usual_inputs
 from qkan.layers.kan_layer import KANLayer
 from qkan.models.pruning import inputs_of
@@ -194,9 +194,10 @@ def edge_curves(
     found: list[EdgeCurves] = []
     shown: list[int] | None = None
     for (name, x), share in reversed(list(zip(seen.items(), shares, strict=True))):
-        chosen = _strongest(share, shown, most)
+        kept = layers[name].kept_edges
+        chosen = _strongest(np.asarray(kept.cpu()), share, shown, most)
         curves = _curves(layers[name], x, chosen, points)
-        found.append(EdgeCurves(name, share.shape, chosen, *curves, share))
+        found.append(EdgeCurves(name, share.shape, int(kept.sum()), chosen, *curves, share))
         shown = sorted({i for i, _ in chosen})
     return found[::-1]
 
@@ -247,7 +248,8 @@ def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[Edge
     found = []
     for number, (name, layer) in enumerate(layers.items(), start=1):
         data = seen[name]
-        edges = _strongest(_strengths(layer, data), None, share, each=False)
+        kept = np.asarray(layer.kept_edges.cpu())
+        edges = _strongest(kept, _strengths(layer, data), None, share, each=False)
         # A spline's grid is worth seeing; sines have none.
         domain = layer.domain if hasattr(layer, "breakpoints") else None
         for (i, o), x, y in zip(edges, *_curves(layer, data, edges, _POINTS), strict=True):
@@ -294,6 +296,7 @@ def _inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], inputs: Any) -
         batch = batch.to(first.device, first.dtype)
     if batch.numel() == 0:
         raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
+    require_finite(batch, "the edges")
     return inputs_of(model, layers, batch)
 
 
@@ -330,14 +333,20 @@ def _strengths(layer: KANLayer, points: Tensor) -> Array:
 
 
 def _strongest(
-    share: Array, targets: Sequence[int] | None, most: int, *, each: bool = True
+    kept: NDArray[np.bool_],
+    share: Array,
+    targets: Sequence[int] | None,
+    most: int,
+    *,
+    each: bool = True,
 ) -> list[tuple[int, int]]:
-    """Return the strongest edges into the targets, first one for each of them, so that none hangs in the air."""
+    """Return the strongest edges there are into the targets, first one for each, so that none hangs in the air."""
     wanted = range(share.shape[1]) if targets is None else targets
-    ranked = np.argsort(-share, axis=None, kind="stable").tolist()
-    strongest = [edge for edge in (divmod(k, share.shape[1]) for k in ranked) if edge[1] in wanted]
-    first = [(int(share[:, o].argmax()), o) for o in wanted] if each and len(wanted) <= most else []
-    return list(dict.fromkeys(first + strongest))[:most]
+    ranked = np.argsort(np.where(kept, -share, np.inf), axis=None, kind="stable").tolist()
+    pairs = [divmod(k, share.shape[1]) for k in ranked[: np.count_nonzero(kept)]]
+    strongest = [(i, o) for i, o in pairs if o in wanted]
+    first = {o: (i, o) for i, o in reversed(strongest)} if each and len(wanted) <= most else {}
+    return list(dict.fromkeys([*(first[o] for o in wanted if o in first), *strongest]))[:most]
 
 
 def _curves(
@@ -349,7 +358,7 @@ def _curves(
     flat = high <= low
     low, high = torch.where(flat, low - 0.5, low), torch.where(flat, high + 0.5, high)
     grid = _between(low, high, points)
-    i, o = (torch.tensor(column, device=grid.device) for column in zip(*edges, strict=True))
+    i, o = torch.tensor(edges, dtype=torch.long, device=grid.device).reshape(-1, 2).T
     with evaluating(layer):
         values = torch.cat([part[:, i, o] for part in edge_values(layer, grid)])
     return _array(grid[:, i].T), _array(values.T)

@@ -20,7 +20,7 @@ from qkan.analysis import plot
 from qkan.config import at_least, setting
 from qkan.data.functions import FUNCTIONS, function
 from qkan.models import make
-from qkan.plotting import Fit, plot_errors, plot_fits
+from qkan.plotting import plot_errors, plot_fits
 from qkan.studies.report import Picture, Record, Section, Table
 from qkan.studies.run import Places, RunFolder
 from qkan.studies.statistics import paired_difference, summarise
@@ -370,7 +370,7 @@ def _fits(
     results: Results, arms: Mapping[str, Mapping[str, Any]], folder: RunFolder
 ) -> list[Picture]:
     """Draw the functions of one variable, what the quantum KAN makes of them, and the residual."""
-    fits = []
+    fits = {}
     for arm in results.labelled(model="qkan"):
         target, settings = FUNCTIONS[results.labels[arm]["function"]], arms[arm]
         if target.num_inputs > 1:
@@ -382,7 +382,7 @@ def _fits(
         # The model was fitted to the values at mean 0 and spread 1.
         _, sample = target.sample(settings["points"], np.random.default_rng(0))
         y = sample.mean() + sample.std() * found
-        fits.append(Fit(target.formula, x, target(x[:, None]), y))
+        fits[target.formula] = x, target(x[:, None]), y
     if not fits:
         return []
     caption = "A single edge: the function (line), the fit (dots), and what it leaves (below)."

@@ -22,7 +22,7 @@ from qkan.experiments.mnist import parameters_of, width_for
 from qkan.experiments.mnist_task import Images, Part, Trained, arm, from_random, train_on_mnist
 from qkan.experiments.qkan_functions import fourier
 from qkan.models import KAN, QKAN, make
-from qkan.plotting import plot_curves, plot_scores
+from qkan.plotting import plot_curves, plot_seeds
 from qkan.studies.report import Picture, Record, Section, Table, percent, points
 from qkan.studies.run import Places, RunFolder
 from qkan.studies.statistics import Interval, paired_difference, summarise
@@ -338,8 +338,10 @@ def _table(
         f"({config.rates}) are chosen on {images.chosen_on}, which are not learnt from; times are CPU seconds of the "
         "chosen rate."
     ]
-    scores = {label: 100 * values[name]["test_accuracy"] for name, label in LABELS.items()}
-    plotted = plot_scores(scores, "test accuracy / %")
+    scores = {
+        label: {"test_accuracy": values[name]["test_accuracy"]} for name, label in LABELS.items()
+    }
+    plotted = plot_seeds(scores)
     caption = "Test accuracy: a dot a seed, a tick at the mean."
     return Section(
         "All arms", text, Table(header, rows), [Picture.save(folder, "accuracy", caption, plotted)]

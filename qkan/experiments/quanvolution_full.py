@@ -20,7 +20,7 @@ from circuits.errors import UsageError
 from qkan.config import as_mapping
 from qkan.data import MNIST, mnist
 from qkan.experiments.quanvolution_filter import LABELS, Config, Filter, pixels
-from qkan.plotting import plot_scaling
+from qkan.plotting import Measured, plot_tradeoff
 from qkan.store import Store
 from qkan.studies.report import (
     Picture,
@@ -383,15 +383,17 @@ def conclude(
 
 
 def _scaling(arms: Sequence[Arm], values: Mapping[str, Any], folder: RunFolder) -> Picture:
-    panels: dict[str, dict[str, dict[int, Any]]] = {label: {} for label in HEADS.values()}
+    panels: dict[str, dict[str, list[Measured]]] = {f"channels, {h}": {} for h in HEADS.values()}
     for head, label in HEADS.items():
         for arm in arms:
-            accuracies = values[f"{arm.name}_{head}"]["test_accuracy"]
-            panels[label].setdefault(LABELS[arm.kind], {})[arm.channels] = accuracies
+            percents = 100 * np.asarray(values[f"{arm.name}_{head}"]["test_accuracy"])
+            mean, sd = percents.mean(), percents.std(ddof=min(1, len(percents) - 1))
+            point = Measured(arm.channels, mean, mean - sd, mean + sd)
+            panels[f"channels, {label}"].setdefault(LABELS[arm.kind], []).append(point)
     caption = (
         "Test accuracy against the number of channels: mean and standard deviation over seeds."
     )
-    return Picture.save(folder, "scaling", caption, plot_scaling(panels))
+    return Picture.save(folder, "scaling", caption, plot_tradeoff(panels, "test accuracy / %"))
 
 
 def _against_cosines(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qkan.plotting.functions import (
         EdgeFunction as EdgeFunction,
-        Fit as Fit,
         Harmonics as Harmonics,
         plot_edge_functions as plot_edge_functions,
         plot_fits as plot_fits,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from qkan.plotting.runs import (
         plot_curves as plot_curves,
         plot_errors as plot_errors,
-        plot_scores as plot_scores,
         plot_seeds as plot_seeds,
     )
     from qkan.plotting.spectra import (
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
         Axis as Axis,
         Measured as Measured,
         plot_heat_maps as plot_heat_maps,
-        plot_scaling as plot_scaling,
         plot_sweep as plot_sweep,
         plot_tradeoff as plot_tradeoff,
     )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qkan.plotting.style import GREY, PALETTE, panels, subplots
+from qkan.plotting.style import GREY, INK, PALETTE, legend_below, panels, styled, subplots
 
 __all__ = [
     "EdgeFunction",
-    "Fit",
     "Harmonics",
     "plot_edge_functions",
     "plot_fits",
@@ -46,6 +44,7 @@ class EdgeFunction:
     domain: tuple[float, float] | None = None
 
 
+@styled
 def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = _COLUMNS) -> Figure:
     """Draw one panel a function: the curve, and a histogram of its inputs under it.
 
@@ -66,7 +65,7 @@ def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = _COLUM
         x = function.x
         inside = (function.data >= x[0]) & (function.data <= x[-1])
         density = axes.twinx()
-        density.hist(function.data[inside], bins=_BINS, range=(x[0], x[-1]), color="#D9DEE5")
+        density.hist(function.data[inside], bins=_BINS, range=(x[0], x[-1]), color=GREY, alpha=0.4)
         # Empty space above it keeps the histogram in the lower third.
         density.set(yticks=[], ylim=(0, 3 * max(1.0, density.get_ylim()[1])))
         density.spines[:].set_visible(False)
@@ -77,48 +76,38 @@ def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = _COLUM
         for bound in function.domain or ():
             axes.axvline(bound, color=GREY, linewidth=0.9, linestyle="--")
         if not inside.all():
-            axes.set_xlabel(f"{100 * (1 - inside.mean()):.1f} % of its inputs outside", fontsize=8)
+            axes.set_xlabel(
+                f"{100 * (1 - inside.mean()):.1f} % of its inputs outside", fontsize="small"
+            )
         axes.set(title=function.name, xlim=(x[0], x[-1]))
     return figure
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A function and its fit on the same points.
-
-    Attributes:
-        name: The title of its panel.
-        x: The points, ``(P,)``.
-        y: The function, ``(P,)``.
-        fit: The fit, ``(P,)``.
-    """
-
-    name: str
-    x: Array
-    y: Array
-    fit: Array
-
-
-def plot_fits(fits: Sequence[Fit]) -> Figure:
+@styled
+def plot_fits(fits: Mapping[str, tuple[Array, Array, Array]]) -> Figure:
     """Draw one column a function: it and its fit above, the difference below.
+
+    Args:
+        fits: ``{title: (points, function, fit)}``.
 
     Example:
         >>> x = np.linspace(0, 1, 30)
-        >>> len(plot_fits([Fit("square", x, x**2, x**2)]).axes)
+        >>> len(plot_fits({"square": (x, x**2, x**2)}).axes)
         2
     """
     ratios = {"height_ratios": [2.4, 1]}
     figure, every = subplots(2, len(fits), (4.0 * len(fits), 3.9), sharex="col", gridspec_kw=ratios)
-    for fit, above, below in zip(fits, every[: len(fits)], every[len(fits) :], strict=True):
-        step = max(1, len(fit.x) // 40)
-        above.plot(fit.x, fit.y, color=GREY, linewidth=2.4, label="function")
-        above.plot(fit.x[::step], fit.fit[::step], ".", color=PALETTE[0], ms=5, label="fit")
-        above.set_title(fit.name)
-        below.plot(fit.x, fit.fit - fit.y, color=PALETTE[1], linewidth=1)
+    columns = zip(fits.items(), every[: len(fits)], every[len(fits) :], strict=True)
+    for (name, (x, y, fit)), above, below in columns:
+        step = max(1, len(x) // 40)
+        above.plot(x, y, color=GREY, linewidth=2.4, label="function")
+        above.plot(x[::step], fit[::step], ".", color=PALETTE[0], ms=5, label="fit")
+        above.set_title(name)
+        below.plot(x, fit - y, color=PALETTE[1], linewidth=1)
         below.set(xlabel="x", ylabel="difference")
         below.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
         below.margins(x=0)
-    every[0].legend(frameon=False)
+    every[0].legend()
     return figure
 
 
@@ -141,6 +130,7 @@ class Harmonics:
     formula: Array | None = None
 
 
+@styled
 def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
     """Draw one panel an edge: its curve (thick), its harmonics (thin), and a formula for it (dots).
 
@@ -150,7 +140,6 @@ def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
         'x0 to y0'
     """
     figure, every = panels(len(edges), _COLUMNS, (2.8, 2.3), (0.5, 0.4))
-    handles: dict[str, Any] = {}
     for axes, edge in zip(every, edges, strict=True):
         waves = () if edge.waves is None else edge.waves[1:]
         highest = len(waves)
@@ -163,10 +152,8 @@ def plot_harmonics(edges: Sequence[Harmonics]) -> Figure:
         axes.plot(edge.x, edge.y, color=PALETTE[0], linewidth=2.2, label="edge")
         if edge.formula is not None:
             x, dots = (row[:: max(1, len(edge.x) // 18)] for row in (edge.x, edge.formula))
-            axes.plot(x, dots, ".", color="#262626", ms=5, label="formula")
+            axes.plot(x, dots, ".", color=INK, ms=5, label="formula")
         axes.set_title(edge.name)
         axes.margins(x=0)
-        handles |= {str(line.get_label()): line for line in axes.get_legend_handles_labels()[0]}
-    below: dict[str, Any] = {"loc": "outside lower center", "ncols": 4, "frameon": False}
-    figure.legend(list(handles.values()), list(handles), **below)
+    legend_below(figure, 4)
     return figure

@@ -8,15 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from circuits.errors import UsageError
-from qkan.plotting.style import GREY, PALETTE, bare, subplots
+from qkan.plotting.style import GREY, INK, PALETTE, bare, styled, subplots
 
 __all__ = ["EdgeCurves", "plot_edge_network", "plot_network"]
 
@@ -27,21 +25,20 @@ _NAMED = 12
 Points = NDArray[np.float64]
 
 
+@styled
 def plot_network(
     strengths: Sequence[NDArray[np.floating]],
     *,
-    threshold: float | None = None,
     image: tuple[int, int] | None = None,
 ) -> Figure:
-    """Draw the edges above a threshold; what is below would be black ink.
+    """Draw the 150 strongest edges of each layer, of those that are there; more would be black ink.
 
-    An edge's width and colour are its strength relative to the strongest of its layer. Inputs that
+    An edge's width and shade are its strength relative to the strongest of its layer. Inputs that
     are pixels are drawn as the image they form, each as dark as its edges are strong in sum.
 
     Args:
         strengths: For each layer how much every edge carries: the magnitude of a weight, or the
-            standard deviation of an edge function over the data.
-        threshold: Edges at least this strong are drawn; by default the 150 strongest of a layer.
+            standard deviation of an edge function over the data; 0 where there is none.
         image: The height and width of the input image; None draws a column of nodes.
 
     Shape:
@@ -66,23 +63,22 @@ def plot_network(
         nodes[0] = _draw_image(axes, layers[0].sum(axis=1).reshape(image))
     counts = []
     for layer, (left, right) in zip(layers, pairwise(nodes), strict=True):
-        # A layer with fewer edges than the limit is drawn whole.
-        least = threshold if threshold is not None else np.sort(layer, axis=None)[-_MOST:][0]
-        rows, columns = np.nonzero(layer >= least)
-        counts.append(f"{len(rows):,} of {layer.size:,}")
+        least = np.sort(layer, axis=None)[-_MOST:][0]  # of a small layer, of all
+        rows, columns = np.nonzero((layer >= least) & (layer > 0))
+        counts.append(f"{len(rows):,} of {np.count_nonzero(layer):,}")
         share = layer[rows, columns] / (layer.max() or 1.0)
         order = np.argsort(share)
         ends = np.stack([left[rows], right[columns]], axis=1)[order]
-        colors = colormaps["YlGnBu"](0.25 + 0.7 * share[order])
-        style: dict[str, Any] = {"linewidths": 0.3 + 1.5 * share[order], "alpha": 0.75, "zorder": 1}
-        axes.add_collection(LineCollection(list(ends), colors=colors, **style))
+        share = share[order]
+        style: dict[str, Any] = {"linewidths": 0.3 + 1.5 * share, "alpha": 0.15 + 0.7 * share}
+        axes.add_collection(LineCollection(list(ends), colors=PALETTE[0], zorder=1, **style))
     for points in nodes[1:] if image is not None else nodes:
         axes.scatter(
-            points[:, 0], points[:, 1], s=min(60.0, 900 / len(points)), color="#4D4D4D", zorder=2
+            points[:, 0], points[:, 1], s=min(60.0, 900 / len(points)), color=GREY, zorder=2
         )
     if len(nodes[-1]) <= _NAMED:
         for name, (x, y) in enumerate(nodes[-1]):
-            axes.text(x + 0.06, y, str(name), va="center", fontsize=8)
+            axes.text(x + 0.06, y, str(name), va="center", fontsize="small")
     axes.set_title(" and ".join(counts) + " edges", loc="center")
     axes.set(ylim=(1.06, -0.06))
     axes.autoscale_view(scaley=False)
@@ -115,7 +111,7 @@ def _draw_image(axes: Axes, strength: Points) -> Points:
     extent = (-width * side, 0.0, 0.5 + height * side / 2, 0.5 - height * side / 2)
     axes.imshow(strength, cmap="Greys", extent=extent, aspect="equal", zorder=0, alpha=0.85)
     corners = [(extent[i], extent[j]) for i, j in ((0, 2), (1, 2), (1, 3), (0, 3), (0, 2))]
-    axes.plot(*zip(*corners, strict=True), color="#BFBFBF", linewidth=0.8)
+    axes.plot(*zip(*corners, strict=True), color=GREY, linewidth=0.8)
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
@@ -130,6 +126,7 @@ class EdgeCurves:
     Attributes:
         name: Of the layer.
         size: Its numbers of inputs and outputs.
+        count: How many edges there are, without those that are pruned.
         edges: Those that are shown: (input, output).
         x: Where they are evaluated, ``(edges, points)``.
         y: Their values there.
@@ -138,6 +135,7 @@ class EdgeCurves:
 
     name: str
     size: tuple[int, int]
+    count: int
     edges: Sequence[tuple[int, int]]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -145,13 +143,15 @@ class EdgeCurves:
 
     def left_out(self) -> str:
         """Tell how much of the layer is shown."""
-        every = self.size[0] * self.size[1]
-        if len(self.edges) == every:
-            return f"all {every:,} edges"
+        if len(self.edges) == self.count:
+            return f"all {self.count:,} edges"
         shown = sum(self.share[edge] for edge in self.edges) / max(self.share.sum(), 1e-300)
-        return f"{len(self.edges)} of {every:,} edges\n({100 * shown:.0f} % of the attribution)"
+        return (
+            f"{len(self.edges)} of {self.count:,} edges\n({100 * shown:.0f} % of the attribution)"
+        )
 
 
+@styled
 def plot_edge_network(layers: Sequence[EdgeCurves]) -> Figure:
     """Draw the nodes in columns from the inputs (left) to the outputs, and on each edge its curve.
 
@@ -166,7 +166,7 @@ def plot_edge_network(layers: Sequence[EdgeCurves]) -> Figure:
 
     Example:
         >>> x = np.linspace(-1, 1, 9)
-        >>> curves = EdgeCurves("0", (2, 1), [(0, 0), (1, 0)], np.stack([x, x]), np.stack([x, x**2]), np.ones((2, 1)))
+        >>> curves = EdgeCurves("0", (2, 1), 2, [(0, 0), (1, 0)], np.stack([x, x]), np.stack([x, x]), np.ones((2, 1)))
         >>> len(plot_edge_network([curves]).axes[0].child_axes)
         2
     """
@@ -218,8 +218,8 @@ def _draw_layer(
         key=lambda k: (-sources[layer.edges[k][0]] - targets[layer.edges[k][1]], layer.edges[k]),
     )
     heights = _spread(range(len(order)))
-    height = min(0.8 / len(order), 0.22)
-    strongest = max(layer.share.max(), 1e-300)
+    height = min(0.8 / max(len(order), 1), 0.22)
+    strongest = max(layer.share.max(initial=0), 1e-300)
     for rank, k in enumerate(order):
         (source, target), y = layer.edges[k], heights[rank]
         strength = float(layer.share[source, target] / strongest)
@@ -237,14 +237,14 @@ def _draw_layer(
         box.margins(x=0, y=0.12)
         bare(box)
         box.spines[:].set(linewidth=0.7)
-    axes.text(left + 1, -0.02, layer.left_out(), ha="center", va="top", fontsize=8, color="#595959")
+    axes.text(left + 1, -0.02, layer.left_out(), ha="center", va="top", fontsize="small")
 
 
 def _draw_nodes(axes: Axes, x: int, column: Mapping[int, float], letter: str) -> None:
     sides = {"x": (-0.09, "right", "center"), "y": (0.09, "left", "center")}
     offset, horizontal, vertical = sides.get(letter, (0.0, "center", "bottom"))
     for node, y in column.items():
-        axes.plot([x], [y], "o", color="white", markeredgecolor="#404040", markersize=6, zorder=3)
+        axes.plot([x], [y], "o", color=GREY, markeredgecolor=INK, markersize=6, zorder=3)
         axes.annotate(
             f"${letter}_{{{node}}}$",
             (x + offset, y),
@@ -252,6 +252,5 @@ def _draw_nodes(axes: Axes, x: int, column: Mapping[int, float], letter: str) ->
             textcoords="offset points",
             ha=horizontal,
             va=vertical,
-            fontsize=8,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            fontsize="small",
         )

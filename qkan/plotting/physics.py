@@ -12,12 +12,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from qkan.plotting.style import (
+    GREY,
+    INK,
     PALETTE,
     arm_colors,
     arm_label,
     bare,
     legend_below,
     panels,
+    styled,
     subplots,
 )
 
@@ -38,6 +41,7 @@ _LEAST_SIGNAL = 0.2
 """Below this signal efficiency a few jets of background are left of thousands, too few to tell a rejection."""
 
 
+@styled
 def plot_channels(images: Array, features: Array, names: Sequence[str]) -> Figure:
     """Draw one image a row: the input, then its channels on one scale from -1 to 1.
 
@@ -88,6 +92,7 @@ class Response:
     values: Array
 
 
+@styled
 def plot_response(x: Array, responses: Sequence[Response]) -> Figure:
     """Draw one panel an observable: a curve for each input, or a map where there are two.
 
@@ -118,7 +123,7 @@ def _draw_cuts(axes: Axes, x: Array, response: Response) -> None:
         axes.set_xlabel(f"$x_{response.inputs[0]}$")
     elif response.inputs:
         axes.set_xlabel("pixel")
-        axes.legend(frameon=False, fontsize=8, ncols=2, handlelength=1.2)
+        axes.legend(ncols=2, handlelength=1.2)
 
 
 def _draw_map(axes: Axes, x: Array, response: Response) -> None:
@@ -133,6 +138,7 @@ def _draw_map(axes: Axes, x: Array, response: Response) -> None:
     bar.outline.set_visible(False)
 
 
+@styled
 def plot_feature_errors(
     shots: NDArray[np.integer],
     errors: Mapping[str, Array],
@@ -154,19 +160,20 @@ def plot_feature_errors(
         2
     """
     figure, (axes,) = subplots(1, 1, (5.6, 3.6))
-    alone: dict[str, Any] = {"color": "0.6", "linewidth": 4, "alpha": 0.5}
+    alone: dict[str, Any] = {"color": GREY, "linewidth": 4, "alpha": 0.5}
     axes.plot(shots, predicted, label="sampling alone, predicted", **alone)
     for (name, values), color in zip(errors.items(), arm_colors(errors).values(), strict=True):
         axes.plot(shots, values, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
         if limits[name] > 0:
             axes.axhline(limits[name], color=color, linestyle=":", linewidth=1.2)
     axes.set(xscale="log", yscale="log", xlabel="shots a circuit", ylabel="RMS error of a feature")
-    figure.legend(loc="outside right upper", frameon=False)
+    figure.legend(loc="outside right upper")
     return figure
 
 
+@styled
 def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
-    """Draw, against the signal efficiency, the background rejection and the significance improvement.
+    r"""Draw, against the signal efficiency, the background rejection and the significance improvement.
 
     Args:
         curves: ``{tagger: (signal efficiencies, background efficiencies)}``.
@@ -174,7 +181,7 @@ def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
     Example:
         >>> grid = np.linspace(0, 1, 11)
         >>> [axes.get_ylabel() for axes in plot_rocs({"mlp": (grid, grid**2)}).axes]
-        ['background rejection 1/ε_b', 'significance improvement ε_s/√ε_b']
+        ['background rejection $1/\\varepsilon_b$', 'significance improvement $\\varepsilon_s/\\sqrt{\\varepsilon_b}$']
     """
     figure, (rejection, improvement) = subplots(1, 2, (9.4, 4.1))
     colors = arm_colors(curves)
@@ -185,15 +192,16 @@ def plot_rocs(curves: Mapping[str, tuple[Array, Array]]) -> Figure:
         rejection.plot(s, 1 / b, **style)
         improvement.plot(s, s / np.sqrt(b), **style)
     chance = np.linspace(_LEAST_SIGNAL, 1, 100)
-    rejection.plot(chance, 1 / chance, color="#A6A6A6", linestyle=":", linewidth=1)
-    rejection.set(yscale="log", ylabel="background rejection 1/ε_b")
-    improvement.set_ylabel("significance improvement ε_s/√ε_b")
+    rejection.plot(chance, 1 / chance, color=GREY, linestyle=":", linewidth=1)
+    rejection.set(yscale="log", ylabel=r"background rejection $1/\varepsilon_b$")
+    improvement.set_ylabel(r"significance improvement $\varepsilon_s/\sqrt{\varepsilon_b}$")
     for axes in (rejection, improvement):
-        axes.set(xlabel="signal efficiency ε_s", xlim=(_LEAST_SIGNAL, 1))
+        axes.set(xlabel=r"signal efficiency $\varepsilon_s$", xlim=(_LEAST_SIGNAL, 1))
     legend_below(figure, 5)
     return figure
 
 
+@styled
 def plot_reliability(bins: Mapping[str, tuple[Array, Array, Array]]) -> Figure:
     """Draw the fraction of signal against the predicted probability; the size of a point is its share of jets.
 
@@ -207,7 +215,7 @@ def plot_reliability(bins: Mapping[str, tuple[Array, Array, Array]]) -> Figure:
     """
     figure, (axes,) = subplots(1, 1, (5.0, 4.8))
     colors = arm_colors(bins)
-    axes.plot([0, 1], [0, 1], color="#A6A6A6", linestyle=":", linewidth=1.2)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2)
     for name, (mean, fraction, share) in bins.items():
         axes.plot(mean, fraction, color=colors[name], linewidth=1.2, label=arm_label(name))
         dots: dict[str, Any] = {"color": colors[name], "alpha": 0.65, "linewidths": 0}
@@ -234,6 +242,7 @@ class Edge(Protocol):
     def correlation(self) -> float: ...
 
 
+@styled
 def plot_against_ratio(edges: Sequence[Edge]) -> Figure:
     """Draw a panel an edge of an additive model: its curve, and the log-likelihood ratio in bins of as many jets each.
 
@@ -244,11 +253,11 @@ def plot_against_ratio(edges: Sequence[Edge]) -> Figure:
     """
     figure, every = panels(len(edges), _COLUMNS, (3.1, 2.7), (0, 0.4))
     columns = min(_COLUMNS, len(edges))
-    points: dict[str, Any] = {"color": "#4D4D4D", "fmt": "o", "markersize": 3, "linewidth": 0.9}
+    points: dict[str, Any] = {"color": INK, "fmt": "o", "markersize": 3, "linewidth": 0.9}
     for axes, edge in zip(every, edges, strict=True):
         label = "log-likelihood ratio, ± 1 s.e."
         axes.errorbar(edge.x, edge.ratio, edge.error, label=label, **points)
-        axes.plot(edge.x, edge.edge, color="#882255", linewidth=2, label="edge function")
+        axes.plot(edge.x, edge.edge, color=PALETTE[6], linewidth=2, label="edge function")
         axes.set_title(f"{edge.observable.replace('_', ' ')}, r = {edge.correlation:.2f}")
     for axes in every[-columns:]:
         axes.set_xlabel("standard deviations")

@@ -11,25 +11,28 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from qkan.plotting.style import (
-    METRIC_LABELS,
-    PALETTE,
+    PALE,
     arm_colors,
     arm_label,
     legend_below,
+    metric_scale,
+    styled,
     subplots,
     ticks,
+    within_percent,
 )
 
-__all__ = ["plot_curves", "plot_errors", "plot_scores", "plot_seeds"]
+__all__ = ["plot_curves", "plot_errors", "plot_seeds"]
 
 Array = NDArray[np.floating]
 
 
+@styled
 def plot_curves(histories: Mapping[str, Mapping[str, Array]]) -> Figure:
     """Draw one panel a metric: mean (line) and standard deviation (band) of every arm.
 
     Args:
-        histories: ``{arm: {metric: values}}``; losses are drawn on a logarithmic axis.
+        histories: ``{arm: {metric: values}}``; losses are drawn on a logarithmic axis, accuracies in %.
 
     Shape:
         Each array is ``(seeds, epochs)``.
@@ -37,13 +40,14 @@ def plot_curves(histories: Mapping[str, Mapping[str, Array]]) -> Figure:
     Example:
         >>> arm = {"train_loss": np.ones((3, 5)), "val_accuracy": np.ones((3, 5))}
         >>> [axes.get_title() for axes in plot_curves({"quantum": arm}).axes]
-        ['training loss', 'validation accuracy']
+        ['training loss', 'validation accuracy / %']
     """
     metrics, colors = list(next(iter(histories.values()))), arm_colors(histories)
     figure, every = subplots(1, len(metrics), (3.7 * len(metrics), 3.5))
     for metric, axes in zip(metrics, every, strict=True):
+        label, factor = metric_scale(metric)
         for arm, history in histories.items():
-            values, color = history[metric], colors[arm]
+            values, color = factor * np.asarray(history[metric]), colors[arm]
             epochs = np.arange(1, values.shape[1] + 1)
             mean, sd = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1))
             marker = "o" if len(epochs) == 1 else None  # a line of one point is not seen
@@ -51,7 +55,8 @@ def plot_curves(histories: Mapping[str, Mapping[str, Array]]) -> Figure:
             lowest = values.min(axis=0) if metric.endswith("loss") else -np.inf
             band = np.maximum(mean - sd, lowest), mean + sd
             axes.fill_between(epochs, *band, color=color, alpha=0.13, lw=0)
-        axes.set(title=METRIC_LABELS.get(metric, metric), xlabel="epoch")
+        axes.set(title=label, xlabel="epoch")
+        within_percent(axes.yaxis, label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if metric.endswith("loss"):
             axes.set_yscale("log")
@@ -60,45 +65,48 @@ def plot_curves(histories: Mapping[str, Mapping[str, Array]]) -> Figure:
     return figure
 
 
+@styled
 def plot_seeds(
     results: Mapping[str, Mapping[str, Array]],
-    intervals: Mapping[str, Mapping[str, tuple[float, float]]],
-    published: Mapping[str, Mapping[str, float]],
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
+    published: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
     """Draw one panel a metric and one row an arm: a dot a seed, the mean, the published run.
 
     Args:
-        results: ``{arm: {metric: values}}``, one value a seed.
+        results: ``{arm: {metric: values}}``, one value a seed; accuracies are drawn in %.
         intervals: ``{arm: {metric: (low, high)}}``, drawn as a bar: where one more run would fall.
         published: ``{arm: {metric: value}}``, drawn as a diamond.
 
     Example:
         >>> results = {"quantum": {"val_loss": np.array([1.0, 1.1])}}
-        >>> figure = plot_seeds(results, {}, {"quantum": {"val_loss": 1.05}})
+        >>> figure = plot_seeds(results, published={"quantum": {"val_loss": 1.05}})
         >>> figure.axes[0].get_title()
         'validation loss'
     """
     arms, metrics = list(results), list(next(iter(results.values())))
-    colors = arm_colors(arms)
+    colors, intervals, published = arm_colors(arms), intervals or {}, published or {}
     size = (3.6 * len(metrics) + 1, 0.62 * len(arms) + 1.3)
     figure, every = subplots(1, len(metrics), size, sharey=True)
     for metric, axes in zip(metrics, every, strict=True):
+        label, factor = metric_scale(metric)
         for row, arm in enumerate(arms):
-            values, color = np.asarray(results[arm][metric]), colors[arm]
+            values, color = factor * np.asarray(results[arm][metric]), colors[arm]
             # Equal values (accuracies are multiples of 1/30) would hide each other: spread them.
             height = row + np.random.default_rng(0).uniform(-0.2, 0.2, len(values))
             axes.scatter(values, height, s=13, color=color, alpha=0.45, linewidths=0)
             axes.vlines(values.mean(), row - 0.32, row + 0.32, color=color, linewidth=2.2)
             if metric in intervals.get(arm, {}):
-                low, high = intervals[arm][metric]
+                low, high = (factor * end for end in intervals[arm][metric])
                 axes.barh(row, high - low, 0.64, low, color=color, alpha=0.10, zorder=0)
             if metric in published.get(arm, {}):
                 style: dict[str, Any] = {"color": color, "markeredgecolor": "white", "zorder": 5}
-                axes.plot(published[arm][metric], row, marker="D", markersize=8, **style)
+                axes.plot(factor * published[arm][metric], row, marker="D", markersize=8, **style)
         if metric.endswith("loss"):
             axes.set_xscale("log")
             ticks(axes.xaxis, (1, 1.5, 2, 3, 5, 7))
-        axes.set_title(METRIC_LABELS.get(metric, metric))
+        axes.set_title(label)
+        within_percent(axes.xaxis, label)
         axes.set_yticks(range(len(arms)), [arm_label(arm) for arm in arms])
         axes.tick_params(axis="y", length=0)
         axes.grid(False, axis="y")
@@ -107,33 +115,7 @@ def plot_seeds(
     return figure
 
 
-def plot_scores(scores: Mapping[str, Array], label: str) -> Figure:
-    """Draw one row an arm: a dot a seed, a tick at the mean, which is written beside it.
-
-    Args:
-        scores: ``{arm: one value a seed}``.
-        label: What they are.
-
-    Example:
-        >>> plot_scores({"QKAN": np.array([90.0, 92.0])}, "accuracy").axes[0].texts[0].get_text()
-        '91.00'
-    """
-    figure, (axes,) = subplots(1, 1, (6.6, 0.36 * len(scores) + 0.8))
-    for row, values in enumerate(scores.values()):
-        color, mean = PALETTE[0] if row == 0 else "#4D4D4D", values.mean()
-        axes.plot(values, [row] * len(values), "o", color=color, ms=4.5, alpha=0.45, mew=0)
-        axes.plot([mean], [row], "|", color=color, ms=14, mew=2)
-        beside: dict[str, Any] = {
-            "xycoords": ("axes fraction", "data"),
-            "va": "center",
-            "fontsize": 8.5,
-        }
-        axes.annotate(f"{mean:.2f}", (1.01, row), **beside)
-    axes.set_yticks(range(len(scores)), list(scores))
-    axes.set(ylim=(len(scores) - 0.5, -0.5), xlabel=label)
-    return figure
-
-
+@styled
 def plot_errors(errors: Mapping[str, Mapping[str, Array]], label: str) -> Figure:
     """Draw one row a task and one colour a model: a dot a seed, a tick at the median.
 
@@ -160,6 +142,6 @@ def plot_errors(errors: Mapping[str, Mapping[str, Array]], label: str) -> Figure
     axes.set_yticks(range(len(tasks)), tasks)
     axes.grid(axis="y", visible=False)
     for row in range(1, len(tasks)):
-        axes.axhline(row - 0.5, color="#E6E6E6", linewidth=0.8)
+        axes.axhline(row - 0.5, color=PALE, linewidth=0.8)
     legend_below(figure, 3)
     return figure

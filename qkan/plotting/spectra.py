@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from qkan.plotting.style import PALETTE, subplots
+from qkan.plotting.style import PALETTE, styled, subplots
 
 __all__ = ["plot_clouds", "plot_gradient_variances", "plot_spectra"]
 
@@ -18,6 +18,7 @@ _QUANTILES = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.35))
 _PANELS = 5
 
 
+@styled
 def plot_spectra(amplitudes: Mapping[str, NDArray[np.floating]]) -> Figure:
     """Draw one panel a layer: of each harmonic's amplitude the median, and where half and 90 % of the edges lie.
 
@@ -47,6 +48,7 @@ def plot_spectra(amplitudes: Mapping[str, NDArray[np.floating]]) -> Figure:
     return figure
 
 
+@styled
 def plot_clouds(clouds: Mapping[str, NDArray[np.complexfloating]]) -> Figure:
     """Draw one row a cloud and one panel a harmonic: a dot for each setting of the weights.
 
@@ -82,6 +84,7 @@ def plot_clouds(clouds: Mapping[str, NDArray[np.complexfloating]]) -> Figure:
     return figure
 
 
+@styled
 def plot_gradient_variances(
     variances: NDArray[np.floating], wires: Sequence[int], depths: Sequence[int]
 ) -> Figure:
@@ -114,5 +117,5 @@ def plot_gradient_variances(
         middle = np.sqrt(low * high)
         axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend(frameon=False)
+    axes.legend()
     return figure

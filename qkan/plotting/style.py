@@ -1,4 +1,7 @@
-"""The look that all figures share: a colour an arm, quiet axes, no global state."""
+"""The look that all figures share: a colour an arm, quiet axes, no background, no global state.
+
+Figures are transparent, and their ink is readable on white and on black paper.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,29 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 __all__ = [
     "GREY",
+    "INK",
     "METRIC_LABELS",
+    "PALE",
     "PALETTE",
     "arm_colors",
     "arm_label",
     "bare",
     "legend_below",
+    "metric_scale",
     "panels",
     "render",
+    "styled",
     "subplots",
     "ticks",
+    "within_percent",
 ]
 
-_INK = "#262626"
 PALETTE = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#4D4D4D", "#999933",
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#AA4499", "#7F7F7F", "#999933",
 )  # fmt: skip
 """Colours that can be told apart by everyone (M. Okabe, K. Ito, "Color Universal Design", 2002, and two more)."""
-GREY = "#8C8C8C"
+INK, GREY, PALE = "#757575", "#8C8C8C", "#8C8C8C40"
+"""Of text and frames, of quiet lines, and of grids, which let the paper through."""
 
 METRIC_LABELS = {
     "train_loss": "training loss",
@@ -45,26 +53,34 @@ METRIC_LABELS = {
 """How the metrics are called on an axis."""
 
 _STYLE: dict[Any, Any] = {
-    "figure.facecolor": "white",
+    "figure.facecolor": "none",
     "figure.dpi": 100,
     "font.size": 10,
-    "axes.titlesize": 10.5,
+    "axes.facecolor": "none",
+    "axes.titlesize": "medium",
     "axes.titlepad": 8,
     "axes.edgecolor": GREY,
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#E6E6E6",
+    "grid.color": PALE,
     "grid.linewidth": 0.8,
-    "text.color": _INK,
-    "xtick.color": "#595959",
-    "ytick.color": "#595959",
+    "legend.fontsize": "small",
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": "small",
+    "ytick.labelsize": "small",
     "xtick.major.size": 3,
     "ytick.major.size": 3,
 }
+styled = mpl.rc_context(_STYLE)
+"""The decorator of every function that draws a figure."""
 
 
 def arm_colors(arms: Iterable[str]) -> dict[str, str]:
@@ -87,21 +103,41 @@ def arm_label(arm: str) -> str:
     return arm.replace("_", " ")
 
 
+def metric_scale(metric: str) -> tuple[str, float]:
+    """Return how a metric is called on an axis, and what its values are multiplied by: accuracies are in %.
+
+    Example:
+        >>> metric_scale("val_accuracy")
+        ('validation accuracy / %', 100.0)
+    """
+    label = METRIC_LABELS.get(metric, metric)
+    return (f"{label} / %", 100.0) if metric.endswith("accuracy") else (label, 1.0)
+
+
+def within_percent(axis: Axis, label: str) -> None:
+    """End an axis of accuracies in % at 100."""
+    if label.endswith("accuracy / %"):
+        low, high = axis.get_view_interval()
+        axis.set_view_interval(low, min(high, 100.0), ignore=True)
+
+
 def legend_below(figure: Figure, columns: int) -> None:
-    """Put the legend of the first panel under the figure, in even rows of at most ``columns``."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    rows = -(-len(labels) // columns)
+    """Put one legend of all panels under the figure, in even rows of at most ``columns``."""
+    named = {}
+    for axes in figure.axes:
+        named |= {str(label): h for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles, labels = list(named.values()), list(named)
+    rows = max(1, -(-len(labels) // columns))
     columns = -(-len(labels) // rows)
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def subplots(
     rows: int, columns: int, size: tuple[float, float], **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of ``size`` inches and its axes, row by row, in the house style."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **options)
+    """Return a figure of ``size`` inches and its axes, row by row."""
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, np.asarray(axes).ravel().tolist()
 
 
@@ -122,7 +158,7 @@ def bare(axes: Axes) -> None:
     """Leave of the axes a thin frame alone, as around an image."""
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
-    axes.spines[:].set(visible=True, color="#BFBFBF")
+    axes.spines[:].set(visible=True, color=GREY, alpha=0.5)
 
 
 def ticks(axis: Axis, steps: Sequence[float]) -> None:

@@ -13,17 +13,20 @@ from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from qkan.plotting.style import (
-    METRIC_LABELS,
+    INK,
     PALETTE,
     arm_colors,
     arm_label,
     legend_below,
+    metric_scale,
     panels,
+    styled,
     subplots,
     ticks,
+    within_percent,
 )
 
-__all__ = ["Axis", "Measured", "plot_heat_maps", "plot_scaling", "plot_sweep", "plot_tradeoff"]
+__all__ = ["Axis", "Measured", "plot_heat_maps", "plot_sweep", "plot_tradeoff"]
 
 Array = NDArray[np.floating]
 
@@ -32,6 +35,7 @@ _TICKS = 6
 """Up to so many different costs each has its tick."""
 
 
+@styled
 def plot_heat_maps(
     grids: Mapping[str, Array],
     rows: tuple[str, Sequence[object]],
@@ -68,7 +72,7 @@ def plot_heat_maps(
         for (row, column), value in np.ndenumerate(grid):
             if np.isfinite(value):
                 color = "white" if value > low + 0.6 * (high - low) else "#262626"
-                centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+                centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": "small"}
                 axes.text(column, row, f"{value:.{digits}f}", color=color, **centred)
             if value == high:
                 frame: dict[str, Any] = {"facecolor": "none", "edgecolor": PALETTE[1]}
@@ -106,6 +110,7 @@ class Axis:
     log: bool = False
 
 
+@styled
 def plot_sweep(
     trials: Sequence[int],
     metric: Sequence[float],
@@ -130,17 +135,19 @@ def plot_sweep(
     """
     columns = 3
     figure, every = panels(1 + len(settings), columns, (3.6, 2.8), (0, 0.2), sharey=True)
-    values = np.asarray(metric, dtype=float)
+    name, factor = metric_scale(label)
+    values = factor * np.asarray(metric, dtype=float)
     best = int(np.argmax(values) if maximize else np.argmin(values))
     so_far = np.maximum.accumulate(values) if maximize else np.minimum.accumulate(values)
-    every[0].step(trials, so_far, where="post", color="#4D4D4D", linewidth=1.2)
+    every[0].step(trials, so_far, where="post", color=INK, linewidth=1.2)
     _dots(every[0], np.asarray(trials, dtype=float), values, best)
     every[0].set_xlabel("trial")
     for axes, setting in zip(every[1:], settings, strict=True):
         _dots(axes, _positions(axes, setting), values, best)
         axes.set_xlabel(setting.name)
     for axes in every[::columns]:
-        axes.set_ylabel(METRIC_LABELS.get(label, label))
+        axes.set_ylabel(name)
+        within_percent(axes.yaxis, name)
     if label.endswith("loss") and values.min() > 0 and values.max() > 5 * values.min():
         every[0].set_yscale("log")
     return figure
@@ -178,6 +185,7 @@ class Measured:
     high: float
 
 
+@styled
 def plot_tradeoff(
     costs: Mapping[str, Mapping[str, Sequence[Measured]]], label: str, *, log: bool = True
 ) -> Figure:
@@ -216,43 +224,6 @@ def plot_tradeoff(
             axes.minorticks_off()
         axes.set_xlabel(cost)
     every[0].set_ylabel(label)
+    within_percent(every[0].yaxis, label)
     legend_below(figure, 3 * len(costs))
-    return figure
-
-
-def plot_scaling(heads: Mapping[str, Mapping[str, Mapping[int, Array]]]) -> Figure:
-    """Draw one panel a head: mean and standard deviation of the accuracy against the channels.
-
-    A kind of feature that comes in one number of channels is a dashed line across.
-
-    Args:
-        heads: ``{head: {kind of feature: {channels: one accuracy a seed}}}``, 0 to 1.
-
-    Example:
-        >>> values = {1: np.array([0.91, 0.92]), 4: np.array([0.94, 0.95])}
-        >>> plot_scaling({"linear head": {"quantum": values}}).axes[0].get_title()
-        'linear head'
-    """
-    figure, every = subplots(1, len(heads), (4.3 * len(heads), 3.6))
-    colors = arm_colors(dict.fromkeys(kind for kinds in heads.values() for kind in kinds))
-    for (head, kinds), axes in zip(heads.items(), every, strict=True):
-        seen: set[int] = set()
-        for kind, by_channels in kinds.items():
-            channels = sorted(by_channels)
-            values = [100 * np.asarray(by_channels[c]) for c in channels]
-            style: dict[str, Any] = {"color": colors[kind], "label": arm_label(kind)}
-            means = [v.mean() for v in values]
-            if len(channels) == 1:
-                # One point is a level to compare with: a line across, not a dot under the others.
-                axes.axhline(means[0], zorder=1, linestyle="--", linewidth=1.4, **style)
-                continue
-            style |= {"marker": "o", "markersize": 5, "linewidth": 1.6}
-            spread = [v.std(ddof=min(1, len(v) - 1)) for v in values]
-            axes.errorbar(channels, means, spread, elinewidth=1.2, capsize=2.5, **style)
-            seen.update(channels)
-        axes.set_xscale("log")
-        axes.set_xticks(sorted(seen), [str(tick) for tick in sorted(seen)])
-        axes.minorticks_off()
-        axes.set(xlabel="channels", ylabel="test accuracy / %", title=head)
-    legend_below(figure, len(figure.axes[0].get_legend_handles_labels()[1]))
     return figure

@@ -14,21 +14,20 @@ def segments(figure, layer):
     return np.array(figure.axes[0].collections[layer].get_segments())
 
 
-def test_only_edges_above_the_threshold_are_drawn_and_counted():
-    first, second = RNG.random((6, 4)), RNG.random((4, 3))
-    figure = plot_network([first, second], threshold=0.5)
-    shown = (first >= 0.5).sum(), (second >= 0.5).sum()
-    assert len(segments(figure, 0)) == shown[0]
-    assert figure.axes[0].get_title() == f"{shown[0]} of 24 and {shown[1]} of 12 edges"
+def test_only_edges_that_are_there_are_drawn_and_counted():
+    first, second = np.tri(6, 4), np.eye(4, 3)
+    figure = plot_network([first, second])
+    assert [len(segments(figure, layer)) for layer in (0, 1)] == [18, 3]
+    assert figure.axes[0].get_title() == "18 of 18 and 3 of 3 edges"
     whole = plot_network([RNG.random((784, 64)), RNG.random((64, 10))], image=(28, 28))
     assert [len(segments(whole, layer)) for layer in (0, 1)] == [150, 150]
-    assert plot_network([np.zeros((3, 2))]).axes[0].get_title() == "6 of 6 edges"
+    assert plot_network([np.zeros((3, 2))]).axes[0].get_title() == "0 of 0 edges"
 
 
 def test_a_pixel_is_where_the_image_has_it():
     strength = np.zeros((4, 1))
     strength[2] = 1.0  # row 1, column 0
-    figure = plot_network([strength], threshold=0.5, image=(2, 2))
+    figure = plot_network([strength], image=(2, 2))
     ((start, _),) = segments(figure, 0)
     left, right, bottom, top = figure.axes[0].images[0].get_extent()
     assert start == pytest.approx([left + (right - left) / 4, top + 3 * (bottom - top) / 4])
@@ -37,7 +36,7 @@ def test_a_pixel_is_where_the_image_has_it():
 def test_an_edge_joins_its_input_and_its_output():
     strength = np.zeros((3, 2))
     strength[0, 1] = 1.0
-    ((start, end),) = segments(plot_network([strength], threshold=0.5), 0)
+    ((start, end),) = segments(plot_network([strength]), 0)
     assert start[1] == pytest.approx(1 / 6)
     assert end[1] == pytest.approx(3 / 4)
 
@@ -60,7 +59,8 @@ def test_what_is_no_network_is_refused(layers, options, message):
 def layer(inputs, outputs, edges):
     y = np.stack([X * (i + 1) + o for i, o in edges])
     share = np.arange(1.0, inputs * outputs + 1).reshape(inputs, outputs)
-    return EdgeCurves("layer", (inputs, outputs), edges, np.stack([X] * len(edges)), y, share)
+    xs = np.stack([X] * len(edges))
+    return EdgeCurves("layer", (inputs, outputs), inputs * outputs, edges, xs, y, share)
 
 
 def test_a_network_shows_the_curve_of_each_edge_and_what_is_left_out():
