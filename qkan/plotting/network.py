@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -70,8 +71,9 @@ def plot_network(
         order = np.argsort(share)
         ends = np.stack([left[rows], right[columns]], axis=1)[order]
         share = share[order]
-        style: dict[str, Any] = {"linewidths": 0.3 + 1.5 * share, "alpha": 0.15 + 0.7 * share}
-        axes.add_collection(LineCollection(list(ends), colors=PALETTE[0], zorder=1, **style))
+        colors = [to_rgba(PALETTE[0], 0.15 + 0.7 * part) for part in share]
+        style: dict[str, Any] = {"linewidths": 0.3 + 1.5 * share, "colors": colors, "zorder": 1}
+        axes.add_collection(LineCollection(list(ends), **style))
     for points in nodes[1:] if image is not None else nodes:
         axes.scatter(
             points[:, 0], points[:, 1], s=min(60.0, 900 / len(points)), color=GREY, zorder=2
