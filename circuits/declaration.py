@@ -23,21 +23,14 @@ from circuits.arguments import (
     weight_mapping,
     wire_places,
 )
-from circuits.definition import Circuit
+from circuits.definition import Circuit, Spectrum
 from circuits.errors import CircuitError
+from circuits.gates import GateTable
 from circuits.reading import Probes, probe, read_gates
-from circuits.spectrum import resolve_spectrum
-from circuits.tape import (
-    CONVENTIONS,
-    QuantumFunction,
-    find_convention,
-    fixed_observables,
-    record,
-)
+from circuits.spectrum import direct_spectrum, resolve_spectrum
+from circuits.tape import QuantumFunction, fixed_observables, record
 
 __all__ = ["circuit", "make_circuit"]
-
-_SEED = 7
 
 
 def circuit(
@@ -103,7 +96,7 @@ def circuit(
         named = list(places) != list(range(len(places)))
         of_numbers = partial(_on_numbers, function=function, places=places) if named else function
         interval = check_domain(domain, label)
-        convention, probes = _probed(of_numbers, count, shapes, interval, label)
+        probes = probe(of_numbers, count, shapes, interval, label)
         made = Circuit(
             name=label,
             function=of_numbers,
@@ -116,15 +109,31 @@ def circuit(
             cones=(),
             defaults=weight_defaults(defaults or {}, label),
             direct_only="it was declared direct-only",
-            convention=convention,
+            convention=probes.convention,
             reference=reference,
             domain=interval,
             grow=grow,
         )
         drawn = made.check_weights({**probes.draws[0], **made.defaults})
-        if direct_only:
-            return made
-        return _with_series(made, probes, per_input(degree, count), per_input(scale, count), drawn)
+        table = made.__dict__["table"] = read_gates(probes, shapes, label)
+        if table.numbers:
+            warnings.warn(
+                f"circuit {label!r}: its function turns {', '.join(table.numbers)} into plain numbers (float, int, "
+                "item, detach), through which no gradient passes: they would never be trained; compute with them by "
+                "qml.math",
+                stacklevel=3,
+            )
+        if not direct_only:
+            spectrum = _spectrum(
+                made,
+                table,
+                per_input(degree, count),
+                per_input(scale, count),
+                [*probes.draws, drawn],
+            )
+            made = replace(made, **vars(spectrum))
+            made.__dict__["table"] = table
+        return made
 
     return decorate
 
@@ -132,23 +141,6 @@ def circuit(
 def make_circuit(function: QuantumFunction, **declared: Any) -> Circuit:
     """Make a :class:`Circuit`, as :func:`circuit` does with ``declared``."""
     return circuit(**declared)(function)
-
-
-def _probed(
-    function: QuantumFunction,
-    count: int,
-    shapes: Mapping[str, tuple[int, ...]],
-    domain: tuple[float, float] | None,
-    label: str,
-) -> tuple[str, Probes]:
-    """Find how the function reads its inputs, and record it at points where all that it does shows."""
-    rng = np.random.default_rng(_SEED)
-    rows = rng.uniform(0.1, 3, (3, count)) * np.array([[1], [-1], [1]])  # a branch shows
-    if domain is not None:
-        rows = rng.uniform(*domain, (3, count))
-    draw = {name: rng.uniform(0, 3.5, shape) for name, shape in shapes.items()}
-    convention = find_convention(function, rows, draw, label)
-    return convention, probe(function, CONVENTIONS[convention], count, shapes, domain)
 
 
 def _outputs(
@@ -168,34 +160,22 @@ def _outputs(
     return outputs
 
 
-def _with_series(
+def _spectrum(
     made: Circuit,
-    probes: Probes,
+    table: GateTable,
     degree: Sequence[float] | None,
     scale: Sequence[float] | None,
-    weights: Mapping[str, np.ndarray],
-) -> Circuit:
-    """Return the circuit with its table, and the spectrum that follows from it."""
-    if made.domain is not None:
-        if degree is not None or scale is not None:
-            raise CircuitError(
-                f"circuit {made.name!r}: a series is fixed by nodes over a whole period, which its domain "
-                f"{made.domain} leaves out; leave degree and scale out"
-            )
-        return replace(made, direct_only="the nodes of a series lie outside of its domain")
-    view = CONVENTIONS[made.convention]
-    table = read_gates(made.function, view, probes, made.weight_shapes, made.name)
-    if table.numbers:
-        warnings.warn(
-            f"circuit {made.name!r}: its function turns {', '.join(table.numbers)} into plain numbers (float, int, "
-            "item), through which no gradient passes: they would never be trained; compute with them by qml.math",
-            stacklevel=4,
+    draws: Sequence[Mapping[str, np.ndarray]],
+) -> Spectrum:
+    """Return the spectrum that follows from the table, or that was declared."""
+    if made.domain is None:
+        return resolve_spectrum(made, table, degree, scale, draws)
+    if degree is not None or scale is not None:
+        raise CircuitError(
+            f"circuit {made.name!r}: a series is fixed by nodes over a whole period, which its domain "
+            f"{made.domain} leaves out; leave degree and scale out"
         )
-    made.__dict__["table"] = table
-    spectrum = resolve_spectrum(made, table, degree, scale, [*probes.draws, weights])
-    done = replace(made, **vars(spectrum))
-    done.__dict__["table"] = table
-    return done
+    return direct_spectrum(made, "the nodes of a series lie outside of its domain")
 
 
 def _on_numbers(

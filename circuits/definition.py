@@ -6,6 +6,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,15 +20,11 @@ from circuits.fingerprint import fingerprint
 from circuits.gates import GateTable, numbers_of
 from circuits.nodes import NodePlan, count_nodes, plan_nodes
 from circuits.reading import probe, read_gates
-from circuits.tape import (
-    CONVENTIONS,
-    QuantumFunction,
-    elementary,
-    record,
-)
+from circuits.tape import CONVENTIONS, QuantumFunction, elementary, gates_differ, record
 
 __all__ = ["Circuit", "Spectrum"]
 
+_SEED = 3
 _MOST_NODES = 10_000_000
 """More nodes are neither run nor held: 3^14 fit, 3^15 do not."""
 
@@ -156,9 +153,50 @@ class Circuit:
     @cached_property
     def table(self) -> GateTable:
         """What the function does: gates, wires, and every angle as a function of inputs and weights."""
-        view = CONVENTIONS[self.convention]
-        probes = probe(self.function, view, self.num_inputs, self.weight_shapes, self.domain)
-        return read_gates(self.function, view, probes, self.weight_shapes, self.name)
+        shapes = self.weight_shapes
+        probes = probe(self.function, self.num_inputs, shapes, self.domain, self.name)
+        return read_gates(probes, shapes, self.name)
+
+    @cached_property
+    def batching(self) -> str | None:
+        """Where the function takes a batch of weights: on the "last" axis, on the "first", or None if nowhere.
+
+        Functions that index their weights (``theta[0, 1]``) take it last, those that hand them to a template first.
+        Where it is neither, each set of weights is a run of its own.
+
+        Example:
+            >>> from circuits.edges import edge
+            >>> edge("pz").batching
+            'last'
+        """
+        rng = np.random.default_rng(_SEED)
+        size = 2 + max((n for shape in self.weight_shapes.values() for n in shape), default=1)
+        rows = rng.uniform(*(self.domain or (-3, 3)), (size, self.num_inputs))
+        weights = {n: rng.uniform(-3, 3, (*s, size)) for n, s in self.weight_shapes.items()}
+
+        def gates(inputs: np.ndarray, given: Mapping[str, np.ndarray]) -> list[Operator]:
+            view = CONVENTIONS[self.convention](inputs.copy())
+            return elementary(
+                record(self.function, view, {n: w.copy() for n, w in given.items()})[0]
+            )
+
+        alone = [
+            gates(row, {n: w[..., k] for n, w in weights.items()}) for k, row in enumerate(rows)
+        ]
+        for axis in ("last", "first"):
+            given = (
+                weights
+                if axis == "last"
+                else {n: np.moveaxis(w, -1, 0) for n, w in weights.items()}
+            )
+            with suppress(Exception):  # whatever a user's function raises, this way is not its way
+                if gates_differ(gates(rows, given), alone, range(size), size) is None:
+                    return axis
+        return None
+
+    def batch_of(self, weight: Any) -> Any:
+        """Return weights ``(*shape, N)`` with their batch where the function takes it (:attr:`batching`)."""
+        return weight if self.batching == "last" else qml.math.moveaxis(weight, -1, 0)
 
     def apply(self, inputs: Any, **weights: Any) -> list[Operator]:
         """Queue the gates for inputs of shape ``(..., num_inputs)`` and return them.
@@ -285,7 +323,7 @@ class Circuit:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = {"qfunc", "plan", "_fingerprint", "table"}
+        derived = {"qfunc", "plan", "_fingerprint", "table", "batching"}
         return {key: value for key, value in self.__dict__.items() if key not in derived}
 
     def __reduce_ex__(self, protocol: Any) -> Any:

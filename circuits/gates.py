@@ -25,7 +25,7 @@ from pennylane.operation import Operator
 
 from circuits.errors import CircuitError
 from circuits.symbols import Form, as_symbols
-from circuits.tape import same_form
+from circuits.tape import names, same_form
 
 __all__ = ["TOLERANCE", "GateTable", "Parameter", "numbers_of"]
 
@@ -33,6 +33,9 @@ TOLERANCE = 1e-9
 """Relative to the sizes of what is added up to an angle, in float64."""
 _SINGLE = 1e-5
 """The same in float32."""
+_ROWS = 256
+"""Longer batches are compared at so many rows, and at their extremes, where the table says everything."""
+_EXTREMES = (np.argmin, np.argmax)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +125,11 @@ class GateTable:
         rates, constants = np.zeros((count, n + self.num_weights)), np.zeros(count)
         sizes, kinds = np.zeros(count), np.zeros(count, dtype=int)
         for row, p in enumerate(self.angles):
-            form = p.form
-            for variable, rate in form.rates.items():
+            for variable, rate in p.form.rates.items():
                 rates[row, variable] = rate
-            constants[row], sizes[row] = form.constant, form.size
-            kinds[row] = 0 if not form.bent else 1 if min(form.bent) >= n else 2
-        return rates[:, :n], rates[:, n:], constants, sizes, kinds
+            constants[row], sizes[row] = p.form.constant, p.form.size
+            kinds[row] = 0 if not p.form.bent else 1 if min(p.form.bent) >= n else 2
+        return rates[:, :n], rates[:, n:], constants[:, None], sizes[:, None], kinds[:, None]
 
     def hold(
         self, gates: Sequence[Operator], inputs: Any, weights: Mapping[str, Any]
@@ -135,7 +137,9 @@ class GateTable:
         """Compare elementary gates that were recorded with the table, at the data they were recorded at.
 
         Angles are compared with their affine forms, row by row; where weights enter in another way, with the first
-        row; where inputs do, not at all. Data that are no numbers yet (tracers of a compiler) are let through.
+        row; where inputs do, not at all. Where all angles are affine as symbols show, and nothing can differ in one
+        row alone but what is clipped or wrapped, long batches are compared at their extremes and at rows between.
+        Data that are no numbers yet (tracers of a compiler) are let through.
 
         Args:
             gates: The elementary gates.
@@ -161,56 +165,64 @@ class GateTable:
         numbers = [value for value in found if value is not None]
         if x is None or theta is None or len(numbers) < len(found) or not numbers:
             return gates
-        rows = x.reshape(-1, self.num_inputs)
-        values = np.empty((len(numbers), max(len(rows), theta.shape[1])))
+        columns = [x.reshape(-1, self.num_inputs).T, *theta]
+        count = max(part.shape[1] for part in columns)
+        rows = self._rows(columns, count)
+        x, *theta = (part[:, rows] if part.shape[1] == count else part for part in columns)
+        values = np.empty((len(numbers), len(rows) if isinstance(rows, np.ndarray) else count))
         for index, value in enumerate(numbers):
-            values[index] = value
-        expected = self._expected(rows, theta, values)
-        difference = np.abs(values - expected)
-        if difference.max() <= 1e-13:  # far below what any observable can tell
-            return gates
-        single = any(v.dtype.kind == "f" and v.dtype.itemsize < 8 for v in (*numbers, x, theta))
-        scale = self._scale(rows, theta, values)
-        wrong = ~(difference <= (_SINGLE if single else TOLERANCE) * scale)
-        if wrong.any():
-            index, row = (int(k) for k in np.argwhere(wrong)[0])
-            raise self._changed(
-                self.angles[index],
-                f"at inputs {rows[row % len(rows)].tolist()} (row {row}) its angle is {values[index, row]:.9g}, but "
-                f"where the circuit was read it is {self.formula(self.angles[index])}, which gives "
-                f"{expected[index, row]:.9g}",
-            )
+            values[index] = value[rows] if value.shape == (count,) else value
+        self._compare(values, x, _stack(theta), rows, numbers)
         return gates
 
-    def _expected(self, rows: np.ndarray, theta: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return the angles by their forms, ``(angles, N)``; what no form tells is taken from the values."""
-        by_input, by_weight, constants, _, kinds = self._matrices
-        expected: np.ndarray = by_input @ rows.T + (by_weight @ theta + constants[:, None])
-        if kinds.any():
-            free = kinds == 2
-            if theta.shape[1] == 1:
-                expected = expected + (kinds == 1)[:, None] * (values - expected)[:, :1]
-            else:
-                free = kinds > 0
-            expected = np.where(free[:, None], values, expected)
-        return expected
+    def _rows(self, columns: Sequence[np.ndarray], count: int) -> np.ndarray | slice:
+        """Return the rows to compare: all, or the extremes of each variable and some between."""
+        if count <= _ROWS or not self.exact:
+            return slice(None)
+        ends = [
+            end(part, axis=1) for part in columns if part.shape[1] == count for end in _EXTREMES
+        ]
+        return np.unique(np.concatenate([*ends, np.arange(0, count, -(-count // _ROWS))]))
 
-    def _scale(self, rows: np.ndarray, theta: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return the sizes of what is added up to each angle."""
-        rates = self._matrices
-        by_input, by_weight, sizes, kinds = np.abs(rates[0]), np.abs(rates[1]), rates[3], rates[4]
-        linear: np.ndarray = by_input @ np.abs(rows.T) + (
-            by_weight @ np.abs(theta) + sizes[:, None]
-        )
-        scale: np.ndarray = linear + (kinds == 1)[:, None] * np.abs(values)
-        return scale
+    def _compare(
+        self,
+        values: np.ndarray,
+        x: np.ndarray,
+        theta: np.ndarray,
+        rows: np.ndarray | slice,
+        given: Sequence[np.ndarray],
+    ) -> None:
+        by_input, by_weight, constants, sizes, kinds = self._matrices
+        expected: np.ndarray = by_input @ x + (by_weight @ theta + constants)
+        if kinds.any():  # what no form tells is taken from the values
+            free = kinds > 0
+            if theta.shape[1] == 1:
+                expected = expected + (kinds == 1) * (values - expected)[:, :1]
+                free = kinds == 2
+            expected = np.where(free, values, expected)
+        difference = np.abs(values - expected)
+        if difference.max() <= 1e-13:  # far below what any observable can tell
+            return
+        scale: np.ndarray = np.abs(by_input) @ np.abs(x) + np.abs(by_weight) @ np.abs(theta) + sizes
+        scale = scale + (kinds == 1) * np.abs(values)
+        single = any(v.dtype.kind == "f" and v.dtype.itemsize < 8 for v in (*given, x, theta))
+        wrong = ~(difference <= (_SINGLE if single else TOLERANCE) * scale)
+        if wrong.any():
+            index, column = (int(k) for k in np.argwhere(wrong)[0])
+            row = column if isinstance(rows, slice) else int(rows[column])
+            raise self._changed(
+                self.angles[index],
+                f"at inputs {x[:, column % x.shape[1]].tolist()} (row {row}) its angle is "
+                f"{values[index, column]:.9g}, but where the circuit was read it is "
+                f"{self.formula(self.angles[index])}, which gives {expected[index, column]:.9g}",
+            )
 
     def same_gates(self, gates: Sequence[Operator]) -> bool:
         """Whether these are the gates of the table, whatever their angles."""
         return len(gates) == len(self.gates) and all(map(same_form, gates, self.gates))
 
     def _with_idle(
-        self, gates: Sequence[Operator], x: np.ndarray | None, theta: np.ndarray | None
+        self, gates: Sequence[Operator], x: np.ndarray | None, theta: list[np.ndarray] | None
     ) -> list[Operator]:
         """Put back gates that a transform of PennyLane's has left out since they turn by nothing.
 
@@ -220,38 +232,34 @@ class GateTable:
         idle = set()
         if x is not None and theta is not None:
             by_input, by_weight, constants, _, kinds = self._matrices
-            expected = by_input @ x.reshape(-1, self.num_inputs).T + by_weight @ theta
-            still = ~np.any(expected + constants[:, None], axis=1) & (kinds == 0)
+            turns = by_input @ x.reshape(-1, self.num_inputs).T + by_weight @ _stack(theta)
+            still = ~np.any(turns + constants, axis=1) & (kinds[:, 0] == 0)
             turning = {p.gate for p, quiet in zip(self.angles, still, strict=True) if not quiet}
             idle = {p.gate for p in self.angles} - turning
         rest = [gate for k, gate in enumerate(self.gates) if k not in idle]
         if len(rest) != len(gates) or not all(map(same_form, gates, rest)):
             raise CircuitError(
                 f"circuit {self.name!r}: its gates change with inputs or weights, from "
-                f"{_names(self.gates)} to {_names(gates)}; do not branch on their values"
+                f"{names(self.gates)} to {names(gates)}; do not branch on their values"
             )
         there = iter(gates)
         return [_still(gate) if k in idle else next(there) for k, gate in enumerate(self.gates)]
 
-    def _flat(self, weights: Mapping[str, Any]) -> np.ndarray | None:
-        """Return all weights as ``(number of weights, 1 or N)``, or None if one is no number."""
+    def _flat(self, weights: Mapping[str, Any]) -> list[np.ndarray] | None:
+        """Return each weight as ``(its numbers, 1 or N)``, or None if one is no number."""
         parts = []
         for name, shape in self.shapes.items():
             value = numbers_of(weights.get(name))
-            if value is None:
+            if value is None or value.ndim not in (len(shape), len(shape) + 1):
                 return None
-            if value.ndim == len(shape) + 1:
-                first = value.shape[1:] == shape and value.shape[:-1] != shape
-                value = np.moveaxis(value, 0, -1) if first else value
-                parts.append(value.reshape(-1, value.shape[-1]))
-            elif value.shape == shape:
-                parts.append(value.reshape(-1, 1))
-            else:
+            if value.ndim == len(shape):
+                value = value[..., None]
+            elif value.shape[1:] == shape and value.shape[:-1] != shape:
+                value = np.moveaxis(value, 0, -1)
+            if value.shape[:-1] != shape:
                 return None
-        if not parts:
-            return np.zeros((0, 1))
-        count = max(part.shape[1] for part in parts)
-        return np.concatenate([np.broadcast_to(part, (len(part), count)) for part in parts])
+            parts.append(value.reshape(-1, value.shape[-1]))
+        return parts
 
     def _changed(self, p: Parameter, how: str) -> CircuitError:
         gate = self.gates[p.gate]
@@ -275,8 +283,10 @@ def _still(gate: Operator) -> Operator:
         return qml.ops.functions.bind_new_parameters(gate, [0.0] * gate.num_params)
 
 
-def _names(operations: Sequence[Operator]) -> str:
-    return "[" + ", ".join(f"{op.name}{op.wires.tolist()}" for op in operations) + "]"
+def _stack(parts: Sequence[np.ndarray]) -> np.ndarray:
+    count = max((part.shape[1] for part in parts), default=1)
+    whole = [np.broadcast_to(part, (len(part), count)) for part in parts]
+    return np.concatenate([np.zeros((0, count)), *whole])
 
 
 def numbers_of(value: Any) -> np.ndarray | None:

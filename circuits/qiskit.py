@@ -16,6 +16,7 @@ from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info import Kraus, SparsePauliOp
 
 from circuits.errors import CircuitError, UsageError
+from circuits.symbols import Symbols, as_symbols
 from circuits.tape import CONVENTIONS, record
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ANGLE_GATES",
     "FIXED_GATES",
-    "Symbols",
     "append",
     "has_twin",
     "parameter_names",
@@ -104,7 +104,7 @@ def _operations(circuit: Circuit, values: dict[str, Any]) -> list[qml.operation.
 
 def _plain(angle: Any) -> ParameterExpression | float:
     """Return a parameter or an expression out of the array that holds it, else a number."""
-    value = angle.item() if isinstance(angle, np.ndarray) and angle.ndim == 0 else angle
+    value = np.asarray(angle).item() if isinstance(angle, np.ndarray) and angle.ndim == 0 else angle
     return value if isinstance(value, ParameterExpression) else float(value)
 
 
@@ -122,32 +122,6 @@ def parameter_names(name: str, shape: tuple[int, ...]) -> list[str]:
     return ["_".join([name, *map(str, index)]) for index in product(*map(range, shape))]
 
 
-class Symbols(np.ndarray[Any, Any]):
-    """An array of Qiskit's expressions that stays one: single elements are arrays, too, and so are results.
-
-    An expression alone refuses to be added to an array, and PennyLane's functions do not know it. NumPy computes with
-    arrays of them by their own methods: ``np.sin(x)`` is ``x.sin()``.
-    """
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Any:
-        """Compute element by element, and return an array whatever the shape."""
-        plain = [a.view(np.ndarray) if isinstance(a, Symbols) else a for a in args]
-        result = getattr(ufunc, method)(*plain, **options)
-        return result if np.asarray(result).dtype.kind == "b" else _as_symbols(result)
-
-    def __getitem__(self, key: Any) -> Symbols:
-        """Return a part, of shape () if it is one element."""
-        return _as_symbols(self.view(np.ndarray)[key])
-
-    def __iter__(self) -> Any:
-        """Yield the parts along the first axis."""
-        return (self[index] for index in range(len(self)))
-
-
-def _as_symbols(value: Any) -> Symbols:
-    return np.asarray(value, dtype=object).view(Symbols)
-
-
 def symbols(circuit: Circuit) -> dict[str, Symbols]:
     """Return arrays of parameters: ``inputs``, and every weight by its name.
 
@@ -163,7 +137,7 @@ def symbols(circuit: Circuit) -> dict[str, Symbols]:
             f"circuit {circuit.name!r}: two parameters would be called {twice[0]!r}; rename a weight"
         )
     return {
-        array: _as_symbols(np.reshape([Parameter(name) for name in names[array]], shape))
+        array: as_symbols(np.reshape([Parameter(name) for name in names[array]], shape))
         for array, shape in shapes.items()
     }
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pennylane as qml
 from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
 
 from circuits.errors import CircuitError
 from circuits.gates import TOLERANCE, GateTable, Parameter
-from circuits.symbols import Form, Symbols, UnreadableError, as_numbers, as_symbols, has_forms
-from circuits.tape import QuantumFunction, elementary, record
+from circuits.symbols import Form, Symbols, UnreadableError, as_symbols, has_forms
+from circuits.tape import CONVENTIONS, QuantumFunction, elementary, gates_differ, record
 
-__all__ = ["Probes", "probe", "probe_points", "read_gates"]
+__all__ = ["Probes", "probe", "read_gates"]
 
 _SEED = 7
 _SIZES = (0.5, -2.0, 7.0, -30.0, 1e6, -1e12)
-"""Sizes of the probes' inputs; the sign is that of their steps."""
+"""Sizes of the probes' inputs, and their signs."""
 _WEIGHTS = (0.0, -3.5, 3.5, -7.0)
 """Weights are tried in intervals of length 3.5 from here, so that a branch on one of them shows."""
 
@@ -29,6 +32,8 @@ class Probes:
     """Recordings of a function at a batch of points, each with other weights.
 
     Attributes:
+        function: The function.
+        convention: How it reads a batch of inputs (``circuits.tape.CONVENTIONS``).
         points: Rows of inputs: for each size a base, then steps along every axis, a longer and a shorter one.
         draws: The weights of each recording.
         alone: The elementary gates of the first row alone, with the first weights.
@@ -37,6 +42,8 @@ class Probes:
         in_place: Whether the function writes into the arrays that it is given.
     """
 
+    function: QuantumFunction
+    convention: str
     points: np.ndarray
     draws: tuple[Mapping[str, np.ndarray], ...]
     alone: list[Operator]
@@ -44,39 +51,112 @@ class Probes:
     measured: tuple[list[MeasurementProcess], ...]
     in_place: bool
 
+    def record(self, inputs: Any, weights: Mapping[str, Any]) -> list[Operator]:
+        """Return the elementary gates for one row or a batch, handed over as the function wants them."""
+        given = CONVENTIONS[self.convention](inputs)
+        return elementary(record(self.function, given, weights)[0])
+
+
+Recording = tuple[list[Operator], list[MeasurementProcess]]
+
 
 def probe(
     function: QuantumFunction,
-    view: Callable[[Any], Any],
     num_inputs: int,
     shapes: Mapping[str, tuple[int, ...]],
-    domain: tuple[float, float] | None = None,
+    domain: tuple[float, float] | None,
+    name: str,
 ) -> Probes:
-    """Record a function where what it does with its arguments shows."""
+    """Record a function where what it does with its arguments shows, and find how it reads a batch of inputs.
+
+    Raises:
+        CircuitError: If there is no way in which a batch gives every row the gates it gets alone; the message names
+            the reason: an error of the function, NaN, a random number, a branch, a gate that takes no batch.
+    """
     rng = np.random.default_rng(_SEED)
     draws = tuple({n: rng.uniform(a, a + 3.5, s) for n, s in shapes.items()} for a in _WEIGHTS)
-    points = probe_points(num_inputs, rng, domain)
+    points = _points(num_inputs, rng, domain)
+    rows = [0, 1 + 2 * num_inputs, 2 * (1 + 2 * num_inputs)]
     in_place = False
 
-    def run(rows: np.ndarray, draw: Mapping[str, np.ndarray]) -> Any:
+    def run(view: Callable[[Any], Any], inputs: np.ndarray, draw: Mapping[str, Any]) -> Recording:
         nonlocal in_place
-        given, weights = rows.copy(), {name: value.copy() for name, value in draw.items()}
+        given, weights = inputs.copy(), {n: value.copy() for n, value in draw.items()}
         with np.errstate(all="ignore"):  # far out, what a function computes may overflow
-            recorded = record(function, view(given), weights)
-        in_place |= not np.array_equal(given, rows)
-        in_place |= any(not np.array_equal(weights[name], value) for name, value in draw.items())
-        return recorded
+            operations, measured = record(function, view(given), weights)
+            in_place |= not np.array_equal(given, inputs)
+            in_place |= any(not np.array_equal(weights[n], value) for n, value in draw.items())
+            return elementary(operations), measured
 
-    recordings = [run(points, draw) for draw in draws]
-    alone = run(points[0], draws[0])
-    with np.errstate(all="ignore"):
-        first, *gates = (elementary(operations) for operations, _ in (alone, *recordings))
-    measured = tuple(measurements for _, measurements in (alone, *recordings))
-    return Probes(points, draws, first, tuple(gates), measured, in_place)
+    complaints: dict[str, str] = {}
+    failures: list[str] = []
+    for convention, view in CONVENTIONS.items():
+        if convention == "scalar" and num_inputs > 1:
+            continue
+        alone: list[Recording] = []
+        try:
+            alone = [run(view, points[row], draws[0]) for row in rows]
+            _require_the_same(run(view, points[0], draws[0])[0], alone[0][0])
+            _require_numbers(alone, points[rows])
+            batch = [run(view, points, draw) for draw in draws]
+            complaint = gates_differ(batch[0][0], [gates for gates, _ in alone], rows, len(points))
+        except CircuitError as error:
+            raise CircuitError(f"circuit {name!r}: {error}") from error
+        except Exception as error:  # whatever a user's function raises is the reason we report
+            complaint = f"{type(error).__name__}: {error}"
+            failures += [] if len(alone) == len(rows) else [complaint]
+        if complaint is None:
+            gates, measured = zip(alone[0], *batch, strict=True)
+            return Probes(
+                function, convention, points, draws, gates[0], gates[1:], measured, in_place
+            )
+        complaints[convention] = complaint
+    raise _no_batch(complaints, failures, num_inputs, name)
 
 
-def probe_points(
-    num_inputs: int, rng: np.random.Generator, domain: tuple[float, float] | None = None
+def _no_batch(
+    complaints: Mapping[str, str], failures: Sequence[str], num_inputs: int, name: str
+) -> CircuitError:
+    """Return the error for a function that takes no batch, or fails on a single row, however that is read."""
+    if len(failures) == len(complaints) and len(set(failures)) == 1:
+        return CircuitError(
+            f"circuit {name!r}: the function raises {failures[0]}. It is called with NumPy arrays and with "
+            f"torch tensors, inputs of shape ({num_inputs},) or (batch, {num_inputs}); "
+            "use qml.math for functions of them."
+        )
+    tried = "; ".join(f"{convention}: {complaint}" for convention, complaint in complaints.items())
+    reason = "It branches on the value of an input: do not branch on its value"
+    if not any("ambiguous" in complaint for complaint in complaints.values()):
+        reason = (
+            f"Read input k as inputs[..., k] (inputs have shape (..., {num_inputs})) and do not branch on its "
+            "value; if the number of inputs is wrong, pass inputs=N; a gate that PennyLane cannot give a batch of "
+            "values must be written by others"
+        )
+    return CircuitError(
+        f"circuit {name!r}: a batch of inputs does not give each row the gates it gets alone. {reason}. Tried, with "
+        f"the feature on the axis named: {tried}"
+    )
+
+
+def _require_numbers(alone: Sequence[Recording], rows: np.ndarray) -> None:
+    for row, (gates, _) in zip(rows, alone, strict=True):
+        for gate in gates:
+            if any(np.isnan(np.asarray(value)).any() for value in gate.data):
+                raise CircuitError(
+                    f"{gate.name} on wires {gate.wires.tolist()} gets NaN at inputs {row.round(3).tolist()}; if the "
+                    "function is defined on a range only, such as arccos, pass domain=(-1, 1) for that range"
+                )
+
+
+def _require_the_same(again: list[Operator], before: list[Operator]) -> None:
+    if (complaint := gates_differ(again, [before])) is not None:
+        raise CircuitError(
+            f"its gates are random: called twice alike, {complaint}. Draw random numbers once, outside of the function"
+        )
+
+
+def _points(
+    num_inputs: int, rng: np.random.Generator, domain: tuple[float, float] | None
 ) -> np.ndarray:
     """Return rows of inputs at which an affine dependence shows, shape ``(blocks (1 + 2 n), n)``.
 
@@ -86,7 +166,7 @@ def probe_points(
     rows = []
     for size in _SIZES if domain is None else range(4):
         if domain is None:
-            base = rng.uniform(-abs(size), abs(size), num_inputs)
+            base = size * rng.uniform(0.1, 1.0, num_inputs)
             steps = (0.37 * size * np.ones(num_inputs), -1.21 * size * np.ones(num_inputs))
         else:
             base, *ends = rng.uniform(*domain, (3, num_inputs))
@@ -97,18 +177,10 @@ def probe_points(
     return np.stack(rows)
 
 
-def read_gates(
-    function: QuantumFunction,
-    view: Callable[[Any], Any],
-    probes: Probes,
-    shapes: Mapping[str, tuple[int, ...]],
-    name: str,
-) -> GateTable:
+def read_gates(probes: Probes, shapes: Mapping[str, tuple[int, ...]], name: str) -> GateTable:
     """Read a function into a table: by symbols, confirmed by probes, else by probes.
 
     Args:
-        function: The quantum function.
-        view: How it reads its inputs (``circuits.tape.CONVENTIONS``).
         probes: Its recordings.
         shapes: The shape of each weight.
         name: The circuit's name.
@@ -118,22 +190,20 @@ def read_gates(
     if not all(map(blank.same_gates, probes.gates)):
         return replace(blank, gates=(), problem="the gates change with the weights")
     try:
-        read = replace(blank, parameters=tuple(_by_symbols(function, view, blank)))
+        read = replace(blank, parameters=tuple(_by_symbols(probes, blank)))
         _confirm(read, probes)
     except UnreadableError as error:
         unread = str(error)
     except Exception as error:  # whatever a user's function does with something that is no number
         unread = f"{type(error).__name__}: {error}"
     else:
-        return read
+        return replace(read, numbers=_lost(read, probes))
     try:
-        found = tuple(_by_probes(function, view, blank, probes))
-        lost = _turned_into_numbers(function, view, blank, probes, found)
-        read = replace(blank, parameters=found, unread=unread, numbers=lost)
+        read = replace(blank, parameters=tuple(_by_probes(probes, blank)), unread=unread)
         _confirm(read, probes)
     except CircuitError as error:
         return replace(blank, gates=(), problem=f"the gates change with the weights: {error}")
-    return read
+    return replace(read, numbers=_lost(read, probes))
 
 
 def _confirm(table: GateTable, probes: Probes) -> None:
@@ -141,9 +211,61 @@ def _confirm(table: GateTable, probes: Probes) -> None:
         table.hold(gates, probes.points, draw)
 
 
-def _by_symbols(
-    function: QuantumFunction, view: Callable[[Any], Any], table: GateTable
-) -> Iterator[Parameter]:
+_STEP = 1e-4
+
+
+def _lost(table: GateTable, probes: Probes) -> tuple[str, ...]:
+    """Return the variables that move an angle, but get no gradient from torch, or a wrong one.
+
+    All numbers of the gates, with factors of their own, are added up: the derivatives of the sum by torch must be
+    those of the forms, or where a form tells none, those of small steps. Where symbols passed and torch is not even
+    imported, there is nothing that a gradient could be lost by.
+    """
+    if table.unread is None and "torch" not in sys.modules:
+        return ()
+    import torch
+
+    start = np.concatenate([probes.points[0], *map(np.ravel, probes.draws[0].values())])
+    factors = np.random.default_rng(_SEED).uniform(0.5, 1.5, len(table.parameters))
+    ends = np.cumsum([table.num_inputs, *(int(np.prod(s)) for s in table.shapes.values())])
+
+    def total(values: Any) -> Any:
+        """Return the sum at all variables in one vector."""
+        inputs, *parts = (values[a:b] for a, b in zip([0, *ends], ends, strict=False))
+        shaped = zip(table.shapes.items(), parts, strict=True)
+        gates = probes.record(inputs[None], {name: p.reshape(shape) for (name, shape), p in shaped})
+        numbers = [value for gate in gates for value in gate.data]
+        turned = (qml.math.sum(qml.math.real((1 - 0.7j) * value)) for value in numbers)
+        return sum(factor * value for factor, value in zip(factors.tolist(), turned, strict=True))
+
+    leaf = torch.tensor(start, requires_grad=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = total(leaf)
+            if not isinstance(found, torch.Tensor) or not found.requires_grad:
+                gradient = np.zeros(len(start))
+            else:
+                gradient = torch.autograd.grad(found, leaf)[0].numpy()
+    except (
+        Exception
+    ):  # whatever a user's function does with tensors: it says so where it is trained
+        return ()
+    bent = frozenset[int]().union(*(p.form.bent for p in table.parameters))
+    expected = np.zeros(len(start))
+    for parameter, factor in zip(table.parameters, factors, strict=True):
+        for k, rate in parameter.form.rates.items():
+            expected[k] += factor * rate
+    for k in bent:
+        step = _STEP * np.eye(len(start))[k]
+        with np.errstate(all="ignore"):
+            expected[k] = (total(start + step) - total(start - step)) / (2 * _STEP)
+    size = np.abs(expected).max(initial=0.0)
+    close = np.abs(gradient - expected) <= 1e-4 * np.abs(expected) + 1e-6 * size
+    return tuple(table.variables[k] for k in np.flatnonzero(~close & ~np.isnan(expected)))
+
+
+def _by_symbols(probes: Probes, table: GateTable) -> Iterator[Parameter]:
     """Read the parameters off the function itself."""
     given: dict[str, Symbols] = {}
     start = 0
@@ -152,14 +274,15 @@ def _by_symbols(
         forms[:] = [Form({start + k: 1.0}) for k in range(forms.size)]
         given[name] = as_symbols(forms.reshape(shape))
         start += forms.size
-    gates = elementary(record(function, view(given.pop("")), given)[0])
+    gates = probes.record(given.pop(""), given)
     if not table.same_gates(gates):
         raise UnreadableError("with symbols its gates are others")
     for k, gate in enumerate(gates):
         for index, value in enumerate(gate.data):
             forms = np.asarray(value, dtype=object) if has_forms([value]) else np.asarray(value)
             if forms.dtype != object:
-                yield _constant(k, index, forms)
+                angle = forms.ndim == 0 and not np.iscomplexobj(forms)
+                yield Parameter(k, index, Form.of(forms) if angle else Form(), forms, angle)
             elif forms.ndim == 0 and forms.item().real:
                 form = forms.item()
                 yield Parameter(k, index, form, None if form.variables else form.constant)
@@ -169,44 +292,14 @@ def _by_symbols(
                 yield Parameter(k, index, Form(bent=moves), angle=False)
 
 
-def _turned_into_numbers(
-    function: QuantumFunction,
-    view: Callable[[Any], Any],
-    table: GateTable,
-    probes: Probes,
-    found: Sequence[Parameter],
-) -> tuple[str, ...]:
-    """Return the weights that move an angle, as probes show, and are no symbol in it any more."""
-    flat = [np.ravel(value) for value in probes.draws[0].values()]
-    try:
-        with as_numbers(np.concatenate([probes.points[0], *flat])):
-            through = list(_by_symbols(function, view, table))
-    except Exception:  # whatever a user's function does with symbols
-        return ()
-    lost = {
-        k
-        for before, after in zip(found, through, strict=True)
-        for k in set(before.form.rates) - after.form.variables
-    }
-    return tuple(table.variables[k] for k in sorted(lost) if k >= table.num_inputs)
-
-
-def _constant(gate: int, index: int, value: np.ndarray) -> Parameter:
-    angle = value.ndim == 0 and not np.iscomplexobj(value)
-    return Parameter(gate, index, Form.of(value) if angle else Form(), value, angle)
-
-
-def _by_probes(
-    function: QuantumFunction, view: Callable[[Any], Any], table: GateTable, probes: Probes
-) -> Iterator[Parameter]:
+def _by_probes(probes: Probes, table: GateTable) -> Iterator[Parameter]:
     """Find the parameters' dependence from recordings: steps along the inputs, and one along each weight."""
     moved = []
     for name, shape in table.shapes.items():
         for j in range(int(np.prod(shape))):
             draw = {key: value.copy() for key, value in probes.draws[0].items()}
             draw[name].reshape(-1)[j] += 1.0
-            operations, _ = record(function, view(probes.points[0].copy()), draw)
-            moved.append(elementary(operations))
+            moved.append(probes.record(probes.points[0].copy(), draw))
     if not all(map(table.same_gates, moved)):
         raise CircuitError("a step along one of them changes the gates")
     for k, gate in enumerate(table.gates):

@@ -33,6 +33,7 @@ __all__ = [
     "affordable",
     "common_unit",
     "cone_degrees",
+    "direct_spectrum",
     "direct_values",
     "find_departure",
     "gate_spectra",
@@ -195,7 +196,7 @@ def resolve_spectrum(
     reading = _read(table)
     declared = degree is not None or scale is not None
     if not declared and reading.problem is not None:
-        return _direct_only(made, reading.problem)
+        return direct_spectrum(made, reading.problem)
     scales = reading.units if scale is None else check_scales(scale, made.name)
     bound = reading.bound(scales, made.num_wires)
     if degree is not None:
@@ -222,7 +223,7 @@ def resolve_spectrum(
         else f"the gates give degrees {tuple(bound.get(k, 0) for k in range(made.num_inputs))}"
     )
     if not declared:
-        return _direct_only(made, f"{departure}, although {reason}")
+        return direct_spectrum(made, f"{departure}, although {reason}")
     raise CircuitError(
         f"circuit {made.name!r} is not the Fourier series declared: {departure}. Reason: {reason}. "
         "Leave degree and scale out to have them computed, or pass direct_only=True."
@@ -237,7 +238,7 @@ def _with_noise(
 ) -> Spectrum:
     """Return what the gates vouch for: noise between them does not leave alone what cancels without it."""
     if bound is None:
-        return _direct_only(made, "its declared degrees were verified without noise only")
+        return direct_spectrum(made, "its declared degrees were verified without noise only")
     reach = tuple(bound.get(k, 0) for k in range(made.num_inputs))
     return Spectrum(reach, scales, _cones(made, reading, reach, scales, bound))
 
@@ -296,7 +297,8 @@ def _cones(
     return tuple(cones)
 
 
-def _direct_only(made: Circuit, reason: str) -> Spectrum:
+def direct_spectrum(made: Circuit, reason: str) -> Spectrum:
+    """Return the spectrum of a circuit without a series."""
     return Spectrum((0,) * made.num_inputs, (1.0,) * made.num_inputs, (), reason)
 
 

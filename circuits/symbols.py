@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Form", "Symbols", "UnreadableError", "as_numbers", "as_symbols", "has_forms"]
-
-
-_NUMBERS: ContextVar[np.ndarray | None] = ContextVar("numbers", default=None)
-
-
-@contextmanager
-def as_numbers(values: np.ndarray) -> Iterator[None]:
-    """Let symbols be turned into plain numbers, at these values of the variables."""
-    token = _NUMBERS.set(values)
-    try:
-        yield
-    finally:
-        _NUMBERS.reset(token)
+__all__ = ["Form", "Symbols", "UnreadableError", "as_symbols", "has_forms"]
 
 
 class UnreadableError(Exception):
@@ -133,22 +118,15 @@ class Form:
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def __float__(self) -> float:
-        numbers = _NUMBERS.get()
-        if numbers is None or self.bent:
-            raise UnreadableError("it turns inputs or weights into plain numbers")
-        return float(self.constant + sum(rate * numbers[k] for k, rate in self.rates.items()))
+    def _number(self) -> Any:
+        raise UnreadableError("it turns inputs or weights into plain numbers")
 
-    def __int__(self) -> int:
-        return int(float(self))
-
-    def __bool__(self) -> bool:
-        return bool(float(self))
+    __float__ = __int__ = __bool__ = __index__ = __complex__ = _number
 
     def _compared(self, *_: Any) -> Any:
         raise UnreadableError("it compares inputs or weights")
 
-    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __complex__ = _compared
+    __lt__ = __le__ = __gt__ = __ge__ = _compared
 
     def _bent(self, *others: Any) -> Form:
         return self.bend("a power or a remainder", *others)
@@ -185,6 +163,12 @@ class Symbols(np.ndarray[Any, Any]):
     def __iter__(self) -> Any:
         """Yield the parts along the first axis."""
         return (self[index] for index in range(len(self)))
+
+    def item(self, *_: Any) -> Any:
+        """Refuse: torch tensors have these methods too, and pass no gradient through them."""
+        raise UnreadableError("it turns inputs or weights into plain numbers")
+
+    detach = numpy = tolist = item
 
 
 _LINEAR = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "matmul"})

@@ -16,10 +16,10 @@ from circuits.errors import CircuitError
 __all__ = [
     "CONVENTIONS",
     "elementary",
-    "find_convention",
     "fixed_observables",
     "frequencies",
     "gates_differ",
+    "names",
     "record",
     "same_form",
     "spell",
@@ -132,118 +132,35 @@ def _gaps(generator: Operator) -> tuple[tuple[float, ...]] | None:
 
 
 def gates_differ(
-    batched: Sequence[Operator], singles: Sequence[Sequence[Operator]], *, rows: bool = True
+    gates: Sequence[Operator],
+    singles: Sequence[Sequence[Operator]],
+    rows: Sequence[int] = (),
+    size: int = 1,
 ) -> str | None:
-    """Tell how a batched recording differs from the recordings of its rows, or None if it does not.
+    """Tell how a recording differs from recordings of single rows, or None if it does not.
 
     Args:
-        batched: The recording of all rows, or of the one row, if ``rows`` is False.
-        singles: The recording of each row.
-        rows: Whether the first has a batch.
+        gates: The recording of a batch; or of a single row, if ``rows`` is empty.
+        singles: The recordings of some rows.
+        rows: Which of the batch they are.
+        size: How long the batch is.
     """
-    for row, single in enumerate(singles):
-        if len(batched) != len(single) or not all(map(same_form, batched, single)):
-            return f"the gates change from {_names(single)} to {_names(batched)}"
-        for whole, part in zip(batched, single, strict=True):
-            if rows and (
-                part.batch_size is not None or whole.batch_size not in (None, len(singles))
-            ):
-                return (
-                    f"{part.name} on wires {part.wires.tolist()} takes a row of inputs for a batch"
-                )
+    for single, row in zip(singles, rows or [0], strict=True):
+        if len(gates) != len(single) or not all(map(same_form, gates, single)):
+            return f"the gates change from {names(single)} to {names(gates)}"
+        for whole, part in zip(gates, single, strict=True):
+            where = f"{part.name} on wires {part.wires.tolist()}"
+            if rows and (part.batch_size is not None or whole.batch_size not in (None, size)):
+                return f"{where} takes a row of inputs for a batch"
             for many, one in zip(whole.data, part.data, strict=True):
                 value = np.asarray(many)
-                if rows and value.shape == (len(singles), *np.shape(one)):
+                if rows and value.shape == (size, *np.shape(one)):
                     value = value[row]
                 if value.shape != np.shape(one) or not np.allclose(
                     value, one, rtol=1e-12, atol=1e-12
                 ):
-                    return (
-                        f"{part.name} on wires {part.wires.tolist()} gets {value.tolist()} for "
-                        f"a row that alone gives it {np.asarray(one).tolist()}"
-                    )
+                    return f"{where} gets {value.tolist()} for a row that alone gives it {np.asarray(one).tolist()}"
     return None
-
-
-def find_convention(
-    function: QuantumFunction, inputs: np.ndarray, weights: Mapping[str, Any], name: str
-) -> str:
-    """Find how a batch must be handed over for every row to get the gates it gets alone.
-
-    Args:
-        function: The quantum function.
-        inputs: A few distinct rows, shape ``(rows, num_inputs)``.
-        weights: Values for the function's other arguments.
-        name: The circuit's name, for the error.
-
-    Raises:
-        CircuitError: If no convention works; the message names the reason: an error of the function, NaN, a random
-            number, a branch, a gate that takes no batch.
-    """
-    complaints: dict[str, str] = {}
-    failures: dict[str, str] = {}
-    for convention, view in CONVENTIONS.items():
-        if convention == "scalar" and inputs.shape[-1] != 1:
-            continue
-
-        def gates(rows: np.ndarray, view: Callable[[Any], Any] = view) -> list[Operator]:
-            copies = {key: np.array(value) for key, value in weights.items()}
-            with np.errstate(invalid="ignore", divide="ignore"):  # NaN is reported below
-                return elementary(record(function, view(rows.copy()), copies)[0])
-
-        alone = False
-        try:
-            singles = [gates(row) for row in inputs]
-            again = gates(inputs[0])
-            alone = True
-            _require_numbers(singles, inputs, name)
-            _require_the_same(again, singles[0])
-            complaint = gates_differ(gates(inputs), singles)
-        except CircuitError as error:
-            raise CircuitError(f"circuit {name!r}: {error}") from error
-        except Exception as error:  # whatever a user's function raises is the reason we report
-            complaint = f"{type(error).__name__}: {error}"
-            failures[convention] = "" if alone else complaint
-        if complaint is None:
-            return convention
-        complaints[convention] = complaint
-    alike = set(failures.values())
-    if len(failures) == len(complaints) and len(alike) == 1 and "" not in alike:
-        # it fails on a single row, however that is read
-        raise CircuitError(
-            f"circuit {name!r}: the function raises {alike.pop()}. It is called with NumPy arrays and with "
-            f"torch tensors, inputs of shape ({inputs.shape[-1]},) or (batch, {inputs.shape[-1]}); "
-            "use qml.math for functions of them."
-        )
-    tried = "; ".join(f"{convention}: {complaint}" for convention, complaint in complaints.items())
-    reason = "It branches on the value of an input: do not branch on its value"
-    if not any("ambiguous" in complaint for complaint in complaints.values()):
-        reason = (
-            f"Read input k as inputs[..., k] (inputs have shape (..., {inputs.shape[-1]})) and do not branch on its "
-            "value; if the number of inputs is wrong, pass inputs=N; a gate that PennyLane cannot give a batch of "
-            "values must be written by others"
-        )
-    raise CircuitError(
-        f"circuit {name!r}: a batch of inputs does not give each row the gates it gets alone. {reason}. Tried, with "
-        f"the feature on the axis named: {tried}"
-    )
-
-
-def _require_numbers(singles: Sequence[Sequence[Operator]], inputs: np.ndarray, name: str) -> None:
-    for row, gates in zip(inputs, singles, strict=True):
-        for gate in gates:
-            if any(np.isnan(np.asarray(value)).any() for value in gate.data):
-                raise CircuitError(
-                    f"{gate.name} on wires {gate.wires.tolist()} gets NaN at inputs {row.round(3).tolist()}; if the "
-                    "function is defined on a range only, such as arccos, pass domain=(-1, 1) for that range"
-                )
-
-
-def _require_the_same(again: Sequence[Operator], before: Sequence[Operator]) -> None:
-    if (complaint := gates_differ(again, [before], rows=False)) is not None:
-        raise CircuitError(
-            f"its gates are random: called twice alike, {complaint}. Draw random numbers once, outside of the function"
-        )
 
 
 def fixed_observables(
@@ -278,7 +195,8 @@ def same_form(first: Operator, second: Operator) -> bool:
     return spell(first, angles=False) == spell(second, angles=False)
 
 
-def _names(operations: Sequence[Operator]) -> str:
+def names(operations: Sequence[Operator]) -> str:
+    """Return the gates' names and wires, for errors."""
     return "[" + ", ".join(f"{op.name}{op.wires.tolist()}" for op in operations) + "]"
 
 

@@ -24,7 +24,6 @@ from torch import Tensor
 
 from circuits import Circuit, UsageError, fourier
 from circuits.backends import backend
-from circuits.batching import WEIGHT_BATCHING, weight_batching
 from circuits.errors import check_integer
 from qkan.layers.torch_layer import CircuitTorchLayer
 
@@ -317,16 +316,14 @@ def run_batched(circuit: Circuit, inputs: Tensor, weights: Mapping[str, Tensor])
         - weights: ``(N, *shape)`` each
         - result: ``(N, num_observables)``
     """
-    way = weight_batching(circuit)
-    if way is None:
+    if circuit.batching is None:
         rows = [
             _run(circuit, row.unsqueeze(0), {name: value[k] for name, value in weights.items()})
             for k, row in enumerate(inputs)
         ]
         return torch.cat(rows)
-    view = WEIGHT_BATCHING[way]
-    last = {name: view(torch.movedim(value, 0, -1)) for name, value in weights.items()}
-    return _run(circuit, inputs, last)
+    batch = {n: circuit.batch_of(torch.movedim(value, 0, -1)) for n, value in weights.items()}
+    return _run(circuit, inputs, batch)
 
 
 def _run(circuit: Circuit, inputs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:

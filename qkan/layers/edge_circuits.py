@@ -9,16 +9,13 @@ from torch import Tensor
 from torch.func import functional_call
 
 from circuits import Circuit, CircuitError, UsageError
-from circuits.batching import WEIGHT_BATCHING
 from qkan.layers.parameter_shift import ShiftedCircuit
 from qkan.layers.torch_layer import CircuitTorchLayer
 
 __all__ = ["require_edge", "run_edges", "uniform"]
 
 
-def run_edges(
-    module: CircuitTorchLayer | ShiftedCircuit, inputs: Tensor, batching: str | None
-) -> Tensor:
+def run_edges(module: CircuitTorchLayer | ShiftedCircuit, inputs: Tensor) -> Tensor:
     """Return the expectation values of one circuit with weights of their own for each edge.
 
     The broadcast runs over samples and edges together. A function that can take a batch of weights neither on the last
@@ -27,7 +24,6 @@ def run_edges(
     Args:
         module: Runs the circuit; its weights are ``(*shape, *edges)``.
         inputs: The input of every edge.
-        batching: How the function takes a batch of weights: see :func:`circuits.batching.weight_batching`.
 
     Shape:
         - inputs: ``(rows, *edges)``
@@ -39,10 +35,10 @@ def run_edges(
     weights = {
         name: module.qnode_weights[name].reshape(*shape, edges) for name, shape in shapes.items()
     }
-    if batching is not None:
-        view = WEIGHT_BATCHING[batching]
+    batch_of = module.circuit.batch_of
+    if module.circuit.batching is not None:
         batch = {
-            name: view(weight.unsqueeze(-2).expand(*shapes[name], rows, edges).flatten(-2))
+            name: batch_of(weight.unsqueeze(-2).expand(*shapes[name], rows, edges).flatten(-2))
             for name, weight in weights.items()
         }
         return _run(module, flat.reshape(-1, 1), batch).reshape(inputs.shape)

@@ -14,7 +14,6 @@ from circuits import Circuit, CircuitError, UsageError
 from circuits import fourier as nodes_of
 from circuits.backends import Backend
 from circuits.backends import backend as resolve_backend
-from circuits.batching import weight_batching
 from circuits.bloch import bloch_program
 from circuits.edges import edge as named_edge
 from circuits.edges.refinement import refinement
@@ -181,7 +180,6 @@ class QuantumKANLayer(KANLayer):
         self.circuit = circuit
         self.circuits = circuit_module(circuit, self.backend, weights, self.stream)
         self.circuits.requires_grad_(trainable)
-        self._batching = weight_batching(circuit)
         self._closed, self._not_closed = _closed_form(circuit, self.backend, self.evaluate)
         self.chosen: str | None = None
 
@@ -329,7 +327,7 @@ class QuantumKANLayer(KANLayer):
     def _run(self, inputs: Tensor) -> Tensor:
         """Run the circuits at (rows, in, out), or (rows, in, 1) or (rows, 1, 1) where edges share inputs."""
         every = inputs.expand(-1, self.in_features, self.out_features)
-        return run_edges(self.circuits, every, self._batching)
+        return run_edges(self.circuits, every)
 
     def _angles(self, x: Tensor) -> Tensor:
         """Return a x + b: (N, in, out), or (N, in, 1) where edges share them."""
@@ -426,7 +424,7 @@ class QuantumKANLayer(KANLayer):
         for each, weights in ((self.circuit, self.circuit_weights()), (circuit, new)):
             double = {name: weight.detach().double() for name, weight in weights.items()}
             module = circuit_module(each, exact, double)
-            values.append(run_edges(module, points.expand(-1, *edges), weight_batching(each)))
+            values.append(run_edges(module, points.expand(-1, *edges)))
         change = float((values[0] - values[1]).abs().max())
         if not change <= _TOLERANCE[self.dtype]:
             raise UsageError(

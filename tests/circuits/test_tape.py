@@ -3,10 +3,10 @@ import pennylane as qml
 import pytest
 
 from circuits.errors import CircuitError
+from circuits.reading import probe
 from circuits.tape import (
     CONVENTIONS,
     elementary,
-    find_convention,
     frequencies,
     record,
     spell,
@@ -28,7 +28,7 @@ ROWS = np.array([[0.3, 1.2], [-0.7, -0.1], [2.0, 0.4]])
     ],
 )
 def test_conventions(function, convention):
-    assert find_convention(function, ROWS, {}, "c") == convention
+    assert probe(function, 2, {}, None, "c").convention == convention
     batched = elementary(record(function, CONVENTIONS[convention](ROWS), {})[0])
     for row, x in enumerate(ROWS):
         for many, one in zip(batched, elementary(record(function, x, {})[0]), strict=True):
@@ -37,7 +37,7 @@ def test_conventions(function, convention):
 
 
 def test_one_number():
-    assert find_convention(lambda x: qml.RX(x, wires=0), ROWS[:, :1], {}, "c") == "scalar"
+    assert probe(lambda x: qml.RX(x, wires=0), 1, {}, None, "c").convention == "scalar"
 
 
 def test_recording_leaves_an_outer_queue_alone():
@@ -85,7 +85,7 @@ def test_elementary_gates_are_the_same_unitary():
 
 def test_a_measured_wire_is_refused():
     with pytest.raises(CircuitError, match=r"circuit 'c': it measures wire \[1\] in mid-circuit"):
-        find_convention(lambda x: qml.measure(1), ROWS, {}, "c")
+        probe(lambda x: qml.measure(1), 2, {}, None, "c")
 
 
 PAIRS = [

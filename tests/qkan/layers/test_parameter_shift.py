@@ -132,7 +132,7 @@ def test_a_function_that_takes_one_set_of_weights_is_one_run_all_the_same(runs):
         options = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(0)}
         layer = QuantumKANLayer(2, 3, alone, backend=device, evaluate="fourier", **options)
         value = layer(normal(5, 2)).square().sum()
-        return layer._batching, [value, *grad(value, list(layer.parameters()))]
+        return layer.circuit.batching, [value, *grad(value, list(layer.parameters()))]
 
     batching, measured = gradients(SHIFTING)
     assert batching is None
