@@ -8,17 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from qkan.config import at_least, positive_numbers, setting
-from qkan.experiments.mnist_task import Images, train_on_mnist
+from qkan.experiments.mnist_task import Digits, Images, parameters_of, train_on_mnist
 from qkan.experiments.mnist_task import arm as settings_of
-from qkan.experiments.notebook_networks import make
 from qkan.plotting import Measured, plot_curves, plot_tradeoff
 from qkan.studies.report import Picture, Record, Section, Table, percent, points
 from qkan.studies.run import Places, RunFolder
-from qkan.studies.statistics import Interval, crossed_interval, summarise
+from qkan.studies.statistics import OPEN, Interval, crossed_interval, summarise
 from qkan.studies.study import Results, Study
 
 __all__ = ["GROUPS", "KINDS", "Arm", "Config", "arms_of", "run"]
@@ -26,7 +24,11 @@ __all__ = ["GROUPS", "KINDS", "Arm", "Config", "arms_of", "run"]
 _PIXELS, _CLASSES = 784, 10
 _CHANNELS = {"small": (8, 16), "large": (32, 64)}
 """Of the convolutional networks; the large ones are the notebook's."""
-_VALIDATION = {False: 500, True: 5_000}
+_COSTS = {
+    "parameters": "parameters",
+    "train_seconds": "training / s",
+    "inference_us": "inference / µs an image",
+}
 _LEVEL = 0.95
 
 KINDS = {
@@ -56,38 +58,24 @@ Difference = tuple["Arm", "Arm", Interval]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Digits):
     """The settings of one run.
 
     Raises:
         UsageError: If a setting is out of range.
     """
 
-    full: bool = setting(False, "All of MNIST instead of 5,000/1,000 images.")
     seeds: int = setting(5, "How many seeds.")
-    width: int = setting(64, "The hidden width at which models are compared.")
     epochs: int = setting(8, "Passes over the training images.")
+    width: int = setting(64, "The hidden width at which models are compared.")
     batch_size: int = setting(64, "Images a step.")
     rates: str = setting("1e-3,3e-3", "Learning rates; validation chooses, for every seed anew.")
     qkan: bool = setting(False, "Compare the quantum KAN, too.")
-    train: int | None = setting(None, "Training images, those for validation included (all).")
-    validation: int | None = setting(
-        None, "Of these, how many choose epoch and rate (500; full: 5,000)."
-    )
-    test: int | None = setting(None, "Test images (all).")
 
     def __post_init__(self) -> None:
-        at_least(self, seeds=2, width=2, epochs=1, batch_size=1, train=2, validation=1, test=2)
+        super().__post_init__()
+        at_least(self, seeds=2, width=2, batch_size=1)
         positive_numbers("rates", self.rates)
-
-    def settled(self) -> Config:
-        """Return the same with the number of validation images filled in.
-
-        Example:
-            >>> Config(full=True).settled().validation
-            5000
-        """
-        return replace(self, validation=self.validation or _VALIDATION[self.full])
 
 
 @dataclass(frozen=True)
@@ -127,16 +115,8 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     Raises:
         UsageError: If a setting, a data set or a folder is not what it should be.
     """
-    places = places or Places()
-    config = config.settled()
-    held_back = config.validation or 0
-    images = Images.of(
-        full=config.full,
-        train=None if config.train is None else config.train - held_back,
-        validation=held_back,
-        test=config.test,
-        data_dir=places.data_dir,
-    )
+    places, config = places or Places(), config.settled()
+    images = config.images("unit", places.data_dir)
     training = {
         "epochs": config.epochs,
         "batch_size": config.batch_size,
@@ -177,24 +157,22 @@ def arms_of(width: int, *, qkan: bool = False) -> list[Arm]:
         "small": parameters_of(_chain("mlp", width)),
         "large": parameters_of(_chain("sinekan", width)),
     }
-    wanted: dict[tuple[str, int], tuple[Settings, list[str]]] = {}
+    groups: dict[tuple[str, int], list[str]] = {}
+    models: dict[tuple[str, int], Settings] = {}
 
-    def add(kind: str, width: int, group: str, model: Settings) -> None:
-        wanted.setdefault((kind, width), (model, []))[1].append(group)
+    def add(kind: str, group: str, model_of: Callable[[int], Settings]) -> None:
+        w = width_for(model_of, budgets[group]) if group in budgets else width
+        models.setdefault((kind, w), model_of(w))
+        groups.setdefault((kind, w), []).append(group)
 
     for kind, model_of in kinds.items():
-        add(kind, width, "width", model_of(width))
-        for group, budget in budgets.items():
-            fitting = width_for(model_of, budget)
-            add(kind, fitting, group, model_of(fitting))
-    for group, budget in budgets.items():
-        model_of = partial(_cnn, _CHANNELS[group])
-        fitting = width_for(model_of, budget)
-        add("cnn", fitting, group, model_of(fitting))
-    add("tablekan", width, "width", _chain("tablekan", width))
+        for group in GROUPS:
+            add(kind, group, model_of)
+    for group, channels in _CHANNELS.items():
+        add("cnn", group, partial(_cnn, channels))
+    add("tablekan", "width", partial(_chain, "tablekan"))
     linear = Arm("linear", 0, (), {"kind": "mlp", "sizes": [_PIXELS, _CLASSES]})
-    found = [Arm(kind, w, tuple(groups), model) for (kind, w), (model, groups) in wanted.items()]
-    return [linear, *found]
+    return [linear, *(Arm(k, w, tuple(groups[k, w]), model) for (k, w), model in models.items())]
 
 
 def width_for(model_of: Callable[[int], Settings], budget: int) -> int:
@@ -204,11 +182,6 @@ def width_for(model_of: Callable[[int], Settings], budget: int) -> int:
     """
     one, two = (parameters_of(model_of(width)) for width in (1, 2))
     return max(1, round(1 + (budget - one) / (two - one)))
-
-
-def parameters_of(model: Mapping[str, Any]) -> int:
-    """Return how many parameters a model trains."""
-    return int(make(model, generator=torch.Generator()).num_parameters)
 
 
 def _chain(kind: str, width: int) -> Settings:
@@ -228,13 +201,12 @@ def _conclude(
     config: Config, images: Images, arms: Sequence[Arm], results: Results, folder: RunFolder
 ) -> Record:
     """Return the record of the comparison, and draw its figures."""
-    values = results.metrics()
-    summary = summarise(values)
+    summary = summarise(results.metrics())
     correct = {
         arm: np.stack([np.asarray(seed["test.correct"], dtype=np.float64) for seed in seeds])
         for arm, seeds in results.runs.items()
     }
-    accuracies = {arm: crossed_interval(each, _LEVEL) for arm, each in correct.items()}
+    accuracies = {arm: _share(crossed_interval(each, _LEVEL)) for arm, each in correct.items()}
     groups = differences_of(arms, correct)
     where = "All of MNIST" if config.full else "The 5,000/1,000 images of MNIST inside the package"
     less = "" if config.full else " With more images the order of the models may be another."
@@ -258,6 +230,11 @@ def _conclude(
         _training(arms, results, folder),
     ]
     return Record(summary, verdict, sections)
+
+
+def _share(interval: Interval) -> Interval:
+    """Return the part of an interval where an accuracy can be."""
+    return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
 
 
 def differences_of(
@@ -303,17 +280,17 @@ def sentence(group: str, differences: Iterable[Difference]) -> str:
         At the same hidden width: CNN 8 better than MLP 8 by +2.00 [+1.00, +3.00] points; not told apart: KAN 8
         and MLP 8.
     """
-    better, worse, alike = [], [], []
+    told: dict[str, list[str]] = {"better": [], "worse": [], OPEN: []}
     for a, b, interval in differences:
-        by = f"{points(asdict(interval))} points"
-        if interval.low > 0:
-            better.append(f"{a.label} better than {b.label} by {by}")
-        elif interval.high < 0:
-            worse.append(f"{a.label} worse than {b.label} by {by}")
-        else:
-            alike.append(f"{a.label} and {b.label}")
-    clauses = [*better, *worse, *([f"not told apart: {', '.join(alike)}"] if alike else [])]
-    return f"At {GROUPS[group]}: {'; '.join(clauses)}."
+        word, by = interval.verdict, f"{points(asdict(interval))} points"
+        pair = (
+            f"{a.label} and {b.label}"
+            if word == OPEN
+            else f"{a.label} {word} than {b.label} by {by}"
+        )
+        told[word].append(pair)
+    alike = [f"{OPEN}: {', '.join(told[OPEN])}"] if told[OPEN] else []
+    return f"At {GROUPS[group]}: {'; '.join([*told['better'], *told['worse'], *alike])}."
 
 
 def _table(
@@ -361,18 +338,12 @@ def _costs(
     accuracies: Mapping[str, Interval],
     folder: RunFolder,
 ) -> Section:
-    costs = {
-        "parameters": "parameters",
-        "train_seconds": "training / s",
-        "inference_us": "inference / µs an image",
-    }
-    panels: dict[str, dict[str, list[Measured]]] = {label: {} for label in costs.values()}
-    for arm in arms:
-        interval = accuracies[arm.name]
-        ends = (100 * interval.estimate, 100 * interval.low, 100 * interval.high)
-        for metric, label in costs.items():
-            point = Measured(summary[arm.name][metric]["mean"], *ends)
-            panels[label].setdefault(KINDS[arm.kind], []).append(point)
+    panels: dict[str, dict[str, list[Measured]]] = {}
+    for metric, label in _COSTS.items():
+        for arm in arms:
+            found, cost = accuracies[arm.name], summary[arm.name][metric]["mean"]
+            point = Measured(cost, *(100 * end for end in (found.estimate, found.low, found.high)))
+            panels.setdefault(label, {}).setdefault(KINDS[arm.kind], []).append(point)
     caption = "Test accuracy, its 95 % interval (seeds and images), and cost; a point a width."
     plot = plot_tradeoff(panels, "test accuracy / %")
     return Section("Accuracy and cost", pictures=[Picture.save(folder, "cost", caption, plot)])
@@ -393,10 +364,7 @@ def _differences(groups: Mapping[str, Sequence[Difference]]) -> Section:
 
 def _training(arms: Sequence[Arm], results: Results, folder: RunFolder) -> Section:
     curves = results.curves("train_loss", "val_accuracy")
-    shown = {
-        KINDS[arm.kind]: curves[arm.name] for arm in arms if "width" in arm.groups or not arm.groups
-    }
+    shown = [arm for arm in arms if "width" in arm.groups or not arm.groups]
+    plot = plot_curves({KINDS[arm.kind]: curves[arm.name] for arm in shown})
     caption = "Models of one width: mean and standard deviation over seeds, at the chosen rates."
-    return Section(
-        "Training", pictures=[Picture.save(folder, "curves", caption, plot_curves(shown))]
-    )
+    return Section("Training", pictures=[Picture.save(folder, "curves", caption, plot)])

@@ -1,8 +1,9 @@
-"""One model, one seed, one protocol on MNIST: the task that the studies of digits share.
+"""One model, one seed, one protocol on MNIST: the settings and the task that the studies of digits share.
 
-A study's arms are made by :func:`arm`, its tasks done by :func:`train_on_mnist`::
+A study's settings begin with those of :class:`Digits`, its arms are made by :func:`arm`, its tasks done by
+:func:`train_on_mnist`::
 
-    images = Images.of(full=False, train=4_500, validation=500)     # checked, before anything runs
+    images = config.images("unit", places.data_dir)                  # checked, before anything runs
     arms = {"kan": arm({"kind": "kan", "sizes": [784, 64, 10]}, {"epochs": 5}, images)}
     train = functools.partial(train_on_mnist, data_dir=places.data_dir)
     Study("my-study", "Title", config, arms, 5, train, conclude, {"data": images.facts}).run(places)
@@ -12,10 +13,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.analysis import connection_strengths, learned_curves
-from qkan.config import from_mapping
+from qkan.config import at_least, check, from_mapping, setting
 from qkan.data import MNIST, mnist
 from qkan.experiments import notebook_networks
 from qkan.experiments.notebook_networks import make
@@ -33,7 +34,16 @@ from qkan.studies.report import Picture
 from qkan.studies.run import RunFolder
 from qkan.training import History, TrainingConfig, evaluate, fit, predict
 
-__all__ = ["Images", "Trained", "arm", "from_random", "network_pictures", "train_on_mnist"]
+__all__ = [
+    "Digits",
+    "Images",
+    "Trained",
+    "arm",
+    "from_random",
+    "network_pictures",
+    "parameters_of",
+    "train_on_mnist",
+]
 
 Part = tuple[Tensor, Tensor]
 """Images and their labels."""
@@ -41,6 +51,49 @@ Part = tuple[Tensor, Tensor]
 _TIMED_IMAGES, _TIMES = 1000, 5
 _CURVES = ("train_loss", "val_loss", "val_accuracy", "learning_rate")
 _IMAGE = (28, 28)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """The settings that the studies of digits share.
+
+    Raises:
+        UsageError: If a number is out of range.
+    """
+
+    DEFAULTS: ClassVar[Sequence[Mapping[str, Any]]] = ({"validation": 500}, {"validation": 5_000})
+    """What settings that are None are filled in with, and what with ``full``."""
+
+    full: bool = setting(False, "All of MNIST instead of 5,000/1,000 images.")
+    seeds: int | None = setting(None, "How many seeds.")
+    epochs: int | None = setting(None, "Passes over the training images.")
+    train: int | None = setting(None, "Training images, those for validation included (all).")
+    validation: int | None = setting(
+        None, "Of these, how many choose epoch and rate (500; full: 5,000)."
+    )
+    test: int | None = setting(None, "Test images (all).")
+
+    def __post_init__(self) -> None:
+        check(self)
+        at_least(self, seeds=1, epochs=1, train=2, validation=1, test=2)
+
+    def settled(self) -> Self:
+        """Return the same with the numbers filled in that are None."""
+        defaults = self.DEFAULTS[self.full]
+        missing: dict[str, Any] = {k: v for k, v in defaults.items() if getattr(self, k) is None}
+        return replace(self, **missing)
+
+    def images(self, pixels: Literal["unit", "symmetric"], data_dir: Path | None) -> Images:
+        """Return the images of a settled configuration; see :meth:`Images.of`."""
+        held_back = self.validation or 0
+        return Images.of(
+            full=self.full,
+            train=None if self.train is None else self.train - held_back,
+            validation=held_back,
+            test=self.test,
+            pixels=pixels,
+            data_dir=data_dir,
+        )
 
 
 @dataclass(frozen=True)
@@ -77,13 +130,7 @@ class Images:
     ) -> Images:
         """Read the images once, so that what is missing is missed now, and return the choice.
 
-        Args:
-            full: See :class:`Images`.
-            train: How many; by default all that are not for validation.
-            validation: How many.
-            test: How many; by default all.
-            pixels: See :class:`Images`.
-            data_dir: Where all of MNIST is, or goes.
+        The arguments are the attributes; ``train`` and ``test`` are by default all that there are.
 
         Raises:
             UsageError: If there are fewer images than asked for, or none.
@@ -101,18 +148,13 @@ class Images:
             raise UsageError(
                 f"expected training and test images, got {n:,} and {m:,}, with {validation:,} for validation"
             )
-        hint = "" if full else "; ask for all of MNIST with --full"
         if n + validation > available or m > tests:
+            hint = "" if full else "; ask for all of MNIST with --full"
             raise UsageError(
                 f"expected at most {available:,} images for training and validation and {tests:,} for the test, got "
                 f"{n:,} + {validation:,} and {m:,}{hint}"
             )
         return cls(full, n, validation, m, pixels, digits.sha256)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The choice as a mapping, for the settings of a task."""
-        return asdict(self)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -197,7 +239,7 @@ def arm(
     return {
         "model": dict(model),
         "training": dict(training),
-        "images": images.settings,
+        "images": asdict(images),
         "rates": list(rates),
         "keep_weights": keep_weights,
     }
@@ -223,11 +265,11 @@ def train_on_mnist(
 
     Args:
         seed: The seed.
-        model: See :func:`arm`.
-        training: See :func:`arm`.
-        images: See :class:`Images`.
-        rates: See :func:`arm`.
-        keep_weights: See :func:`arm`.
+        model: As in :func:`arm`, and so are the next four.
+        training: Settings of the training.
+        images: Settings of :class:`Images`.
+        rates: Learning rates to choose from.
+        keep_weights: Whether the weights of seed 0 are kept.
         data_dir: Where all of MNIST is.
         way: How a model is trained at one rate: a function like :func:`from_random`.
 
@@ -293,6 +335,11 @@ def network_pictures(model: nn.Module, images: Tensor, folder: RunFolder) -> lis
         )
         pictures.append(Picture.save(folder, "functions", caption, plot_edge_functions(curves)))
     return pictures
+
+
+def parameters_of(model: Mapping[str, Any]) -> int:
+    """Return how many parameters a model trains."""
+    return int(make(model, generator=torch.Generator()).num_parameters)
 
 
 def _configs(

@@ -18,8 +18,17 @@ from qkan.analysis import plot
 from qkan.config import at_least, positive_numbers, setting
 from qkan.data import mnist
 from qkan.experiments.inspect import INPUTS
-from qkan.experiments.mnist import parameters_of, width_for
-from qkan.experiments.mnist_task import Images, Part, Trained, arm, from_random, train_on_mnist
+from qkan.experiments.mnist import width_for
+from qkan.experiments.mnist_task import (
+    Digits,
+    Images,
+    Part,
+    Trained,
+    arm,
+    from_random,
+    parameters_of,
+    train_on_mnist,
+)
 from qkan.experiments.qkan_functions import fourier
 from qkan.models import KAN, QKAN, make
 from qkan.plotting import plot_curves, plot_seeds
@@ -49,7 +58,7 @@ LABELS = {
 }
 """The arms and what a reader calls them."""
 
-_SAID = (
+_SAID = [
     "twin",
     "fourier",
     "kan",
@@ -59,11 +68,9 @@ _SAID = (
     "sinekan_wide",
     "mlp_wide",
     "qkan_warm",
-)
+]
 """The arms that have a sentence, in this order."""
 
-_SMALL = {"seeds": 5, "epochs": 6, "validation": 500}
-_FULL = {"seeds": 1, "epochs": 5, "validation": 5_000}
 _LOOKED_AT = 1000
 """Images over which edges are measured and fitted."""
 _SHOWN = 500
@@ -74,18 +81,26 @@ Values = Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 
 @dataclass(frozen=True)
-class Config:
-    """The settings of one run; those that are None take other values with ``full``: see :meth:`settled`.
+class Config(Digits):
+    """The settings of one run; those that are None take other values with ``full``: see ``DEFAULTS``.
 
     Raises:
         UsageError: If a number is out of range, or the circuit unknown.
+
+    Example:
+        >>> Config(full=True).settled().epochs, Config(epochs=2).settled().seeds
+        (5, 5)
     """
 
-    full: bool = setting(False, "All of MNIST instead of 5,000/1,000 images.")
-    edge: str = setting("pz(depth=3)", "The circuits on the edges.")
-    width: int = setting(32, "The hidden width.")
+    DEFAULTS = (
+        {"seeds": 5, "epochs": 6, "validation": 500},
+        {"seeds": 1, "epochs": 5, "validation": 5_000},
+    )
+
     seeds: int | None = setting(None, "How many seeds (5; full: 1).")
     epochs: int | None = setting(None, "Passes over the training images (6; full: 5).")
+    edge: str = setting("pz(depth=3)", "The circuits on the edges.")
+    width: int = setting(32, "The hidden width.")
     batch_size: int = setting(64, "Images a step.")
     rates: str = setting(
         "3e-4,1e-3,3e-3", "Learning rates; validation chooses, for every arm and seed anew."
@@ -94,28 +109,16 @@ class Config:
     pruned: float = setting(
         0.5, "The part of the classical KAN's edges that the warm start leaves out."
     )
-    train: int | None = setting(None, "Images to learn from (all but those for validation).")
-    validation: int | None = setting(None, "Images that choose epoch and rate (500; full: 5,000).")
 
     def __post_init__(self) -> None:
-        at_least(self, seeds=1, epochs=2, width=1, batch_size=1, train=1, validation=1)
+        super().__post_init__()
+        at_least(self, epochs=2, width=1, batch_size=1)
         if not 0 <= self.pruned < 1:
             raise UsageError(f"expected pruned to be in [0, 1), got {self.pruned}")
         if not 0 < self.gamma <= 1:
             raise UsageError(f"expected gamma to be in (0, 1], got {self.gamma}")
         named_edge(self.edge).require_series()
         positive_numbers("rates", self.rates)
-
-    def settled(self) -> Config:
-        """Return the same with every number filled in but ``train``.
-
-        Example:
-            >>> Config(full=True).settled().epochs, Config(epochs=2).settled().seeds
-            (5, 5)
-        """
-        defaults = _FULL if self.full else _SMALL
-        missing: dict[str, Any] = {k: v for k, v in defaults.items() if getattr(self, k) is None}
-        return replace(self, **missing)
 
 
 def run(config: Config, places: Places | None = None) -> RunFolder:
@@ -124,19 +127,9 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     Raises:
         UsageError: If a setting, the data or a folder is not what it should be.
     """
-    places = places or Places()
-    config = config.settled()
-    images = Images.of(
-        full=config.full,
-        train=config.train,
-        validation=config.validation or 0,
-        data_dir=places.data_dir,
-    )
-    training = {
-        "epochs": config.epochs,
-        "batch_size": config.batch_size,
-        "gamma": config.gamma,
-    }
+    places, config = places or Places(), config.settled()
+    images = config.images("unit", places.data_dir)
+    training = {name: getattr(config, name) for name in ("epochs", "batch_size", "gamma")}
     of = partial(
         arm, training=training, images=images, rates=positive_numbers("rates", config.rates)
     )
@@ -295,14 +288,8 @@ def _sentence(name: str, values: Values, interval: Interval | None) -> str:
     if interval is None:
         gain = (values[name]["test_accuracy"] - values["qkan"]["test_accuracy"]).mean()
         return f"{LABELS[name]}: {100 * gain:+.2f} points against it, one seed only."
-    verdict = (
-        "better"
-        if interval.low > 0
-        else "worse"
-        if interval.high < 0
-        else "not measurably different"
-    )
-    return f"{LABELS[name]}: {verdict}, {points(asdict(interval))} points (95 % interval)."
+    found = points(asdict(interval))
+    return f"{LABELS[name]}: {interval.verdict}, {found} points (95 % interval)."
 
 
 def _table(
@@ -332,20 +319,17 @@ def _table(
         "rate",
         "training / s",
     ]
-    text = [
+    text = (
         f"Mean ± standard deviation over {config.seeds} seed{'s' if config.seeds != 1 else ''}; differences to the "
         "QKAN are paired by seeds, with 95 % Student intervals. Epoch and learning rate "
         f"({config.rates}) are chosen on {images.chosen_on}, which are not learnt from; times are CPU seconds of the "
         "chosen rate."
-    ]
-    scores = {
-        label: {"test_accuracy": values[name]["test_accuracy"]} for name, label in LABELS.items()
-    }
-    plotted = plot_seeds(scores)
-    caption = "Test accuracy: a dot a seed, a tick at the mean."
-    return Section(
-        "All arms", text, Table(header, rows), [Picture.save(folder, "accuracy", caption, plotted)]
     )
+    scores = {label: {"test_accuracy": values[n]["test_accuracy"]} for n, label in LABELS.items()}
+    caption = "Test accuracy: a dot a seed, a tick at the mean."
+    plot = plot_seeds(scores)
+    picture = Picture.save(folder, "accuracy", caption, plot)
+    return Section("All arms", [text], Table(header, rows), [picture])
 
 
 def _warm_start(config: Config, values: Values, results: Results, folder: RunFolder) -> Section:
@@ -358,11 +342,9 @@ def _warm_start(config: Config, values: Values, results: Results, folder: RunFol
         f"the rest ({100 * warm['test_accuracy']:.2f} %). From random weights: {100 * cold:.2f} %."
     )
     curves = results.curves("train_loss", "val_accuracy")
-    shown = {LABELS[name]: curves[name] for name in ("qkan", "qkan_warm", "twin")}
+    plot = plot_curves({LABELS[name]: curves[name] for name in ("qkan", "qkan_warm", "twin")})
     caption = "Mean and standard deviation over seeds; the warm start is a KAN in its first half."
-    return Section(
-        "Warm start", [text], None, [Picture.save(folder, "curves", caption, plot_curves(shown))]
-    )
+    return Section("Warm start", [text], pictures=[Picture.save(folder, "curves", caption, plot)])
 
 
 def _network(arms: Mapping[str, Mapping[str, Any]], results: Results, folder: RunFolder) -> Section:

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from circuits.errors import check_integer, unknown_name
-from qkan.config import setting
+from circuits.errors import unknown_name
+from qkan.config import at_least, setting
 from qkan.data import mnist
-from qkan.experiments.mnist_task import Images, network_pictures, train_on_mnist
+from qkan.experiments.mnist_task import Digits, Images, network_pictures, train_on_mnist
 from qkan.experiments.mnist_task import arm as settings_of
 from qkan.experiments.notebook_networks import make
 from qkan.plotting import plot_curves, plot_seeds
@@ -36,43 +36,28 @@ PROTOCOLS = {
 """The two ways in which an accuracy on the test images comes about."""
 
 _LEVEL = 0.95
-_LEAST = {"seeds": 2, "epochs": 1, "train": 2, "validation": 1, "test": 1}
 _SHOWN = 500
 """Test images that the pictures of the network are drawn from."""
 
 
 @dataclass(frozen=True)
-class Config:
-    """The settings of one run; None takes the published protocol's value, or what :meth:`settled` says.
+class Config(Digits):
+    """The settings of one run; None takes the published protocol's value, or that of ``DEFAULTS``.
 
-    Raises:
-        UsageError: If a number is out of range.
+    Example:
+        >>> Config().settled().seeds, Config(full=True).settled().validation
+        (5, 5000)
     """
 
-    full: bool = setting(False, "All of MNIST, as published, instead of 5,000/1,000 images.")
+    DEFAULTS = ({"seeds": 5, "validation": 500}, {"seeds": 3, "validation": 5_000})
+
     seeds: int | None = setting(None, "How many seeds (5; full: 3).")
     epochs: int | None = setting(None, "Passes over the training images (as published).")
-    train: int | None = setting(None, "Training images, those for validation included (all).")
-    validation: int | None = setting(
-        None, "Of these, how many choose the epoch (500; full: 5,000)."
-    )
-    test: int | None = setting(None, "Test images (all).")
     only: str | None = setting(None, "Only these arms, separated by commas.")
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), least=least)
-
-    def settled(self) -> Config:
-        """Return the same with the number of seeds and of validation images filled in.
-
-        Example:
-            >>> Config().settled().seeds, Config(full=True).settled().validation
-            (5, 5000)
-        """
-        seeds, validation = (3, 5_000) if self.full else (5, 500)
-        return replace(self, seeds=self.seeds or seeds, validation=self.validation or validation)
+        super().__post_init__()
+        at_least(self, seeds=2)
 
     @property
     def is_published_protocol(self) -> bool:
@@ -134,10 +119,6 @@ class Reproduction:
     def run(self, config: _Config, places: Places | None = None) -> RunFolder:
         """Reproduce it and return the folder with results, figures and reports.
 
-        Args:
-            config: How.
-            places: Where to read and write.
-
         Raises:
             UsageError: If a setting, a data set or a folder is not what it should be.
         """
@@ -145,7 +126,7 @@ class Reproduction:
         chosen = self.chosen(config)
         images = chosen.images(config, places.data_dir)
         arms = chosen.arms(images)
-        study = Study(
+        return Study(
             self.name,
             self.title,
             config,
@@ -154,8 +135,7 @@ class Reproduction:
             partial(train_on_mnist, data_dir=places.data_dir),
             partial(conclude, chosen, config, images, arms, places.data_dir),
             {"data": images[VALIDATED].facts},
-        )
-        return study.run(places)
+        ).run(places)
 
     def chosen(self, config: _Config) -> Reproduction:
         """Return the same with the runs that are asked for, and their epochs.
@@ -174,15 +154,7 @@ class Reproduction:
 
     def images(self, config: _Config, data_dir: Path | None) -> dict[str, Images]:
         """Return which images each protocol takes."""
-        held_back = config.validation or 0
-        ours = Images.of(
-            full=config.full,
-            train=None if config.train is None else config.train - held_back,
-            validation=held_back,
-            test=config.test,
-            pixels=self.pixels,
-            data_dir=data_dir,
-        )
+        ours = config.images(self.pixels, data_dir)
         all_of_them = replace(ours, train=ours.train + ours.validation, validation=0)
         return {BEST_ON_TEST: all_of_them, VALIDATED: ours}
 
@@ -243,15 +215,19 @@ def conclude(
         "Mean and standard deviation over seeds. Validation: the images that choose the epoch; best on test: these are "
         "the test images."
     )
+    first = chosen.runs[0].arm(VALIDATED)
+    model = trained(arms[first]["model"], results.runs[first][0], make=make)
+    digits = mnist(full=ours.full, data_dir=data_dir, download=False)
+    shown = network_pictures(model, ours.scaled(digits.test_images[:_SHOWN]), folder)
+    network = f"{chosen.runs[0].label}, under our protocol, seed 0."
     sections = [
         _accuracy_section(chosen, values, summary, checks, folder),
         Section("Training", pictures=[Picture.save(folder, "curves", caption, curves)]),
-        _network_section(chosen, arms, ours, data_dir, results, folder),
+        Section("The network", [network], pictures=shown),
         _cost_section(chosen, values),
         Section("What the publication leaves open", chosen.open),
     ]
-    published = {"source": chosen.source, "arms": chosen.published}
-    return Record(summary, verdict, sections, published)
+    return Record(summary, verdict, sections, {"source": chosen.source, "arms": chosen.published})
 
 
 def checks_of(chosen: Reproduction, config: Config, values: Values) -> dict[str, Any]:
@@ -342,54 +318,31 @@ def _accuracy_section(
     return Section("Accuracy", text, Table([*header, "95 % of the mean"], rows), [picture])
 
 
-def _network_section(
-    chosen: Reproduction,
-    arms: Mapping[str, Mapping[str, Any]],
-    images: Images,
-    data_dir: Path | None,
-    results: Results,
-    folder: RunFolder,
-) -> Section:
-    arm = chosen.runs[0].arm(VALIDATED)
-    model = trained(arms[arm]["model"], results.runs[arm][0], make=make)
-    digits = mnist(full=images.full, data_dir=data_dir, download=False)
-    test = images.scaled(digits.test_images[:_SHOWN])
-    text = [f"{chosen.runs[0].label}, under our protocol, seed 0."]
-    return Section("The network", text, None, network_pictures(model, test, folder))
-
-
 def _cost_section(chosen: Reproduction, values: Values) -> Section:
-    rows = []
-    for run in chosen.runs:
-        metrics = values[run.arm(BEST_ON_TEST)]
-        seconds, each = metrics["train_seconds"].mean(), metrics["inference_us"].mean()
-        rows.append(
-            [run.label, f"{metrics['parameters'][0]:,.0f}", f"{seconds:.1f}", f"{each:.1f}"]
-        )
-    text = [
+    metrics = {run.label: values[run.arm(BEST_ON_TEST)] for run in chosen.runs}
+    rows = [
+        [
+            label,
+            f"{found['parameters'][0]:,.0f}",
+            f"{found['train_seconds'].mean():.1f}",
+            f"{found['inference_us'].mean():.1f}",
+        ]
+        for label, found in metrics.items()
+    ]
+    text = (
         "CPU time of one thread: of the training with its looks at the accuracy, and of one image in batches of 1,000. "
         "Times from different machines, or from a busy one, are not comparable."
-    ]
+    )
     header = ["", "trained parameters", "training / s", "inference / µs an image"]
-    return Section("Cost", text, Table(header, rows))
+    return Section("Cost", [text], Table(header, rows))
 
 
 _NOTEBOOK = "one run of the published notebook, the best epoch on the test images"
-_AUTHORS = (
-    "single runs of E. Reinhardt et al., arXiv:2407.04149, the best of 30 epochs on the test images"
-)
 _UNIT = "Pixels are taken from 0 to 1."
 _SYMMETRIC = "Pixels are taken from -1 to 1, as in the SineKAN authors' notebook."
 _DECAY = "Weight decay is torch's default for AdamW, 0.01."
-
-
-def _adam(epochs: int) -> dict[str, Any]:
-    return {"epochs": epochs, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3}
-
-
-def _adamw(epochs: int, rate: float, gamma: float) -> dict[str, Any]:
-    rates = {"learning_rate": rate, "gamma": gamma, "weight_decay": 0.01}
-    return {"epochs": epochs, "batch_size": 64, "optimizer": "adamw", **rates}
+_ADAM = {"batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3}
+_ADAMW = {"batch_size": 64, "optimizer": "adamw", "weight_decay": 0.01}
 
 
 def _sinekan(
@@ -397,12 +350,8 @@ def _sinekan(
 ) -> Run:
     name = f"width_{width}_gamma_{gamma}" + (f"_rate_{rate}" if rate != 2e-4 else "")
     model = {"kind": "sinekan", "sizes": [784, width, 10], "grid": 8}
-    return Run(name, model, _adamw(epochs, rate, gamma), published)
-
-
-def _mlp(width: int, published: float) -> Run:
-    model = {"kind": "mlp", "sizes": [784, width, 10]}
-    return Run(f"width_{width}", model, _adamw(30, 8e-4, 0.9), published)
+    training = {**_ADAMW, "epochs": epochs, "learning_rate": rate, "gamma": gamma}
+    return Run(name, model, training, published)
 
 
 SCIPY_KAN = Reproduction(
@@ -413,7 +362,7 @@ SCIPY_KAN = Reproduction(
         Run(
             "scipy_kan",
             {"kind": "scipykan", "sizes": [784, 128, 10], "num_knots": 10, "degree": 3},
-            _adam(60),
+            {**_ADAM, "epochs": 60},
             0.9502,
         ),
     ),
@@ -432,7 +381,7 @@ TABLE_KAN = Reproduction(
         Run(
             "table_kan",
             {"kind": "tablekan", "sizes": [784, 1024, 512, 256, 10]},
-            _adam(10),
+            {**_ADAM, "epochs": 10},
             0.8947,
         ),
     ),
@@ -464,21 +413,23 @@ CNN = Reproduction(
     "cnn",
     "The convolutional network on MNIST",
     "the published notebook describes the network; no accuracy of it is known to us",
-    (Run("cnn", {"kind": "cnn"}, _adam(10)),),
+    (Run("cnn", {"kind": "cnn"}, {**_ADAM, "epochs": 10}),),
     "unit",
     ("The batch size is not stated; ours is 64.", _UNIT),
 )
+_MLP = {16: 0.9183, 32: 0.9557, 64: 0.9682, 128: 0.9797, 256: 0.9822, 512: 0.9842}
 MLP = Reproduction(
     "mlp",
     "Multilayer perceptrons on MNIST",
-    _AUTHORS,
-    (
-        _mlp(16, 0.9183),
-        _mlp(32, 0.9557),
-        _mlp(64, 0.9682),
-        _mlp(128, 0.9797),
-        _mlp(256, 0.9822),
-        _mlp(512, 0.9842),
+    "single runs of E. Reinhardt et al., arXiv:2407.04149, the best of 30 epochs on the test images",
+    tuple(
+        Run(
+            f"width_{width}",
+            {"kind": "mlp", "sizes": [784, width, 10]},
+            {**_ADAMW, "epochs": 30, "learning_rate": 8e-4, "gamma": 0.9},
+            published,
+        )
+        for width, published in _MLP.items()
     ),
     "symmetric",
     (

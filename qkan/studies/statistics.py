@@ -14,6 +14,7 @@ from scipy import stats
 from circuits.errors import UsageError
 
 __all__ = [
+    "OPEN",
     "Interval",
     "Summary",
     "Values",
@@ -30,6 +31,10 @@ Values = Mapping[str, Mapping[str, NDArray[np.floating]]]
 """``{arm: {metric: one value a seed}}``."""
 
 
+OPEN = "not told apart"
+"""What is said of a difference whose interval holds zero."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate with the interval around it; ``value in interval`` asks whether it is covered."""
@@ -41,6 +46,11 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+    @property
+    def verdict(self) -> str:
+        """What a difference's interval allows to say: ``better``, ``worse``, or :data:`OPEN`."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else OPEN
 
     @classmethod
     def around(cls, estimate: float, half_width: float, level: float) -> Interval:

@@ -10,10 +10,10 @@ from qkan.experiments.mnist import (
     Config,
     arms_of,
     differences_of,
-    parameters_of,
     run,
     sentence,
 )
+from qkan.experiments.mnist_task import parameters_of
 from qkan.studies.run import Places
 from qkan.studies.statistics import Interval
 

@@ -1,12 +1,12 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.experiments.mnist import parameters_of
-from qkan.experiments.mnist_task import Images
+from qkan.experiments.mnist_task import Images, parameters_of
 from qkan.experiments.qkan_mnist import LABELS, Config, differences, models_of, run, train_from
 from qkan.models import load, make
 from qkan.studies.run import Places
@@ -35,7 +35,7 @@ def test_a_run_leaves_a_record_figures_and_a_model(folder):
 
 @pytest.mark.slow
 def test_validation_chooses_the_rate():
-    common = {"seed": 0, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
+    common = {"seed": 0, "model": MODEL, "training": TRAINING, "images": asdict(IMAGES)}
     rates = [1e-2, 1e-9]
     single = [train_from(**common, rates=[rate], start="twin") for rate in rates]
     best = train_from(**common, rates=rates, start="twin")
@@ -46,7 +46,7 @@ def test_validation_chooses_the_rate():
 
 def test_the_twin_starts_as_the_quantum_kan():
     """At a vanishing rate both stay what they began as, and score alike."""
-    common = {"seed": 1, "model": MODEL, "training": TRAINING, "images": IMAGES.settings}
+    common = {"seed": 1, "model": MODEL, "training": TRAINING, "images": asdict(IMAGES)}
     quantum, twin = (train_from(**common, rates=[1e-12], start=s) for s in ("random", "twin"))
     assert quantum["test_loss"] == pytest.approx(twin["test_loss"], rel=1e-5)
     free = make(MODEL, generator=torch.Generator()).to_classical()
@@ -59,7 +59,7 @@ def test_the_warm_start_spends_as_many_epochs():
         seed=0,
         model=MODEL,
         training=TRAINING,
-        images=IMAGES.settings,
+        images=asdict(IMAGES),
         rates=[1e-2],
         start="kan",
         pruned=0.5,

@@ -53,10 +53,10 @@ def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"widths": "64,many"}, "widths to be whole numbers"),
+        ({"widths": "64,many"}, "widths to be numbers"),
         ({"depths": "1.5"}, "depths to be whole numbers"),
-        ({"rates": "0"}, "rates to be positive"),
-        ({"gammas": ","}, "gammas to be positive"),
+        ({"rates": "0"}, "positive rates"),
+        ({"gammas": ","}, "gammas to be numbers"),
     ],
 )
 def test_mistakes(settings, message):
