@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         GradientVariance as GradientVariance,
         coefficient_cloud as coefficient_cloud,
         gradient_variance as gradient_variance,
-        gradient_variances as gradient_variances,
         random_cloud as random_cloud,
         reachable_dimension as reachable_dimension,
     )

@@ -2,7 +2,7 @@ r"""The edges of any KAN layer as arrays: strengths, attribution, curves, and ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from qkan.plotting.functions import EdgeFunction
 from qkan.plotting.network import EdgeCurves, plot_edge_network
 
 __all__ = [
+    "as_batch",
     "attribution",
     "connection_strengths",
     "edge_curves",
@@ -79,7 +80,7 @@ def layer_inputs(model: nn.Module, inputs: Any) -> dict[str, Tensor]:
         UsageError: If the batch is empty, or a layer takes no part in the model's forward pass.
     """
     layers = kan_layers(model)
-    seen = _inputs_of(model, layers, inputs)
+    seen = inputs_of(model, layers, as_batch(model, inputs))
     for name, layer in layers.items():
         if layer.input_map is not None and _mixes(layer):
             with evaluating(layer):
@@ -224,7 +225,7 @@ def connection_strengths(model: nn.Module, inputs: Tensor) -> list[Array]:
     if any(isinstance(module, KANLayer) for module in model.modules()):
         return list(edge_strengths(model, inputs).values())
     dense = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
-    seen = _inputs_of(model, dense, inputs)
+    seen = inputs_of(model, dense, as_batch(model, inputs))
     return [_array((seen[n].std(dim=0) * m.weight.abs()).T) for n, m in dense.items()]
 
 
@@ -288,8 +289,8 @@ def _mixes(layer: KANLayer) -> bool:
     return isinstance(layer.input_map, nn.LayerNorm)
 
 
-def _inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], inputs: Any) -> dict[str, Tensor]:
-    """Return what each layer sees, its leading dimensions flattened."""
+def as_batch(model: nn.Module, inputs: Any) -> Tensor:
+    """Return inputs on the device and of the type of a model; refuse none, NaN and infinity."""
     first = next(iter(model.parameters()), None)
     batch = torch.as_tensor(inputs)
     if first is not None:
@@ -297,7 +298,7 @@ def _inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], inputs: Any) -
     if batch.numel() == 0:
         raise UsageError(f"expected inputs to look at, shape {tuple(batch.shape)} arrived")
     require_finite(batch, "the edges")
-    return inputs_of(model, layers, batch)
+    return batch
 
 
 def _points(model: nn.Module, inputs: Any) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ local and global observables M. Cerezo et al., arXiv:2001.00550.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,6 @@ __all__ = [
     "GradientVariance",
     "coefficient_cloud",
     "gradient_variance",
-    "gradient_variances",
     "random_cloud",
     "reachable_dimension",
     "run_batched",
@@ -71,11 +70,10 @@ def coefficient_cloud(
         ((500, 3), True)
     """
     weights = _draw_weights(circuit, samples, rng or np.random.default_rng())
-    nodes = _nodes(circuit, input, observable)
     found = []
     for part in _parts(circuit, samples):
         given = {name: torch.from_numpy(value[part]) for name, value in weights.items()}
-        found.append(_coefficients(circuit, nodes, given, input, observable).numpy())
+        found.append(_coefficients(circuit, given, input, observable).numpy())
     return _complex(np.concatenate(found))
 
 
@@ -130,50 +128,39 @@ def reachable_dimension(
     """
     drawn = _draw_weights(circuit, samples, rng or np.random.default_rng(0))
     weights = {name: torch.from_numpy(value).requires_grad_() for name, value in drawn.items()}
-    nodes = _nodes(circuit, input, observable)
-    rows = _coefficients(circuit, nodes, weights, input, observable)
-    jacobian = []
-    for column in rows.unbind(1):
-        # Rows are independent, so the gradient of a sum is the gradient of each of them.
-        slopes = torch.autograd.grad(
-            column.sum(),
-            list(weights.values()),
-            retain_graph=True,
-            allow_unused=True,
-            materialize_grads=True,
-        )
-        jacobian.append(torch.cat([slope.flatten(1) for slope in slopes], dim=1))
+    rows = _coefficients(circuit, weights, input, observable)
+    jacobian = [
+        torch.cat([slope.flatten(1) for slope in _slopes(column, weights)], dim=1)
+        for column in rows.unbind(1)
+    ]
     return int(torch.linalg.matrix_rank(torch.stack(jacobian, dim=1), rtol=1e-8).max())
 
 
-def _nodes(circuit: Circuit, input: int, observable: int) -> torch.Tensor:
+def _slopes(values: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """Return the gradients of values, one a setting: these are independent, so their sum has all of them."""
+    options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+    return torch.autograd.grad(values.sum(), list(weights.values()), **options)
+
+
+def _coefficients(
+    circuit: Circuit, weights: dict[str, Tensor], input: int, observable: int
+) -> Tensor:
+    """Return the coefficients over 1, cos, sin, cos 2, ... for each setting of the weights."""
     circuit.require_series()
     if input not in range(circuit.num_inputs) or observable not in range(circuit.num_observables):
         raise UsageError(
             f"circuit {circuit.name!r} has {circuit.num_inputs} inputs and {circuit.num_observables} "
             f"observables, got input={input!r}, observable={observable!r}"
         )
-    if circuit.degrees[input] == 0:
+    degree = circuit.degrees[input]
+    if degree == 0:
         raise UsageError(f"circuit {circuit.name!r} does not depend on input {input}")
-    nodes = np.zeros((2 * circuit.degrees[input] + 1, circuit.num_inputs))
-    nodes[:, input] = fourier.nodes([circuit.degrees[input]], [circuit.scales[input]])[:, 0]
-    return torch.from_numpy(nodes)
-
-
-def _coefficients(
-    circuit: Circuit,
-    nodes: torch.Tensor,
-    weights: dict[str, torch.Tensor],
-    input: int,
-    observable: int,
-) -> torch.Tensor:
-    """Return the coefficients over 1, cos, sin, cos 2, ... for each setting of the weights."""
+    nodes = torch.zeros(2 * degree + 1, circuit.num_inputs, dtype=torch.float64)
+    nodes[:, input] = torch.from_numpy(fourier.nodes([degree], [circuit.scales[input]])[:, 0])
     samples = len(next(iter(weights.values())))
     repeated = {name: value.repeat_interleave(len(nodes), 0) for name, value in weights.items()}
     values = run_batched(circuit, nodes.repeat(samples, 1), repeated)[:, observable]
-    table: torch.Tensor = fourier.coefficients(
-        values.reshape(samples, len(nodes)).T, [circuit.degrees[input]]
-    )
+    table: Tensor = fourier.coefficients(values.reshape(samples, len(nodes)).T, [degree])
     return table
 
 
@@ -248,44 +235,10 @@ def gradient_variance(
             name: torch.from_numpy(value[part]).requires_grad_() for name, value in weights.items()
         }
         values = run_batched(circuit, torch.from_numpy(rows[part]), given)[:, observable]
-        slopes = torch.autograd.grad(
-            values.sum(), list(given.values()), allow_unused=True, materialize_grads=True
-        )
-        for name, slope in zip(given, slopes, strict=True):
+        for name, slope in zip(given, _slopes(values, given), strict=True):
             found[name].append(slope.numpy())
     variances = {name: np.concatenate(rows).var(axis=0, ddof=1) for name, rows in found.items()}
     return GradientVariance(variances, samples)
-
-
-def gradient_variances(
-    make: Callable[[int, int], Circuit],
-    wires: Sequence[int],
-    depths: Sequence[int],
-    *,
-    samples: int = 200,
-    rng: np.random.Generator | None = None,
-) -> NDArray[np.float64]:
-    """Return the mean variance of a family of circuits against width and depth, ``(wires, depths)``.
-
-    Args:
-        make: Returns the circuit of so many wires and so deep.
-        wires: The widths.
-        depths: The depths.
-        samples: How many settings of the weights of each.
-        rng: Draws weights and inputs.
-
-    Example:
-        >>> from circuits.edges import edge
-        >>> make = lambda wires, depth: edge("entangled", wires=wires, depth=depth)
-        >>> gradient_variances(make, [2, 3], [1, 2], samples=20).shape
-        (2, 2)
-    """
-    rng = rng or np.random.default_rng()
-    rows = [
-        [gradient_variance(make(n, depth), samples=samples, rng=rng).mean for depth in depths]
-        for n in wires
-    ]
-    return np.array(rows)
 
 
 def _draw_weights(

@@ -9,10 +9,10 @@ Source: D. Hoang, A. Gupta, P. Harris, KANELÉ, arXiv:2512.12850, for KANs as lo
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from circuits.errors import UsageError
-from qkan.analysis.edges import edge_values, kan_layers, layer_inputs
+from circuits.errors import UsageError, check_integer
+from qkan.analysis.edges import as_batch, edge_values, kan_layers, layer_inputs
 from qkan.layers.checks import evaluating
 from qkan.layers.kan_layer import KANLayer
 
@@ -31,6 +31,8 @@ __all__ = ["LookUpTables", "Table"]
 Array = NDArray[np.float64]
 
 _MOST_BITS = 16
+_PROBES = 256
+"""Random inputs on which a model must be its layers, besides the batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +95,12 @@ class LookUpTables:
             UsageError: If a number of bits is not from 1 to 16, or the model does more than to add edges.
         """
         for name, bits in (("address_bits", address_bits), ("fraction_bits", fraction_bits)):
-            if not 1 <= bits <= _MOST_BITS:
+            if check_integer(name, bits) > _MOST_BITS:
                 raise UsageError(f"{name} must be from 1 to {_MOST_BITS}, got {bits}")
-        seen, layers = layer_inputs(model, inputs), kan_layers(model)
+        batch = as_batch(model, inputs)
+        seen, layers = layer_inputs(model, batch), kan_layers(model)
         with evaluating(model):
-            _require_chain(layers, seen)
+            _require_chain(model, layers, batch)
             tables = [_table(layers[n], x, 2**address_bits, fraction_bits) for n, x in seen.items()]
         return cls(tuple(tables))
 
@@ -157,16 +160,27 @@ def _table(layer: KANLayer, seen: Tensor, cells: int, fraction_bits: int) -> Tab
     return Table(low.double().numpy(), high.double().numpy(), entries, fixed, fraction_bits)
 
 
-def _require_chain(layers: Mapping[str, KANLayer], seen: Mapping[str, Tensor]) -> None:
-    """Refuse a model that does something between its layers, such as to normalise."""
+def _require_chain(model: nn.Module, layers: Mapping[str, KANLayer], batch: Tensor) -> None:
+    """Refuse a model that is anything but its layers one after the other: on the batch, and far around it."""
     for name, layer in layers.items():
         if layer.input_map is not None:
             raise UsageError(f"layer {name!r} maps its inputs, which tables cannot do")
-    for name, following in pairwise(layers):
-        passed, expected = layers[name](seen[name]), seen[following]
-        same = passed.shape == expected.shape
-        if not same or not torch.allclose(passed, expected, rtol=1e-4, atol=1e-5):
+    exact, batch = copy.deepcopy(model).double(), batch.double()  # rounding is no excuse
+    low, high = batch.amin(0), batch.amax(0)
+    width = (high - low).clamp_min(1)
+    generator = torch.Generator().manual_seed(0)
+    part = torch.rand(_PROBES, batch.shape[1], generator=generator).to(batch)
+    for x in (batch, torch.lerp(low - width, high + width, part)):
+        expected = y = x
+        try:
+            expected = exact(x)
+            for layer in kan_layers(exact).values():
+                y = layer(y)
+        except UsageError:  # a layer of another size
+            y = y.new_empty(0)
+        scale = float(expected.abs().max())
+        if y.shape != expected.shape or not torch.allclose(y, expected, 1e-9, 1e-9 * scale):
             raise UsageError(
-                f"something lies between layers {name!r} and {following!r}, such as a normalisation; "
-                "tables can stand for chains of KAN layers alone"
+                f"{type(model).__name__} is not its KAN layers {list(layers)} one after the other: something else "
+                "lies between them, before, behind or around; tables can stand for chains of KAN layers alone"
             )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from circuits.fourier import basis
 from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["EdgeSpectrum", "edge_spectrum"]
@@ -38,17 +38,8 @@ class EdgeSpectrum:
     @property
     def amplitudes(self) -> NDArray[np.float64]:
         r"""The height of each wave, :math:`A_k = (C_{2k-1}^2 + C_{2k}^2)^{1/2}`, ``(degree + 1, in, out)``."""
-        waves = self.coefficients[1:].reshape(self.degree, 2, *self.frequency.shape)
-        rows: NDArray[np.float64] = np.concatenate(
-            [np.abs(self.coefficients[:1]), np.hypot(waves[:, 0], waves[:, 1])]
-        )
-        return rows
-
-    @property
-    def variance(self) -> NDArray[np.float64]:
-        r"""The variance over one period, by Parseval :math:`\frac12 \sum_{k \geq 1} A_k^2`, ``(in, out)``."""
-        total: NDArray[np.float64] = np.square(self.amplitudes[1:]).sum(0) / 2
-        return total
+        c = self.coefficients
+        return np.concatenate([np.abs(c[:1]), np.hypot(c[1::2], c[2::2])])
 
     def harmonics(self, edge: tuple[int, int], x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the constant and each harmonic's wave of one edge along ``x``; they add up to the edge.
@@ -57,11 +48,9 @@ class EdgeSpectrum:
             - x: ``(P,)``
             - result: ``(degree + 1, P)``
         """
-        c = self.coefficients[(slice(None), *edge)]
         angle = self.frequency[edge] * np.asarray(x) + self.shift[edge]
-        k = np.arange(1, self.degree + 1)[:, None]
-        waves = c[1::2, None] * np.cos(k * angle) + c[2::2, None] * np.sin(k * angle)
-        return np.concatenate([np.full((1, len(angle)), c[0]), waves])
+        parts = self.coefficients[(slice(None), *edge)][:, None] * basis(angle, self.degree, 1.0)
+        return np.concatenate([parts[:1], parts[1::2] + parts[2::2]])
 
 
 def edge_spectrum(layer: KANLayer) -> EdgeSpectrum:
@@ -81,12 +70,8 @@ def edge_spectrum(layer: KANLayer) -> EdgeSpectrum:
     Source:
         M. Schuld, R. Sweke, J. J. Meyer, Phys. Rev. A 103, 032430 (2021), arXiv:2008.08605.
     """
-    edges = (layer.in_features, layer.out_features)
     with torch.no_grad():
         series = layer.series()
-    frequency, phase = (_array(part.expand(edges)) for part in (series.frequency, series.phase))
-    return EdgeSpectrum(_array(layer.masked(series.coefficients)), frequency, phase)
-
-
-def _array(values: Tensor) -> NDArray[np.float64]:
-    return np.asarray(values.detach().double().cpu())
+        edges = (layer.in_features, layer.out_features)
+        parts = layer.masked(series.coefficients), *(p.expand(edges) for p in series[1:3])
+    return EdgeSpectrum(*(np.asarray(part.double().cpu()) for part in parts))

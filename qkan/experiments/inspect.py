@@ -19,7 +19,6 @@ from qkan.analysis.edges import edge_curves, kan_layers
 from qkan.analysis.expressivity import (
     coefficient_cloud,
     gradient_variance,
-    gradient_variances,
     random_cloud,
     reachable_dimension,
 )
@@ -293,7 +292,10 @@ def _plateau(circuit: Circuit, rng: np.random.Generator) -> list[Picture]:
         shape = {"wires": width} if name == "entangled" else {}
         return edge(name, **{**options, **shape, "depth": depth})
 
-    table = gradient_variances(make, wires, depths, samples=100, rng=rng)
+    rows = [
+        [gradient_variance(make(n, d), samples=100, rng=rng).mean for d in depths] for n in wires
+    ]
+    table = np.array(rows)
     caption = (
         f"Variance of the gradient over random weights for {name} circuits, 100 settings each."
     )

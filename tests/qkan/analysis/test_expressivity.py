@@ -11,7 +11,6 @@ from circuits.errors import CircuitError, UsageError
 from qkan.analysis import (
     coefficient_cloud,
     gradient_variance,
-    gradient_variances,
     random_cloud,
     reachable_dimension,
 )
@@ -128,12 +127,6 @@ def test_a_local_observable_is_none():
     assert found.by_weight["theta"][0] == pytest.approx(0.5, abs=5 / np.sqrt(4000))
     assert found.largest == found.by_weight["theta"][0]
     np.testing.assert_allclose(found.by_weight["theta"][1:], 0, atol=1e-30)
-
-
-def test_families():
-    family = lambda wires, _: product(wires, qml.prod(*(qml.Z(k) for k in range(wires))))  # noqa: E731
-    table = gradient_variances(family, [2, 3], [1], samples=2000, rng=np.random.default_rng(0))
-    np.testing.assert_allclose(table, [[0.25], [0.125]], rtol=0.15)
 
 
 @pytest.mark.parametrize("batched", [True, False])
