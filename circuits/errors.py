@@ -42,7 +42,8 @@ def unknown_name(kind: str, name: str, choices: Iterable[str]) -> UsageError:
         unknown circuit 'dmeo'; did you mean 'demo'? Known: demo, demo-legacy
     """
     known = sorted(choices)
-    near = get_close_matches(name, known, n=1)
+    initials = [k for k in known if name == "".join(word[:1] for word in k.split("_")) != k[:1]]
+    near = get_close_matches(name, known, n=1) or initials  # "lr" for "learning_rate"
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UsageError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")
 

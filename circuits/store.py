@@ -285,7 +285,7 @@ def write_whole(
     """
     folder = scratch or path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=_SUFFIX, dir=folder)
+    handle, temporary = tempfile.mkstemp(prefix=f"{path.name}-", suffix=_SUFFIX, dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -9,20 +9,24 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import random
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from circuits.errors import UsageError
 from qkan.store import DamagedFileError, OtherFormatError, read_tensors, write_tensors
+from qkan.training.data import Data, Loader
 
-__all__ = ["CheckpointWarning", "Randomness", "prepare", "read_newest", "write"]
+__all__ = ["CheckpointWarning", "Randomness", "held", "read_newest", "write"]
 
 _FORMAT = "hybrid-qkan training 1"
 _log = logging.getLogger(__name__)
@@ -35,17 +39,17 @@ class CheckpointWarning(UserWarning):
 class Randomness:
     """The order of the data, and what layers such as dropout draw; all of it from one seed.
 
-    Torch's layers draw from the process's generators. These are lent to the training within
-    :meth:`lent`, and are afterwards as they were.
+    Torch's layers draw from the process's generators, data sets from NumPy's and Python's, too. These are lent to the
+    training within :meth:`lent`, and are afterwards as they were.
 
     Args:
-        seed: Where both sequences start.
+        seed: Where all sequences start.
         model: Whose devices have generators that its layers may draw from.
-        others: Generators that the data draw from, kept in the state and not seeded.
+        data: Those of loaders may have generators of their own, which are kept in the state and not seeded.
     """
 
-    def __init__(self, seed: int, model: nn.Module, others: Sequence[torch.Generator] = ()) -> None:
-        self.others = others
+    def __init__(self, seed: int, model: nn.Module, *data: Data | None) -> None:
+        self.loaders = [part for part in data if isinstance(part, Loader)]
         self.order = torch.Generator().manual_seed(seed)
         self._start = int(torch.randint(2**62, (), generator=self.order))
         devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
@@ -56,6 +60,8 @@ class Randomness:
         """Start the process's generators from the seed; give them back as they were."""
         with self.set_aside():
             torch.default_generator.manual_seed(self._start)
+            random.seed(self._start)
+            np.random.seed(self._start % 2**32)  # data sets draw from it
             for index in self._cuda:
                 with torch.cuda.device(index):
                     torch.cuda.manual_seed(self._start)
@@ -64,24 +70,42 @@ class Randomness:
     @contextmanager
     def set_aside(self) -> Iterator[None]:
         """Undo what is drawn in between: looking at a model does not change how it is trained."""
-        with torch.random.fork_rng(self._cuda):
-            yield
+        python, numpy = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng(self._cuda):
+                yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
-    def state(self) -> dict[str, Tensor]:
-        """Return all that the next random numbers depend on."""
+    def state(self) -> dict[str, Any]:
+        """Return all that the next random numbers, and the next order of the data, depend on."""
         cuda = {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in self._cuda}
-        others = {f"other:{k}": other.get_state() for k, other in enumerate(self.others)}
         own = {"order": self.order.get_state(), "cpu": torch.get_rng_state()}
-        return own | cuda | others
+        others = {f"other:{k}": other.get_state() for k, other in enumerate(self._others())}
+        kind, numbers, *rest = np.random.get_state()
+        words = torch.tensor(np.asarray(numbers).astype(np.int64))
+        more = {"python": random.getstate(), "numpy": (kind, words, *rest)}
+        return own | cuda | others | more | {"counters": [d.counters() for d in self.loaders]}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state; within :meth:`lent`."""
         self.order.set_state(state["order"])
         torch.set_rng_state(state["cpu"])
         for index in self._cuda:
             torch.cuda.set_rng_state(state[f"cuda:{index}"], index)
-        for k, other in enumerate(self.others):
+        for k, other in enumerate(self._others()):
             other.set_state(state[f"other:{k}"])
+        if "python" in state:  # the first version had neither
+            random.setstate(state["python"])
+            kind, words, *rest = state["numpy"]
+            np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))
+        for loader, counters in zip(self.loaders, state.get("counters", []), strict=False):
+            loader.set_counters(counters)
+
+    def _others(self) -> list[torch.Generator]:
+        found = {id(g): g for loader in self.loaders for g in loader.generators()}
+        return list(found.values())
 
 
 def write(path: Path, facts: dict[str, Any], state: Any) -> None:
@@ -102,18 +126,34 @@ def write(path: Path, facts: dict[str, Any], state: Any) -> None:
     write_tensors(path, _FORMAT, {"of": facts, "state": words}, tensors)
 
 
-def prepare(path: Path) -> None:
-    """Make sure, before a long training, that checkpoints can be written; remove what a killed writer left."""
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep others from a checkpoint; make sure that it can be written; remove what a killed writer left.
+
+    Raises:
+        UsageError: If it cannot, or another training writes it.
+    """
     if path.is_dir():
         raise UsageError(f"the checkpoint is a file, but {path} is a folder; name a file in it")
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for unfinished in path.parent.glob(f"{glob.escape(path.stem)}-????????.tmp"):
-            unfinished.unlink(missing_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
-            pass
+            lock.acquire()
+    except Timeout as error:
+        raise UsageError(
+            f"another training is writing the checkpoint {path}; wait for it, or name another file"
+        ) from error
     except OSError as error:
         raise UsageError(f"checkpoints cannot be written to {path}: {error}") from error
+    try:
+        for unfinished in path.parent.glob(f"{glob.escape(path.name)}-????????.tmp"):
+            unfinished.unlink(missing_ok=True)
+        yield
+    finally:
+        with suppress(OSError):  # before it is given back: who waits for it sees it held
+            os.unlink(lock.lock_file)
+        lock.release()
 
 
 def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
@@ -137,9 +177,12 @@ def read_newest(path: Path, usable: Callable[[dict[str, Any]], None]) -> Any:
             message = f"{error}. It was moved to {aside.name}; the training {instead}."
             warnings.warn(message, CheckpointWarning, stacklevel=2)
             continue
-        usable(found.facts["of"])
+        facts = found.facts.get("of")
+        if not isinstance(facts, dict):
+            raise UsageError(f"{path} does not say of what training it is; choose another file")
+        usable(facts)
         _log.info("training goes on from %s", file)
-        return _unpack(found.facts["state"], found.arrays)
+        return _unpack(found.facts.get("state"), found.arrays)
     return None
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import nn
 from torch.optim import LBFGS, Adam, AdamW, Optimizer
 
-from circuits.errors import UsageError
-from qkan.config import check, setting
+from circuits.errors import UsageError, unknown_name
+from qkan.config import at_least, check, setting
 
 __all__ = ["TrainingConfig", "make_optimizer"]
 
@@ -42,17 +42,23 @@ class TrainingConfig:
     monitor: str | None = setting(
         None, "What the best epoch is judged by (val_loss, or train_loss without validation)."
     )
+    direction: Literal["min", "max"] | None = setting(
+        None, "Whether a small or a large one is better; known of losses and the accuracy."
+    )
     restore_best: bool | None = setting(
         None, "End with the weights of the best epoch (with patience yes, else no)."
     )
     seed: int = setting(0, "What the order of the data and dropout are drawn from.")
 
+    def __new__(cls, *_: Any, **settings: Any) -> Self:
+        """Refuse unknown settings with a hint; what Python says of them has none."""
+        for name in settings.keys() - cls.__dataclass_fields__.keys():
+            raise unknown_name("setting", name, cls.__dataclass_fields__)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         check(self)
-        for name, least in (("epochs", 0), ("batch_size", 1), ("max_iter", 1), ("patience", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"expected {name} to be {least} or more, got {value}")
+        at_least(self, epochs=0, batch_size=1, max_iter=1, patience=1, seed=0)
         for name in ("learning_rate", "gamma", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, Sampler, TensorDataset
 
 from circuits.errors import UsageError
 
@@ -75,23 +77,79 @@ class Loader:
                     f"the {self.name} data must give (inputs, targets) or (inputs, targets, "
                     f"weights), got {type(item).__name__}; use a DataLoader with such batches"
                 )
-            yield _checked(self.name, *item)
+            x, y, weights = _checked(self.name, *item)
+            if weights is not None and weights.shape != (len(x),):
+                raise UsageError(
+                    f"weights are one number a sample, got shape {tuple(weights.shape)}"
+                )
+            yield x, y, weights
         if empty:
             raise UsageError(
                 f"the {self.name} data are empty; what they come from must give its batches anew in "
-                "every epoch, as a DataLoader does and a generator does not"
+                "every epoch, as a DataLoader does and a generator does not (nor does one with drop_last and fewer "
+                "samples than a batch)"
             )
-
-    @property
-    def generators(self) -> list[torch.Generator]:
-        """The generators that a DataLoader and its sampler were given."""
-        parts = (self.source, getattr(self.source, "sampler", None))
-        found = {id(g): g for part in parts if (g := getattr(part, "generator", None)) is not None}
-        return [g for g in found.values() if isinstance(g, torch.Generator)]
 
     def steps(self, *_: object) -> int | None:
         """Return the number of batches where it is known."""
-        return len(self.source) if isinstance(self.source, Sized) else None
+        try:
+            return len(self.source) if isinstance(self.source, Sized) else None
+        except TypeError:  # a DataLoader of an IterableDataset
+            return None
+
+    def parts(self) -> list[Any]:
+        """Return the source, its samplers and its data sets, those within others included."""
+        found = [self.source]
+        for part in found:
+            inside = list(getattr(part, "__dict__", {}).values())
+            inside += [v for value in inside if isinstance(value, list | tuple) for v in value]
+            samplers = [getattr(part, name, None) for name in ("sampler", "batch_sampler")]
+            for value in [*inside, *samplers]:
+                known = isinstance(value, Sampler | Dataset) or any(value is s for s in samplers)
+                if known and value is not None and not any(value is other for other in found):
+                    found.append(value)
+        return found
+
+    def generators(self) -> list[torch.Generator]:
+        """Return the generators that the source, its samplers and its data sets were given."""
+        values = (v for part in self.parts() for v in getattr(part, "__dict__", {}).values())
+        return list({id(g): g for g in values if isinstance(g, torch.Generator)}.values())
+
+    def counters(self) -> list[dict[str, int]]:
+        """Return the whole numbers in samplers and data sets, some of which may count epochs."""
+        whole = ({k: v for k, v in vars(p).items() if type(v) is int} for p in self._inner())
+        return list(whole)
+
+    def set_counters(self, values: list[dict[str, int]]) -> None:
+        """Go on counting from there."""
+        for part, numbers in zip(self._inner(), values, strict=True):
+            for name in numbers.keys() & vars(part).keys():
+                if vars(part)[name] != numbers[name]:
+                    setattr(part, name, numbers[name])
+
+    def _inner(self) -> list[Any]:
+        return [part for part in self.parts()[1:] if hasattr(part, "__dict__")]
+
+    def require_resumable(self) -> None:
+        """Refuse, for a training with a checkpoint, what draws numbers that no checkpoint has.
+
+        Raises:
+            UsageError: If there are workers that live on, generators of another kind, or an iterator.
+        """
+        if getattr(self.source, "persistent_workers", False):
+            raise UsageError(
+                "persistent_workers keep random numbers of their own, which no checkpoint has; use persistent_workers="
+                "False, or no checkpoint"
+            )
+        for part in self.parts():
+            for name, value in getattr(part, "__dict__", {}).items():
+                if isinstance(
+                    value, np.random.Generator | np.random.RandomState | random.Random | Iterator
+                ):
+                    raise UsageError(
+                        f"{type(part).__name__}.{name} is a {type(value).__name__}, whose state no checkpoint has: "
+                        "the training could not go on exactly; use a torch.Generator, or no checkpoint"
+                    )
 
 
 Data: TypeAlias = Tensors | Loader
@@ -112,18 +170,20 @@ def as_data(name: str, given: Any) -> Data:
         return given
     if isinstance(given, TensorDataset):
         given = given.tensors
-    if isinstance(given, tuple | list) and given and all(isinstance(g, Tensor) for g in given):
+    pair = isinstance(given, tuple | list) and bool(given)
+    if pair and all(isinstance(part, Tensor) for part in given):
         if not 2 <= len(given) <= 3:
             raise UsageError(
                 f"the {name} data are (inputs, targets) or (inputs, targets, weights), got "
                 f"{len(given)} tensors"
             )
-        return _scaled(name, *_checked(name, *given))
-    if isinstance(given, tuple) or not hasattr(given, "__iter__"):
-        kinds = [type(part).__name__ for part in given] if isinstance(given, tuple) else given
+        x, y, weights = _checked(name, *given)
+        return Tensors(x, y, None if weights is None else _scaled(name, x, y, weights))
+    if isinstance(given, tuple | Tensor | Dataset | dict | str) or not hasattr(given, "__iter__"):
+        kinds = [type(part).__name__ for part in given] if pair else type(given).__name__
         raise UsageError(
             f"the {name} data must be tensors (inputs, targets) or a DataLoader, got {kinds}; "
-            "torch.as_tensor makes tensors of arrays"
+            "torch.as_tensor makes tensors of arrays, of a table's to_numpy()"
         )
     return Loader(given, name)
 
@@ -140,7 +200,7 @@ def _checked(name: str, x: Any, y: Any, weights: Any = None) -> Batch:
                 f"the {name} data have {len(x)} inputs but {len(tensor)} {what}; give one each"
             )
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            bad = int((~tensor.isfinite().view(len(tensor), -1).all(1)).sum())
+            bad = int((~tensor.isfinite().reshape(len(tensor), -1).all(1)).sum())
             raise UsageError(
                 f"{bad} of {len(tensor)} {name} samples have {what} that are NaN or infinite; "
                 "clean the data first"
@@ -148,9 +208,7 @@ def _checked(name: str, x: Any, y: Any, weights: Any = None) -> Batch:
     return x, y, weights
 
 
-def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensors:
-    if weights is None:
-        return Tensors(x, y)
+def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
     if weights.shape != (len(x),):
         raise UsageError(f"weights are one number a sample, got shape {tuple(weights.shape)}")
     weights = weights.double()
@@ -160,7 +218,7 @@ def _scaled(name: str, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensors:
             f"the {name} weights sum to {float(weights.sum()):g}; single weights may be "
             "negative, their sum must be positive"
         )
-    return Tensors(x, y, (weights / mean).to(y.device))
+    return (weights / mean).to(y.device)
 
 
 def checksums(data: Data | None) -> list[int] | None:

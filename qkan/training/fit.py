@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from qkan.progress import Progress
 from qkan.training import checkpoint as files
 from qkan.training.config import TrainingConfig, make_optimizer
 from qkan.training.data import Batch, Data, Loader, Tensors, as_data, checksums
-from qkan.training.history import DivergedError, History, best_epoch
+from qkan.training.history import DivergedError, History, direction_of
 from qkan.training.losses import (
     Loss,
     LossFunction,
@@ -46,9 +47,9 @@ def fit(
     validation: Any = None,
     config: TrainingConfig | Mapping[str, Any] | None = None,
     *,
-    loss: str | LossFunction = "cross_entropy",
+    loss: str | LossFunction | None = None,
     penalty: Penalty | None = None,
-    metrics: Sequence[str | Metric] | None = None,
+    metrics: str | Metric | Sequence[str | Metric] | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | bool | None = None,
 ) -> History:
@@ -70,7 +71,9 @@ def fit(
         validation: Likewise, to be looked at after every epoch.
         config: The settings, also as a mapping.
         loss: ``"cross_entropy"``; ``"mse"``; or a function of outputs and targets that gives one
-            number a sample, or their mean.
+            number a sample, or their mean. By default the one that the targets ask for: labels
+            and one-hot rows the cross-entropy, numbers in the shape of the outputs the squared error;
+            where both could be meant, the error says so.
         penalty: A function of the model, added to the loss of every step.
         metrics: ``"accuracy"``, or functions of outputs and targets that give one number a sample;
             by default the accuracy of a classification.
@@ -97,24 +100,26 @@ def fit(
     """
     if not isinstance(config, TrainingConfig):
         config = from_mapping(TrainingConfig, config or {})
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"fit trains a torch.nn.Module, got {type(model).__name__}")
     objective = Loss(loss)
-    named = metrics_for(loss, metrics)
     data = as_data("training", train)
     held_out = None if validation is None else as_data("validation", validation)
-    _check_batches(model, data, config)
-    columns = ["train_loss", *(["penalty"] if penalty else []), "learning_rate", "seconds"]
-    if held_out is not None:
-        columns += ["val_loss", *(f"val_{name}" for name in named)]
-    training = _Training(model, config, objective, penalty, columns, data, held_out)
+    _check_data(model, data, held_out, config, checkpoint is not None)
+    training = _Training(model, config, objective, penalty, metrics, data, held_out)
     shown = Progress.on_stderr() if progress is True else progress or Progress()
+    if not isinstance(shown, Progress):
+        raise UsageError(f"progress is True or a qkan.progress.Progress, got {progress!r}")
     per_epoch = data.steps(config.batch_size, config.drop_last)
+    path = None if checkpoint is None else Path(checkpoint)
     with (
+        nullcontext() if path is None else files.held(path),
         modes_kept(model),
         training.randomness.lent(),
         shown.task("training", config.epochs * (per_epoch or 1)) as advance,
     ):
-        if checkpoint is not None:
-            training.resume(Path(checkpoint))
+        if path is not None:
+            training.resume(path)
         while not training.finished:
             measured = training.run_epoch(advance)
             if held_out is not None:
@@ -125,8 +130,8 @@ def fit(
                     )
                 measured |= {f"val_{name}": value for name, value in scores.items()}
             training.record(measured)
-            if checkpoint is not None:
-                training.save(Path(checkpoint))
+            if path is not None:
+                training.save(path)
             advance((per_epoch or 1) * training.epoch, status=training.status())
         return training.finish()
 
@@ -140,20 +145,21 @@ class _Training:
         config: TrainingConfig,
         loss: Loss,
         penalty: Penalty | None,
-        columns: Sequence[str],
+        metrics: str | Metric | Sequence[str | Metric] | None,
         data: Data,
         held_out: Data | None,
     ) -> None:
-        self.monitor = config.monitor or ("val_loss" if "val_loss" in columns else "train_loss")
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters, config)
-        if self.monitor not in columns:
-            raise unknown_name("column to monitor", self.monitor, columns)
         self.model, self.config, self.loss, self.penalty = model, config, loss, penalty
-        self.data, self.held_out = data, held_out
-        generators = data.generators if isinstance(data, Loader) else []
-        self.randomness = files.Randomness(config.seed, model, generators)
-        self.columns: dict[str, list[float]] = {name: [] for name in columns}
+        self.data, self.held_out, self.metrics = data, held_out, metrics
+        self.randomness = files.Randomness(config.seed, model, data, held_out)
+        self.columns: dict[str, list[float]] = {name: [] for name in self._names()}
+        self.monitor = config.monitor or ("train_loss" if held_out is None else "val_loss")
+        later = held_out is not None and loss.name is None and self.monitor == "val_accuracy"
+        if self.monitor not in self.columns and not later:
+            raise unknown_name("column to monitor", self.monitor, self.columns)
+        direction_of(self.monitor, config.direction)  # known, or asked for before the training
         self.best: dict[str, Tensor] | None = None
         # Held against the outputs of the first step, before anything has changed.
         self._unchecked = [d.y for d in (data, held_out) if isinstance(d, Tensors)]
@@ -164,10 +170,11 @@ class _Training:
         """How many epochs are done."""
         return len(self.columns["train_loss"])
 
-    @property
-    def best_epoch(self) -> int:
-        """The best epoch so far, from 0; -1 before the first."""
-        return best_epoch(np.array(self.columns[self.monitor]), self.monitor)
+    def _names(self) -> list[str]:
+        """Return what is measured; the metrics may follow from the loss that the targets ask for."""
+        names = ["train_loss", *(["penalty"] if self.penalty else []), "learning_rate", "seconds"]
+        found = ["loss", *metrics_for(self.loss, self.metrics)]
+        return names + [f"val_{name}" for name in found if self.held_out is not None]
 
     @property
     def finished(self) -> bool:
@@ -175,7 +182,7 @@ class _Training:
         if self.epoch >= self.config.epochs:
             return True
         patience = self.config.patience
-        return patience is not None and self.epoch - 1 - self.best_epoch >= patience
+        return patience is not None and self.epoch - 1 - self.history().best_epoch >= patience
 
     def run_epoch(self, advance: Callable[..., None]) -> dict[str, float]:
         """Train for one epoch and return what was measured; ``advance`` is told of the steps."""
@@ -249,8 +256,8 @@ class _Training:
         """Keep what an epoch measured, and its weights if it is the best."""
         self.require_finite(measured)
         for name, value in measured.items():
-            self.columns[name].append(value)
-        if self.config.restores_best and self.best_epoch == self.epoch - 1:
+            self.columns.setdefault(name, []).append(value)
+        if self.config.restores_best and self.history().best_epoch == self.epoch - 1:
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
     def status(self, loss: float | None = None) -> str:
@@ -267,7 +274,7 @@ class _Training:
     def history(self) -> History:
         """Return what was measured."""
         columns = {name: np.array(values) for name, values in self.columns.items()}
-        return History(columns, self.monitor)
+        return History(columns, self.monitor, self.config.direction)
 
     def finish(self) -> History:
         """Put the best weights back, if that is asked for, and return what was measured."""
@@ -288,18 +295,41 @@ class _Training:
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint, if there is one; refuse that of another training."""
-        files.prepare(path)
-        state = files.read_newest(path, lambda facts: self._require_same(path, facts))
-        if state is None:
-            return
         try:
+            state = files.read_newest(path, lambda facts: self._require_same(path, facts))
+            if state is None:
+                return
+            self._require_fitting(state)
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
+            self.randomness.restore(state["random"])
+            self.columns = {name: values.tolist() for name, values in state["columns"].items()}
+            self.best = state["best"]
+        except UsageError:
+            raise
+        except Exception as error:  # whatever a file may hold
             raise UsageError(f"{path} is the checkpoint of another model: {error}") from error
-        self.randomness.restore(state["random"])
-        self.columns = {name: values.tolist() for name, values in state["columns"].items()}
-        self.best = state["best"]
+
+    def _require_fitting(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that is not of this model, its optimiser and what is measured."""
+        own, groups = self.optimizer.state_dict(), state["optimizer"]["param_groups"]
+        same = [{k: v for k, v in g.items() if k != "lr"} for g in own["param_groups"]]
+        if same != [{k: v for k, v in g.items() if k != "lr"} for g in groups]:
+            raise ValueError("its optimiser is set otherwise")
+        sizes = {1, *(p.numel() for p in self.parameters), sum(p.numel() for p in self.parameters)}
+        found = list(_tensors(state["optimizer"]["state"]))
+        if any(t.numel() not in sizes or not bool(t.isfinite().all()) for t in found):
+            raise ValueError("its optimiser is one of other parameters, or not finite")
+        weights = self.model.state_dict()
+        for kept in (state["model"], state["best"]):
+            known = {k: (v.shape, v.dtype) for k, v in weights.items()}
+            if kept is not None and {k: (v.shape, v.dtype) for k, v in kept.items()} != known:
+                raise ValueError("its weights have other names, shapes or types")
+            if kept is not None and not all(bool(v.isfinite().all()) for v in kept.values()):
+                raise ValueError("its weights are not finite")
+        lengths = {len(v) for v in state["columns"].values() if v.dtype == torch.float64}
+        if list(state["columns"]) != list(self.columns) or len(lengths) != 1:
+            raise ValueError("what it measured is something else")
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -313,6 +343,9 @@ class _Training:
         }
 
     def _require_same(self, path: Path, facts: Mapping[str, Any]) -> None:
+        if self.loss.name is None and facts.get("loss") in ("cross_entropy", "mse"):
+            self.loss.loss = facts["loss"]  # of the same data, which asked for it then
+            self.columns = {name: [] for name in self._names()}
         changed = [
             f"{name}: {facts.get(name)}, now {value}"
             for name, value in self.facts.items()
@@ -325,10 +358,29 @@ class _Training:
             )
 
 
-def _check_batches(model: nn.Module, data: Data, config: TrainingConfig) -> None:
-    """Refuse batches that cannot be made, or cannot be normalised."""
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, dict | list | tuple):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from _tensors(part)
+
+
+def _check_data(
+    model: nn.Module, data: Data, held_out: Data | None, config: TrainingConfig, resumes: bool
+) -> None:
+    """Refuse batches that cannot be made or normalised, validation data of another kind, orders that are lost."""
+    for part in (data, held_out):
+        if resumes and isinstance(part, Loader):
+            part.require_resumable()
     if not isinstance(data, Tensors):
         return
+    if isinstance(held_out, Tensors):
+        one, other = ((part.x.dtype, *part.x.shape[1:]) for part in (data, held_out))
+        if one != other:
+            raise UsageError(
+                f"a training input has dtype and shape {one}, one of the validation data {other}"
+            )
     if data.steps(config.batch_size, config.drop_last) == 0:
         raise UsageError(
             f"{len(data)} samples do not fill one batch of {config.batch_size}; choose a smaller "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["DivergedError", "History", "best_epoch"]
+__all__ = ["DivergedError", "History", "direction_of"]
 
 
 def _column(name: str, what: str) -> property:
@@ -25,7 +25,8 @@ class History:
         columns: ``train_loss``, the running mean over the epoch's steps, without penalties; ``penalty`` where there is
             one; ``val_loss`` and ``val_METRIC``, after the epoch, where there are validation data; ``learning_rate``;
             ``seconds``, of the steps alone, without validation and checkpoints.
-        monitor: The column that epochs are judged by: a loss should be small, a metric large.
+        monitor: The column that epochs are judged by.
+        direction: Whether it should be small, ``"min"``, or large, ``"max"``.
 
     Shape:
         Each column is ``(epochs,)``, float64.
@@ -33,6 +34,7 @@ class History:
 
     columns: Mapping[str, NDArray[np.float64]]
     monitor: str = "train_loss"
+    direction: str | None = None
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         """Return a column.
@@ -57,22 +59,42 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch, from 0, that no later one is better than; -1 if there is none."""
-        return best_epoch(self[self.monitor], self.monitor)
+        """The first epoch, from 0, that no later one is better than; -1 if there is none.
+
+        Example:
+            >>> History({"val_loss": np.array([3.0, 1.0, 1.0])}, "val_loss").best_epoch
+            1
+            >>> History({"val_mae": np.array([3.0, 5.0, 4.0])}, "val_mae", "max").best_epoch
+            1
+        """
+        values = self[self.monitor]
+        find = np.argmax if direction_of(self.monitor, self.direction) == "max" else np.argmin
+        return int(find(values)) if len(values) else -1
 
 
-def best_epoch(values: NDArray[np.float64], monitor: str) -> int:
-    """Return the index of the best value, the first of equals; -1 if there is none.
+def direction_of(monitor: str, direction: str | None) -> str:
+    """Return whether a column should be small, ``"min"``, or large, ``"max"``.
 
-    Example:
-        >>> best_epoch(np.array([3.0, 1.0, 1.0]), "val_loss")
-        1
-        >>> best_epoch(np.array([0.3, 0.5, 0.4]), "val_accuracy")
-        1
+    Raises:
+        UsageError: If it was not said, of a metric that only its author knows.
     """
-    if not len(values):
-        return -1
-    return int(np.argmin(values) if monitor.endswith("loss") else np.argmax(values))
+    known = "max" if monitor == "val_accuracy" else "min"
+    if (
+        direction is None
+        and monitor.startswith("val_")
+        and monitor not in ("val_loss", "val_accuracy")
+    ):
+        raise UsageError(
+            f"is a small or a large {monitor} better? Say TrainingConfig(monitor={monitor!r}, "
+            "direction='min') or 'max'"
+        )
+    if (
+        direction is not None
+        and monitor in ("val_loss", "train_loss", "val_accuracy")
+        and direction != known
+    ):
+        raise UsageError(f"the best {monitor} is the {known}imum, not direction={direction!r}")
+    return direction or known
 
 
 class DivergedError(UsageError):

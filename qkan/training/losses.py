@@ -9,21 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from circuits.errors import UsageError, unknown_name
-from qkan.layers.checks import evaluating
+from circuits.errors import UsageError, check_integer, unknown_name
+from qkan.layers.checks import evaluating, require_tensor
 from qkan.training.data import as_data
 
-__all__ = [
-    "METRICS",
-    "Loss",
-    "LossFunction",
-    "Metric",
-    "device_of",
-    "evaluate",
-    "metrics_for",
-    "one_number",
-    "predict",
-]
+__all__ = ["METRICS", "Loss", "LossFunction", "Metric", "device_of", "evaluate", "predict"]
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From outputs and targets to one number, or one a sample (which sample weights need)."""
@@ -31,83 +21,183 @@ LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Metric: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From outputs and targets to one number a sample."""
 
+_LOSSES: dict[str, Callable[..., Tensor]] = {
+    "cross_entropy": functional.cross_entropy,
+    "mse": functional.mse_loss,
+}
+
+_ASKED_FOR = {
+    # What targets hold, and how a sample of them compares with one of the outputs: the loss, or why there is none.
+    ("whole numbers", "a label"): "cross_entropy",
+    ("one-hot rows", "as many"): "cross_entropy",
+    ("numbers", "as many"): "mse",
+    ("numbers", "one number"): "mse",
+    ("whole numbers", "one number"): "classes need an output each, numbers to fit loss='mse'",
+    ("whole numbers", "as many"): "labels are one number a sample, numbers to fit need loss='mse'",
+    (
+        "zeros and ones",
+        "one number",
+    ): "classes are whole numbers with an output each, numbers to fit need loss='mse'",
+    (
+        "zeros and ones",
+        "as many",
+    ): "independent classes need a loss of your own, numbers to fit loss='mse'",
+    ("shares", "as many"): "probabilities need loss='cross_entropy', numbers to fit loss='mse'",
+}
+_ALLOWED = {
+    "cross_entropy": {("whole numbers", "a label")}
+    | {(kind, "as many") for kind in ("one-hot rows", "shares")},
+    "mse": {
+        (kind, shape)
+        for kind in ("whole numbers", "numbers", "zeros and ones", "one-hot rows", "shares")
+        for shape in ("one number", "as many")
+    },
+}
+
 
 class Loss:
-    """A loss by its name or as a function.
+    """A loss by its name, as a function, or None: that which the first targets ask for.
 
-    Args:
-        loss: ``"cross_entropy"``, for labels or class probabilities; ``"mse"``; or a function.
+    =============  ======================  =================
+    targets        a sample, of C outputs  loss
+    =============  ======================  =================
+    whole numbers  one, C > 1              ``cross_entropy``
+    one-hot rows   C > 1                   ``cross_entropy``
+    numbers        C                       ``mse``
+    =============  ======================  =================
+
+    Anything else is refused, and so is a loss that does not suit the targets.
 
     Raises:
         UsageError: If the name is unknown.
     """
 
-    def __init__(self, loss: str | LossFunction) -> None:
-        if isinstance(loss, str) and loss not in ("cross_entropy", "mse"):
-            raise unknown_name("loss", loss, ["cross_entropy", "mse"])
+    def __init__(self, loss: str | LossFunction | None) -> None:
+        if isinstance(loss, str) and loss not in _LOSSES:
+            raise unknown_name("loss", loss, _LOSSES)
+        if loss is not None and not callable(loss) and not isinstance(loss, str):
+            raise UsageError(f"loss is a name or a function of outputs and targets, not {loss!r}")
         self.loss = loss
-        self.name = loss if isinstance(loss, str) else getattr(loss, "__name__", repr(loss))
 
-    def prepare(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the targets where the outputs are and, of a regression, in their shape and dtype."""
-        targets = targets.to(outputs.device, non_blocking=True)
-        if self.loss == "mse":
-            targets = targets.to(outputs.dtype)
-            if targets.shape != outputs.shape and targets.numel() == outputs.numel():
-                targets = targets.view_as(outputs)  # (N,) and (N, 1): torch would spread them
-        return targets
+    @property
+    def name(self) -> str | None:
+        """Its name; None before the targets have been seen."""
+        return self.loss if self.loss is None or isinstance(self.loss, str) else _name(self.loss)
 
     def check(self, outputs: Tensor, targets: Tensor) -> None:
-        """Refuse targets that do not fit outputs: labels that are no classes, or other shapes."""
-        if not isinstance(self.loss, str):
-            return
-        if self.loss == "mse" or targets.is_floating_point():
-            one, wanted = targets[0].numel(), outputs[0].numel()
-            if one != wanted:
+        """Refuse targets that do not fit outputs, or the loss; choose the loss if none was.
+
+        Targets may be more than the outputs are of.
+        """
+        if not isinstance(outputs, Tensor) or outputs.ndim == 0:
+            what = f"shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs)
+            raise UsageError(f"a model's outputs are a tensor of a row a sample, got {what}")
+        if self.loss is not None and not isinstance(self.loss, str):
+            return _require_rows_apart(self.name or "", self.loss, outputs, targets)
+        found = (_kind(targets), _shape(outputs, targets))
+        asked = _ASKED_FOR.get(found)
+        if self.loss is None and asked in _LOSSES:
+            self.loss = asked
+        if self.loss is None or found not in _ALLOWED[self.loss]:  # type: ignore[index]  # a name
+            usual = "labels are whole numbers, shape (N,), others have the outputs' shape"
+            what = f"targets of shape {_rows(targets)}, {found[0]}, and outputs of {_rows(outputs)}"
+            if self.loss is None:
+                raise UsageError(f"{what} do not tell the loss: {asked or usual}")
+            raise UsageError(f"{what} do not suit loss={self.loss!r}: {usual}")
+        if self.loss == "cross_entropy" and found[1] == "a label":
+            low, high = (int(value) for value in torch.aminmax(targets.long()))
+            if low < 0 or high >= outputs.shape[1]:
                 raise UsageError(
-                    f"the model has outputs of shape {tuple(outputs.shape[1:])}, the targets have "
-                    f"{tuple(targets.shape[1:])}; "
-                    + ("they must agree" if self.loss == "mse" else "labels are whole numbers")
+                    f"the model has {outputs.shape[1]} outputs, so labels are 0 to "
+                    f"{outputs.shape[1] - 1}; {low if low < 0 else high} arrived"
                 )
-            return
-        if outputs.ndim != targets.ndim + 1:
-            raise UsageError(
-                f"labels of shape (N,) need outputs of shape (N, classes), got "
-                f"{tuple(targets.shape)} and {tuple(outputs.shape)}"
-            )
-        low, high = (int(value) for value in torch.aminmax(targets))
-        if low < 0 or high >= outputs.shape[1]:
-            raise UsageError(
-                f"the model has {outputs.shape[1]} outputs, so labels are 0 to "
-                f"{outputs.shape[1] - 1}; {low if low < 0 else high} arrived"
-            )
+        return None
+
+    def prepare(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the targets where the outputs are and, for a loss by name, in the dtype that it takes."""
+        targets = targets.to(outputs.device, non_blocking=True)
+        if self.loss == "mse":
+            # (N,) and (N, 1): torch would spread them.
+            return targets.to(outputs.dtype).reshape(outputs.shape)
+        if self.loss == "cross_entropy":
+            return targets.to(outputs.dtype if targets.is_floating_point() else torch.long)
+        return targets
 
     def __call__(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         """Return the mean over the samples, weighted if there are weights."""
+        options = {"reduction": "mean" if weights is None else "none"}
+        if isinstance(self.loss, str):
+            value = _LOSSES[self.loss](outputs, targets, **options)
+        else:
+            value = self.loss(outputs, targets)  # type: ignore[misc]  # chosen by check()
         if weights is None:
-            value = self._value(outputs, targets, "mean")
-            if isinstance(value, Tensor) and value.ndim > 0:
-                value = value.mean()
-            return one_number(f"the loss {self.name}", value)
-        values = self._value(outputs, targets, "none")
-        if values.ndim == 0:
+            more = isinstance(value, Tensor) and value.ndim > 0
+            return one_number(f"the loss {self.name}", value.mean() if more else value)
+        if value.ndim == 0:
             raise UsageError(
                 f"sample weights need a loss that gives one number a sample, {self.name} gives one "
                 "number; use reduction='none' in it"
             )
-        each = values.flatten(1).mean(1) if values.ndim > 1 else values
+        each = value.flatten(1).mean(1) if value.ndim > 1 else value
         return (each * weights.to(each)).mean()
 
-    def _value(self, outputs: Tensor, targets: Tensor, reduction: str) -> Tensor:
-        match self.loss:
-            case "cross_entropy":
-                if not targets.is_floating_point():
-                    targets = targets.long()
-                return functional.cross_entropy(outputs, targets, reduction=reduction)
-            case "mse":
-                return functional.mse_loss(outputs, targets, reduction=reduction)
-        assert not isinstance(self.loss, str)
-        return self.loss(outputs, targets)
+
+def _kind(targets: Tensor) -> str:
+    """Return what targets hold."""
+    if targets.is_complex():
+        return "complex numbers"
+    if not targets.is_floating_point():
+        return "whole numbers"
+    ones = targets == 1
+    if bool(((targets == 0) | ones).all()) and bool(ones.any()):
+        wide = targets.ndim > 1 and targets.shape[1] > 1
+        one_hot = wide and bool((ones.sum(1) == 1).all())
+        return (
+            "one-hot rows" if one_hot else "zeros and ones" if not bool(ones.all()) else "numbers"
+        )
+    if targets.ndim > 1 and targets.shape[1] > 1 and bool((targets >= 0).all()):
+        sums = targets.sum(1)
+        if torch.allclose(sums, torch.ones_like(sums), rtol=0, atol=1e-3):
+            return "shares"
+    return "numbers"
+
+
+def _shape(outputs: Tensor, targets: Tensor) -> str:
+    """Return how a sample of the targets compares with one of the outputs."""
+    one, other = outputs.shape[1:], targets.shape[1:]
+    if one.numel() == 1 and other.numel() == 1:
+        return "one number"
+    if one == other:
+        return "as many"
+    return "a label" if len(one) and one[0] > 1 and one[1:] == other else "another shape"
+
+
+def _rows(tensor: Tensor) -> str:
+    return f"({', '.join(['N', *map(str, tensor.shape[1:])])})"
+
+
+def _require_rows_apart(
+    name: str, function: LossFunction, outputs: Tensor, targets: Tensor
+) -> None:
+    """Refuse a function that spreads targets (N,) against outputs (N, 1), every sample with every other."""
+    if _shape(outputs, targets) != "one number" or outputs.shape[1:] == targets.shape[1:]:
+        return
+    if min(len(outputs), len(targets)) < 2:
+        return
+    o, t = outputs.detach()[:2], targets.to(outputs.device)[:2]
+    with torch.no_grad():
+        both, one, two = (torch.as_tensor(function(o[k], t[k])).double() for k in _ROWS)
+    each = torch.stack([one.mean(), two.mean()])
+    if not any(
+        torch.allclose(both.mean(), total, rtol=1e-3) for total in (each.mean(), each.sum())
+    ):
+        raise UsageError(
+            f"{name} compares every output, of shape {_rows(outputs)}, with every target, of shape {_rows(targets)}; "
+            "give targets of the outputs' shape"
+        )
+
+
+_ROWS = (slice(2), slice(1), slice(1, 2))
 
 
 def one_number(what: str, value: object) -> Tensor:
@@ -128,29 +218,31 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 
 def metrics_for(
-    loss: str | LossFunction | Loss, metrics: Sequence[str | Metric] | None
+    loss: Loss, metrics: str | Metric | Sequence[str | Metric] | None
 ) -> dict[str, Metric]:
     """Return metrics by name; those of a classification, if none were chosen."""
     if metrics is None:
-        classifies = (loss.loss if isinstance(loss, Loss) else loss) == "cross_entropy"
-        metrics = ["accuracy"] if classifies else []
+        metrics = ["accuracy"] if loss.loss == "cross_entropy" else []
     found: dict[str, Metric] = {}
-    for given in metrics:
-        if not isinstance(given, str):
-            found[getattr(given, "__name__", repr(given))] = given
-        elif given in METRICS:
-            found[given] = METRICS[given]
-        else:
+    for given in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
+        if isinstance(given, str) and given not in METRICS:
             raise unknown_name("metric", given, METRICS)
+        found[given if isinstance(given, str) else _name(given)] = (
+            METRICS[given] if isinstance(given, str) else given
+        )
     return found
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", repr(function)))
 
 
 def evaluate(
     model: nn.Module,
     data: Any,
     *,
-    loss: str | LossFunction | Loss = "cross_entropy",
-    metrics: Sequence[str | Metric] | None = None,
+    loss: str | LossFunction | Loss | None = None,
+    metrics: str | Metric | Sequence[str | Metric] | None = None,
     batch_size: int = 1024,
 ) -> dict[str, float]:
     """Return the mean loss and metrics of a model on data, each sample by its weight.
@@ -171,28 +263,46 @@ def evaluate(
         0.66666...
     """
     chosen = loss if isinstance(loss, Loss) else Loss(loss)
-    named = metrics_for(loss, metrics)
-    totals = dict.fromkeys(["loss", *named], 0.0)
+    metrics_for(chosen, metrics)  # before anything is computed
+    totals: dict[str, float] = {}
     weight = 0.0
+    size = check_integer("batch_size", batch_size)
     with evaluating(model):
         place = device_of(model)
-        for x, targets, weights in as_data("validation", data).batches(batch_size):
+        for x, targets, weights in as_data("validation", data).batches(size):
             outputs = model(x if place is None else x.to(place))
             chosen.check(outputs, targets)
             y = chosen.prepare(outputs, targets)
+            values = {
+                name: _each(name, function, outputs, y)
+                for name, function in metrics_for(chosen, metrics).items()
+            }
             total = float(len(x) if weights is None else weights.double().sum())
-            totals["loss"] += float(chosen(outputs, y, weights)) * len(x)
-            for name, function in named.items():
-                values = function(outputs, y).double()
-                if values.shape != (len(x),):
-                    raise UsageError(
-                        f"the metric {name} must give one number a sample, shape ({len(x)},), "
-                        f"got {tuple(values.shape)}"
-                    )
-                values = values if weights is None else values * weights.to(values)
-                totals[name] += float(values.sum())
+            add = {"loss": float(chosen(outputs, y, weights)) * len(x)}
+            add |= {
+                name: float((each if weights is None else each * weights.to(each)).sum())
+                for name, each in values.items()
+            }
+            totals = {name: totals.get(name, 0.0) + value for name, value in add.items()}
             weight += total
     return {name: value / weight for name, value in totals.items()}
+
+
+def _each(name: str, function: Metric, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return a metric's numbers; refuse what is not one a sample, from that sample alone."""
+    values = torch.as_tensor(function(outputs, targets)).double()
+    if values.shape != (len(outputs),):
+        raise UsageError(
+            f"the metric {name} must give one number a sample, shape ({len(outputs)},), "
+            f"got {tuple(values.shape)}"
+        )
+    alone = torch.as_tensor(function(outputs[:1], targets[:1])).double()
+    if not torch.allclose(values[:1], alone.reshape(-1), rtol=1e-3, atol=1e-6, equal_nan=True):
+        raise UsageError(
+            f"the metric {name} gives a sample another number where others are beside it: do outputs of shape "
+            f"{tuple(outputs.shape)} and targets of {tuple(targets.shape)} spread?"
+        )
+    return values
 
 
 def predict(model: nn.Module, x: Tensor, *, batch_size: int = 1024) -> Tensor:
@@ -202,9 +312,10 @@ def predict(model: nn.Module, x: Tensor, *, batch_size: int = 1024) -> Tensor:
         >>> predict(nn.Linear(2, 3), torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
+    require_tensor(x, "predict")
     with evaluating(model):
         place = device_of(model)
-        parts = x.split(batch_size)  # type: ignore[no-untyped-call]
+        parts = x.split(check_integer("batch_size", batch_size))  # type: ignore[no-untyped-call]
         return torch.cat([model(part if place is None else part.to(place)) for part in parts])
 
 

@@ -1,13 +1,15 @@
 """Data and labels that are wrong are named before anything is trained."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from circuits.errors import UsageError
 from qkan.models import KAN, MLP
 from qkan.training import TrainingConfig as Config
-from qkan.training import evaluate, fit
+from qkan.training import evaluate, fit, predict
 from qkan.training.data import as_data
 
 X, Y = torch.rand(12, 3), torch.arange(12) % 4
@@ -35,13 +37,13 @@ def model():
         ((X, changed(Y, 7, 4)), "4 outputs, so labels are 0 to 3; 4 arrived"),
         ((X, changed(Y, 7, -1)), "-1 arrived"),
         ((X, Y.float()), "labels are whole numbers"),
-        ((X, Y.unsqueeze(1)), "labels of shape"),
+        ((X, Y.unsqueeze(1)), r"shape \(N, 1\), whole numbers, and outputs of \(N, 4\)"),
         ((X, Y, torch.ones(12, 1)), "one number a sample"),
         ((X, Y, -torch.ones(12)), "their sum must be positive"),
         ((X, Y, changed(torch.ones(12), 0, torch.nan)), "weights that are NaN"),
         ((X,), "got 1 tensors"),
         ((X.numpy(), Y.numpy()), r"torch\.as_tensor"),
-        (X, "use a DataLoader with such batches"),
+        (X, "or a DataLoader, got Tensor"),
         (3, "tensors"),
         ([], "training data are empty"),
         ([(X, Y, None, None)], "must give"),
@@ -79,7 +81,9 @@ def test_a_generator_is_empty_in_its_second_epoch():
 
 
 def test_regression_targets_must_fit():
-    with pytest.raises(UsageError, match=r"outputs of shape \(4,\), the targets have \(2,\)"):
+    with pytest.raises(
+        UsageError, match=r"\(N, 2\), numbers, and outputs of \(N, 4\) do not suit loss='mse'"
+    ):
         fit(model(), (X, torch.rand(12, 2)), config=Config(epochs=1), loss="mse")
 
 
@@ -166,3 +170,134 @@ def test_weighted_means_of_an_evaluation():
     losses = torch.nn.functional.cross_entropy(outputs, labels, reduction="none")
     assert scores["loss"] == pytest.approx(float((losses * weights).sum() / 3))
     assert scores["accuracy"] == pytest.approx(3.5 / 3)
+
+
+CLASSES, ONE = torch.arange(6) % 2, torch.linspace(-1, 1, 6)
+HOT = nn.functional.one_hot(CLASSES, 2)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "wanted"),
+    [
+        (2, CLASSES, "cross_entropy"),
+        (2, CLASSES.to(torch.uint8), "cross_entropy"),
+        (2, CLASSES.bool(), "cross_entropy"),
+        (2, HOT.float(), "cross_entropy"),
+        (1, ONE, "mse"),
+        (1, ONE.unsqueeze(1), "mse"),
+        (1, ONE.double(), "mse"),
+        (2, torch.stack([ONE, ONE**2], 1), "mse"),
+        (1, CLASSES, "an output each"),
+        (1, CLASSES.unsqueeze(1), "an output each"),
+        (1, CLASSES.float(), "whole numbers with an output each"),
+        (1, CLASSES.float().unsqueeze(1), "whole numbers with an output each"),
+        (2, CLASSES.float(), "labels are whole numbers"),
+        (2, CLASSES.unsqueeze(1), "labels are whole numbers"),
+        (2, HOT, "labels are one number a sample"),
+        (2, HOT * 0.8 + 0.1, "probabilities need loss='cross_entropy'"),
+        (2, torch.stack([CLASSES, CLASSES], 1).float(), "independent classes"),
+        (2, torch.stack([ONE] * 3, 1), "have the outputs' shape"),
+        (2, CLASSES + 1, "labels are 0 to 1; 2 arrived"),
+        (2, CLASSES - 1, "-1 arrived"),
+        (2, CLASSES.cfloat(), "complex"),
+        (1, torch.full((6,), torch.nan), "NaN"),
+    ],
+)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_the_loss_is_that_of_the_targets_or_refused(outputs, targets, wanted, loaded):
+    data = (torch.rand(6, 3), targets)
+    if loaded:
+        data = DataLoader(TensorDataset(*data), batch_size=4)
+    net, names = MLP([3, outputs]), ("cross_entropy", "mse")
+    if wanted not in names:
+        for run in (fit, evaluate):
+            with pytest.raises(UsageError, match=wanted):
+                run(net, data)
+        return
+    (other,) = {*names} - {wanted}
+    assert evaluate(net, data) == evaluate(net, data, loss=wanted)
+    assert ("val_accuracy" in fit(net, data, data, {"epochs": 1}).columns) == (wanted == names[0])
+    if other == "cross_entropy" or targets.ndim == 1:
+        with pytest.raises(UsageError, match="do not suit loss="):
+            fit(net, data, loss=other)
+
+
+def test_functions_that_spread_targets_are_refused():
+    x, y, net = torch.rand(6, 3), torch.rand(6), MLP([3, 1])
+
+    def spread(outputs, targets):
+        return (outputs - targets).square().mean()
+
+    def squeezed(outputs, targets):
+        return (outputs.squeeze(1) - targets).square()
+
+    def summed(outputs, targets):
+        return squeezed(outputs, targets).sum()
+
+    def mae(outputs, targets):
+        return (outputs - targets).abs().mean(1)
+
+    with pytest.raises(UsageError, match="spread compares every output"):
+        fit(net, (x, y), loss=spread)
+    for good in (squeezed, summed):
+        fit(net, (x, y), loss=good, config={"epochs": 1})
+    evaluate(net, (x, y), metrics=mae)  # by then they are in the outputs' shape
+    with pytest.raises(UsageError, match="the metric mae gives a sample another number"):
+        evaluate(net, (x, y), loss=squeezed, metrics=mae)
+
+
+def mae(outputs, targets):
+    return (outputs - targets).abs().flatten(1).mean(1)
+
+
+def test_the_direction_of_a_metric_is_known_or_asked_for():
+    data = (torch.rand(8, 3), torch.rand(8, 1))
+    settings = {"epochs": 3, "monitor": "val_mae", "learning_rate": 0.1}
+    with pytest.raises(UsageError, match="small or a large val_mae better"):
+        fit(MLP([3, 1]), data, data, settings, metrics=mae)
+    for direction, find in (("min", np.argmin), ("max", np.argmax)):
+        history = fit(MLP([3, 1]), data, data, settings | {"direction": direction}, metrics=mae)
+        assert history.best_epoch == find(history["val_mae"])
+    with pytest.raises(UsageError, match="the best val_loss is the minimum"):
+        fit(MLP([3, 1]), data, data, {"monitor": "val_loss", "direction": "max"})
+    with pytest.raises(UsageError, match="unknown column to monitor 'val_mse'"):
+        fit(MLP([3, 1]), data, data, {"monitor": "val_mse"})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Config(lr=0.1), "unknown setting 'lr'; did you mean 'learning_rate'"),
+        (lambda: Config(wd=0.1), "did you mean 'weight_decay'"),
+        (lambda: Config(learning_rate=True), "learning_rate to be float"),
+        (lambda: Config(epochs=np.inf), "epochs to be int"),
+        (lambda: fit(model(), (X, Y), (X[:, :2], Y)), "one of the validation data"),
+        (lambda: fit(model(), (X.double(), Y)), r"MLP: expected torch\.float32"),
+        (lambda: fit(model(), X, Y), "got Tensor"),
+        (lambda: fit(model(), (X.tolist(), Y.tolist())), r"torch\.as_tensor"),
+        (lambda: fit(model(), [X.tolist(), Y.tolist()]), "must give"),
+        (lambda: fit(model(), {"x": X, "y": Y}), "got dict"),
+        (lambda: fit(model(), (X, list("abcdefghijkl"))), r"\['Tensor', 'list'\]"),
+        (lambda: fit(model(), [{"x": X, "y": Y}]), "got dict; use a DataLoader"),
+        (lambda: fit(model(), DataLoader(PAIRS, batch_size=13, drop_last=True)), "drop_last"),
+        (lambda: fit(model(), PAIRS, DataLoader(PAIRS, batch_size=13, drop_last=True)), "empty"),
+        (lambda: fit("model", (X, Y)), r"trains a torch\.nn\.Module, got str"),
+        (lambda: fit(model(), (X, Y), progress=print), "progress is True or"),
+        (lambda: fit(model(), (X, Y), loss=3), "loss is a name or a function"),
+        (lambda: predict(model(), X.numpy()), r"expects a torch\.Tensor, ndarray"),
+        (lambda: predict(model(), X, batch_size=0), "batch_size must be"),
+        (lambda: fit(nn.Sequential(model(), nn.Flatten(0)), (X, Y)), "outputs of"),
+    ],
+)
+def test_slips_are_named(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+PAIRS = TensorDataset(X, Y)
+
+
+def test_numbers_of_numpy_are_numbers():
+    config = Config(epochs=np.int64(2), learning_rate=np.float64(0.01), batch_size=np.int32(20))
+    assert config == Config(epochs=2, learning_rate=0.01, batch_size=20)
+    assert len(fit(model(), (X, Y), config=config)) == 2

@@ -1,16 +1,30 @@
 """A training that was stopped goes on as if it had not been: bit by bit."""
 
+import json
 import os
+import random
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    Sampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from circuits.errors import UsageError
+from qkan.store import read_tensors, write_tensors
 from qkan.training import CheckpointWarning, fit
 from qkan.training import TrainingConfig as Config
 
@@ -22,11 +36,15 @@ CONFIGS = {
 }
 
 
+def equal(model, twin):
+    states = zip(model.state_dict().items(), twin.state_dict().items(), strict=True)
+    return all(name == key and torch.equal(a, b) for (name, a), (key, b) in states)
+
+
 def same(one, other):
     model, history = one
     twin, again = other
-    states = zip(model.state_dict().items(), twin.state_dict().items(), strict=True)
-    assert all(name == key and torch.equal(a, b) for (name, a), (key, b) in states)
+    assert equal(model, twin)
     for name, values in history.columns.items():
         if name != "seconds":
             assert values.tolist() == again[name].tolist()
@@ -114,7 +132,7 @@ def test_killed_at_each_step_of_a_checkpoint(tmp_path):
     command = [sys.executable, "-c", KILLED, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("run-")  # what the killed one was writing
+    assert done.stdout.startswith("run.safetensors-")  # what the killed one was writing
     assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, f"{path.name}.previous"]
 
 
@@ -202,3 +220,132 @@ def test_other_files_are_left_alone(data, net, tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         fit(net(), data, config=config, checkpoint=tmp_path / "file" / "run")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "weights.safetensors"]
+
+
+class Own(Sampler):
+    """An order of one's own, with a generator and a count of epochs."""
+
+    def __init__(self, count, generator):
+        self.count, self.rng, self.epoch = count, generator, 0
+
+    def __iter__(self):
+        self.epoch += 1
+        order = torch.randperm(self.count, generator=self.rng).roll(self.epoch)
+        return iter(order.tolist())
+
+    def __len__(self):
+        return self.count
+
+
+class Noisy(Dataset):
+    """Samples with noise from the generators of NumPy and Python."""
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        return self.x[index] + np.random.rand() + random.random(), self.y[index]
+
+
+ORDERS = {
+    "batch sampler": lambda d, g: DataLoader(
+        d, batch_sampler=BatchSampler(RandomSampler(d, generator=g), 16, False)
+    ),
+    "batch sampler, no generator": lambda d, _: DataLoader(
+        d, batch_sampler=BatchSampler(RandomSampler(d), 16, False)
+    ),
+    "weighted": lambda d, g: DataLoader(
+        d, 16, sampler=WeightedRandomSampler(torch.arange(1.0, 61), 60, generator=g)
+    ),
+    "subset": lambda d, g: DataLoader(d, 16, sampler=SubsetRandomSampler(range(50), generator=g)),
+    "subset of a set": lambda d, g: DataLoader(Subset(d, range(50)), 16, True, generator=g),
+    "own": lambda d, g: DataLoader(d, 16, sampler=Own(60, g)),
+    "own in batches": lambda d, g: DataLoader(d, batch_sampler=BatchSampler(Own(60, g), 16, True)),
+    "noisy": lambda d, _: DataLoader(Noisy(*d.tensors), 16, shuffle=True),
+    "workers": lambda d, g: DataLoader(d, 16, True, generator=g, num_workers=1),
+    "workers, no generator": lambda d, _: DataLoader(Noisy(*d.tensors), 16, True, num_workers=1),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_order_goes_on_exactly(data, net, tmp_path, order):
+    def trained(model, epochs, seed, file=None):
+        generator = torch.Generator().manual_seed(seed)
+        loader = ORDERS[order](TensorDataset(*data), generator)
+        np.random.seed(), random.seed()  # whatever else the process draws
+        config = Config(epochs=epochs, learning_rate=0.1)
+        return model, fit(model, loader, loader, config, checkpoint=file)
+
+    whole = trained(net(), 4, 3)
+    trained(net(), 1, 3, tmp_path / "run")
+    trained(net(1), 2, 4, tmp_path / "run")
+    same(whole, trained(net(2), 4, 5, tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_workers": 1, "persistent_workers": True}, "persistent_workers keep random numbers"),
+        ({"sampler": Own(60, np.random.default_rng(0))}, r"Own.rng is a Generator, whose state"),
+        ({"sampler": Own(60, random.Random(0))}, r"Own.rng is a Random"),
+        ({"sampler": Own(60, iter([3, 4]))}, r"Own.rng is a list_iterator"),
+    ],
+)
+def test_orders_that_a_checkpoint_cannot_hold_are_refused(data, net, tmp_path, options, message):
+    loader = DataLoader(TensorDataset(*data), batch_size=16, **options)
+    with pytest.raises(UsageError, match=message):
+        fit(net(), loader, config=Config(epochs=1), checkpoint=tmp_path / "run")
+
+
+def test_two_trainings_do_not_write_one_checkpoint(data, net, tmp_path):
+    file = tmp_path / "run"
+    unfinished = [tmp_path / name for name in ("run-abcdefgh.tmp", "run.b-abcdefgh.tmp")]
+    for path in unfinished:
+        path.touch()
+
+    def penalty(model):
+        with pytest.raises(UsageError, match="another training is writing the checkpoint"):
+            fit(net(), data, config=Config(epochs=1), checkpoint=file)
+        return torch.zeros(())
+
+    fit(net(), data, config=Config(epochs=1, batch_size=None), checkpoint=file, penalty=penalty)
+    assert [path.exists() for path in unfinished] == [False, True]  # the other is another's
+    fit(net(), data, config=Config(epochs=2, batch_size=None), checkpoint=file, penalty=penalty)
+
+
+ODD = [None, True, -1, 2**70, 0.5, 1e400, "hub", "", [], [1, None], {}, {"a": {}}, {"tensor": "-1"}]
+
+
+def test_odd_states_are_our_error_or_the_right_training(data, net, tmp_path):
+    """Whatever stands in a sealed file in place of a part of a state."""
+    file, config = tmp_path / "run", Config(epochs=2, batch_size=None)
+    whole = net()
+    fit(whole, data, config=config, checkpoint=file)
+    found = read_tensors(file, "hybrid-qkan training 1")
+    wrong = 0
+    for place in range(len(list(places(found.facts)))):
+        for odd in ODD[place % 3 :: 3]:
+            facts = json.loads(json.dumps(found.facts))
+            tree, key = list(places(facts))[place]
+            tree[key] = odd
+            write_tensors(file, "hybrid-qkan training 1", facts, found.arrays)
+            model = net()
+            try:
+                fit(model, data, config=config, checkpoint=file)
+                assert equal(model, whole)
+            except UsageError:
+                wrong += 1
+    assert wrong > 100
+
+
+def places(tree):
+    """Every place in a tree of JSON, and the dictionary or list that it is in; long lists but for their start."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, value in list(items)[:12]:
+        yield tree, key
+        if isinstance(value, dict | list):
+            yield from places(value)
