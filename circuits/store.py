@@ -11,6 +11,7 @@ Reference: https://github.com/huggingface/safetensors, "Format".
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import importlib
 import json
@@ -19,10 +20,10 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,10 +43,11 @@ __all__ = [
     "cache_folder",
     "decode",
     "encode",
+    "explained",
     "header",
     "private_folder",
     "read",
-    "read_regular",
+    "read_header",
     "sweep",
     "write",
     "write_whole",
@@ -58,6 +60,10 @@ _DTYPES = frozenset(
     + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 )
 _LENGTH_BYTES = 8
+_A_HEADER_TAKES_AT_MOST = 100_000_000  # as in safetensors
+_LARGEST = 2**35
+"""Bytes; no file of ours comes near."""
+
 _SUFFIX = ".tmp"
 _A_WRITE_TAKES_AT_MOST = 3600.0
 """Seconds after which a temporary file must be what a killed writer left."""
@@ -85,10 +91,11 @@ class Sealed:
 
 
 class Header(NamedTuple):
-    """What the beginning of a file says, unchecked: type and shape of each array, and the texts."""
+    """What the beginning of a file says, unchecked: each array's type and shape, texts, and the file's length."""
 
     arrays: dict[str, str]
     texts: dict[str, str]
+    size: int
 
 
 def cache_folder() -> Path:
@@ -98,18 +105,24 @@ def cache_folder() -> Path:
     return Path(chosen).expanduser() if chosen else default
 
 
+def explained(error: OSError) -> str:
+    """Return what went wrong with a file, and what to do."""
+    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", None)}:
+        return f"{error}. Free some space, and go on with --resume"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"{error}. Choose a folder that is yours to write"
+    return str(error)
+
+
 def private_folder(path: Path) -> None:
     """Make a folder, and those above it that are not there, for their owner alone.
 
     Raises:
-        UsageError: If it cannot be made.
+        OSError: If it cannot be made.
     """
-    try:
-        for folder in [*reversed(path.parents), path]:
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the folder {path} cannot be used: {error}") from error
+    for folder in [*reversed(path.parents), path]:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def encode(format: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
@@ -192,9 +205,17 @@ def header(content: bytes) -> Header:
         arrays = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
         texts = {str(name): str(text) for name, text in arrays.pop("__metadata__", {}).items()}
         kinds = {name: f"{one['dtype']}{tuple(one['shape'])}" for name, one in arrays.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        ends = [int(one["data_offsets"][1]) for one in arrays.values()]
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise DamagedFileError(f"a header cannot be read: {error}") from error
-    return Header(kinds, texts)
+    return Header(kinds, texts, _LENGTH_BYTES + length + max([0, *ends]))
 
 
 def write(
@@ -214,17 +235,60 @@ def write(
     try:
         write_whole(Path(path), content, mode=mode)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error}") from error
+        raise UsageError(f"cannot write {path}: {explained(error)}") from error
 
 
-def read(path: str | Path, *formats: str, tensors: bool = False) -> Sealed:
+def read(path: str | Path, *formats: str, what: str = "", tensors: bool = False) -> Sealed:
     """Return what :func:`write` wrote, as :func:`decode` does.
 
     Raises:
         OSError: If it is not there (FileNotFoundError) or cannot be read.
         DamagedFileError, OtherFormatError: As in :func:`decode`.
     """
-    return decode(read_regular(Path(path)), *formats, what=str(path), tensors=tensors)
+    what = what or str(path)
+    with _regular(Path(path)) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            expected = _header_of(file).size
+        except DamagedFileError as error:
+            raise DamagedFileError(f"{what} is not a whole safetensors file: {error}") from error
+        if size != expected or size > _LARGEST:  # before it is read: it may be a terabyte of zeros
+            raise DamagedFileError(
+                f"{what} is not a whole safetensors file: it has {size} bytes, expected {expected}"
+            )
+        file.seek(0)
+        content = file.read()
+    return decode(content, *formats, what=what, tensors=tensors)
+
+
+def read_header(path: Path) -> Header:
+    """Return what the beginning of a file says, unchecked, and read no more of it.
+
+    Raises:
+        OSError: If it is not there or cannot be read.
+        DamagedFileError: If there is no readable header.
+    """
+    with _regular(path) as file:
+        return _header_of(file)
+
+
+@contextlib.contextmanager
+def _regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; neither a folder nor a pipe, which would block."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise DamagedFileError(f"{path} is not a file")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(handle)
+
+
+def _header_of(file: BinaryIO) -> Header:
+    start = file.read(_LENGTH_BYTES)
+    length = int.from_bytes(start, "little")
+    return header(start + file.read(min(length, _A_HEADER_TAKES_AT_MOST)))
 
 
 def _is_tensor(value: object) -> bool:
@@ -303,19 +367,6 @@ def write_whole(
             os.fsync(handle)  # makes the renaming last through a power cut
         finally:
             os.close(handle)
-
-
-def read_regular(path: Path, limit: int = -1) -> bytes:
-    """Return the content of a file, at most ``limit`` bytes of it.
-
-    Raises:
-        OSError: If it is not there or cannot be read.
-        DamagedFileError: If it is no file (a pipe would block).
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise DamagedFileError(f"{path} is not a file")
-    with path.open("rb") as file:
-        return file.read(limit)
 
 
 def sweep(scratch: Path) -> None:

@@ -82,55 +82,55 @@ def cached_chunks(
         raise UsageError(f"expected at least one row of inputs, got shape {np.shape(inputs)}.")
 
     slices = [slice(start, start + chunk_size) for start in range(0, len(inputs), chunk_size)]
-    whole: list[
-        _Array
-    ] = []  # the one array that chunks are copied into: a list of them would take the memory twice
+    alike: dict[str, list[int]] = {}  # chunks that share a result
+    chunks = []
+    for index, rows in enumerate(slices):
+        chunks.append(
+            {"rows": digest(inputs[rows]) if store else None, "index": index if random else None}
+        )
+        name = key(fields=fields, chunk=chunks[index]) if store else str(index)
+        alike.setdefault(name, []).append(index)
+    whole: list[_Array] = []  # one array: a list of the chunks would take the memory twice
     done = 0
 
-    def put(rows: slice, values: _Array) -> None:
+    def put(name: str, values: _Array) -> None:
         nonlocal done
         if not whole:
             whole.append(np.empty((len(inputs), *values.shape[1:]), values.dtype))
-        kind, found = (
-            f"results of shape {array.shape[1:]} and {array.dtype}" for array in (whole[0], values)
-        )
-        if kind != found:
-            raise UsageError(f"rows {rows.start} and on: {found}, but another chunk has {kind}.")
-        whole[0][rows] = values
-        done += len(values)
-        if progress is not None:
-            progress(done, len(inputs))
+        kind, found = (f"shape {array.shape[1:]} and {array.dtype}" for array in (whole[0], values))
+        for rows in (slices[index] for index in alike[name]):
+            if kind != found:
+                raise UsageError(
+                    f"rows {rows.start} and on: results of {found}, but another chunk has results of {kind}."
+                )
+            whole[0][rows] = values
+            done += len(values)
+            if progress is not None:
+                progress(done, len(inputs))
 
-    entries: dict[int, tuple[str, dict[str, object]]] = {}
-    missing: dict[object, list[int]] = {}
-    for index, rows in enumerate(slices):
-        if store is None:
-            missing[index] = [index]
-            continue
-        chunk = {"rows": digest(inputs[rows]), "index": index if random else None}
-        name = key(fields=fields, chunk=chunk)
-        entries[index] = name, {"what": what, "fields": fields, "chunk": chunk}
-        stored = None if name in missing else store.get(name)
+    missing: list[str] = []
+    for name in alike:
+        stored = None if store is None else store.get(name)
         if stored is None:
-            missing.setdefault(name, []).append(index)
+            missing.append(name)
         else:
-            put(rows, stored["values"])
+            put(name, stored["values"])
 
-    alike = list(missing.values())
-    tasks = [(inputs[slices[first]], first) for first, *_ in alike]
+    firsts = [alike[name][0] for name in missing]
+    tasks = [(inputs[slices[first]], first) for first in firsts]
     work = partial(_compute, compute)
     if executor is None:
         finished = ((number, work(task)) for number, task in enumerate(tasks))
     else:
-        names = [f"{what}, rows {slices[first].start} and on" for first, *_ in alike]
+        names = [f"{what}, rows {slices[first].start} and on" for first in firsts]
         finished = executor.unordered(work, tasks, names=names)
     with closing(finished):
         for number, values in finished:
             if store is not None:
-                name, meta = entries[alike[number][0]]
-                values = store.get_or_compute(name, partial(dict, values=values), meta)["values"]  # noqa: PLW2901
-            for index in alike[number]:
-                put(slices[index], values)
+                meta = {"what": what, "fields": fields, "chunk": chunks[firsts[number]]}
+                keep = partial(dict, values=values)
+                values = store.get_or_compute(missing[number], keep, meta)["values"]  # noqa: PLW2901
+            put(missing[number], values)
     return whole[0]
 
 

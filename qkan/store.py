@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,11 +29,11 @@ from circuits.store import (
     OtherFormatError,
     Sealed,
     cache_folder,
-    decode,
     encode,
-    header,
+    explained,
+    private_folder,
     read,
-    read_regular,
+    read_header,
     sweep,
     write,
     write_whole,
@@ -64,7 +65,9 @@ _FORMAT = "hybrid-qkan result 1"
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".safetensors"
 _DAMAGED = ".damaged"
-_HEADER_TAKES_AT_MOST = 2**20
+_FIRST, _LAST = (
+    datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (datetime.min.year, datetime.max.year)
+)
 
 
 class CacheError(UsageError):
@@ -96,7 +99,7 @@ class Entry:
     @cached_property
     def _header(self) -> Header | None:
         try:
-            return header(read_regular(self.path, _HEADER_TAKES_AT_MOST))
+            return read_header(self.path)
         except (OSError, DamagedFileError):
             return None
 
@@ -232,11 +235,11 @@ class Store:
     def entries(self) -> list[Entry]:
         """Return all entries, the newest first."""
         found = []
-        for path in self._files(_SUFFIX):
+        for item in self._files(_SUFFIX):
             with contextlib.suppress(OSError):  # another process has just removed it
-                status = path.stat()
-                created = datetime.fromtimestamp(status.st_mtime, UTC)
-                found.append(Entry(path.stem, path, status.st_size, created))
+                status = item.stat()
+                key, date = item.name.removesuffix(_SUFFIX), _date(status.st_mtime)
+                found.append(Entry(key, Path(item.path), status.st_size, date))
         return sorted(found, key=lambda entry: (entry.created, entry.key), reverse=True)
 
     def show(self, prefix: str) -> Entry:
@@ -281,14 +284,21 @@ class Store:
         Raises:
             CacheError: If the folder is unwritable.
         """
-        limit = datetime.now(UTC) - (older_than or timedelta(0))
+        limit = _date(time.time() - (older_than or timedelta(0)).total_seconds())
         chosen = [entry for entry in self.entries() if not older_than or entry.created < limit]
         if not self.path.exists():
             return chosen
+        stay: dict[Path, OSError] = {}
         with self._writing():
-            for path in [entry.path for entry in chosen] + self._files(_DAMAGED):
-                if path.is_symlink() or not path.is_dir():  # a folder is not the cache's work
-                    path.unlink(missing_ok=True)
+            for path in [e.path for e in chosen] + [Path(d.path) for d in self._files(_DAMAGED)]:
+                try:
+                    if path.is_symlink() or not path.is_dir():  # a folder is not the cache's work
+                        path.unlink(missing_ok=True)
+                except OSError as error:  # it may be another person's
+                    stay[path] = error
+        if stay:
+            first, why = next(iter(stay.items()))
+            raise CacheError(f"{len(stay)} results cannot be removed, the first: {first}: {why}")
         return chosen
 
     def _file(self, key: str) -> Path:
@@ -299,36 +309,45 @@ class Store:
             )
         return self.path / f"{key}{_SUFFIX}"
 
-    def _files(self, suffix: str) -> list[Path]:
+    def _files(self, suffix: str) -> list[os.DirEntry[str]]:
         try:
-            paths = [Path(item.path) for item in os.scandir(self.path)]
+            with os.scandir(self.path) as items:
+                return [
+                    item
+                    for item in items
+                    if item.name.endswith(suffix) and _KEY.fullmatch(item.name.removesuffix(suffix))
+                ]
         except FileNotFoundError:
             return []
         except OSError as error:
             raise CacheError(f"The cache folder {self.path} cannot be read: {error}.") from error
-        return sorted(p for p in paths if p.suffix == suffix and _KEY.fullmatch(p.stem))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Path]:
         """Yield the folder for temporary files, tidied up; turn what fails into a CacheError."""
         scratch = self.path / "unfinished"
         try:
-            scratch.mkdir(parents=True, exist_ok=True)
+            private_folder(scratch)
             sweep(scratch)
             yield scratch
         except OSError as error:
             raise CacheError(
-                f"The cache folder {self.path} cannot be written: {error}. Free some space, or "
-                "choose another folder with --cache-dir or the environment variable QKAN_CACHE."
+                f"The cache folder {self.path} cannot be written: {explained(error)}. Another is chosen with "
+                "--cache-dir or the environment variable QKAN_CACHE."
             ) from error
 
 
 def _read(path: Path) -> Arrays:
     """Return the arrays of the entry in a file that is named by its key."""
-    found = decode(read_regular(path), _FORMAT, what="it")
+    found = read(path, _FORMAT, what="it")
     if found.facts.get("key") != path.stem:
         raise DamagedFileError(f"it holds the result {found.facts.get('key')!r}")
     return found.arrays
+
+
+def _date(seconds: float) -> datetime:
+    """Return a date in UTC; the first or the last there is for one beyond them."""
+    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC)
 
 
 def _warn(message: str) -> None:

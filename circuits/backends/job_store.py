@@ -20,7 +20,16 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from circuits.errors import UsageError
-from circuits.store import DamagedFileError, Sealed, cache_folder, private_folder, read, write
+from circuits.store import (
+    Arrays,
+    DamagedFileError,
+    Sealed,
+    cache_folder,
+    explained,
+    private_folder,
+    read,
+    write,
+)
 
 __all__ = ["Job", "JobStore", "Values"]
 
@@ -110,8 +119,7 @@ class JobStore:
         Raises:
             UsageError: If it cannot be recorded.
         """
-        private_folder(self.path)
-        write(self._file(job.key, "job"), _FORMAT, asdict(job), {}, mode=0o600)
+        self._write(job.key, "job", asdict(job), {})
         return job
 
     def result(self, key: str) -> Values | None:
@@ -125,8 +133,7 @@ class JobStore:
 
     def finish(self, key: str, values: Values) -> None:
         """Keep the values of a job."""
-        private_folder(self.path)
-        write(self._file(key, "result"), _FORMAT, {"key": key}, {"values": values}, mode=0o600)
+        self._write(key, "result", {"key": key}, {"values": values})
 
     def forget(self, key: str) -> None:
         """Remove a job and its result from the record; on the service it stays."""
@@ -142,9 +149,9 @@ class JobStore:
         Raises:
             UsageError: If another process takes too long, or nothing can be recorded.
         """
-        private_folder(self.path)
         lock = FileLock(self.path / f"{key[:2]}.lock", mode=0o600)
         try:
+            private_folder(self.path)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -155,7 +162,7 @@ class JobStore:
                 f"another process sends jobs of {self.path}; try again when it has finished."
             ) from error
         except OSError as error:
-            raise UsageError(f"the record of jobs {self.path} cannot be used: {error}") from error
+            raise self._unusable(error) from error
         try:
             yield self.job(key)
         finally:
@@ -163,6 +170,16 @@ class JobStore:
 
     def _file(self, key: str, kind: str) -> Path:
         return self.path / f"{key}.{kind}"
+
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(f"the record of jobs {self.path} cannot be used: {explained(error)}")
+
+    def _write(self, key: str, kind: str, facts: Mapping[str, Any], arrays: Arrays) -> None:
+        try:
+            private_folder(self.path)
+        except OSError as error:
+            raise self._unusable(error) from error
+        write(self._file(key, kind), _FORMAT, facts, arrays, mode=0o600)
 
     def _read(self, key: str, kind: str) -> Sealed | None:
         """Return one of the files of a job; None if it is not there, or damaged."""
@@ -172,7 +189,7 @@ class JobStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise UsageError(f"the record of jobs {self.path} cannot be used: {error}") from error
+            raise self._unusable(error) from error
         except DamagedFileError as error:
             _log.warning("%s: it is asked for again", error)
             return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from circuits.errors import UsageError, check_real
 from qkan.cli.console import print_table
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ cache = typer.Typer(name="cache", help="Look at, check and clear the cache.", no
 jobs = typer.Typer(
     name="jobs", help="Look at the record of jobs on hardware.", no_args_is_help=True
 )
+
+_LONGEST = 10**6
+"""Days, as long as there is a calendar."""
 
 CacheDir = Annotated[
     Path | None, typer.Option(help="The cache (QKAN_CACHE, or the platform's).", show_default=False)
@@ -32,19 +36,26 @@ def _store(cache_dir: Path | None) -> Store:
 
 
 @cache.command("ls")
-def list_entries(cache_dir: CacheDir = None) -> None:
+def list_entries(
+    cache_dir: CacheDir = None,
+    limit: Annotated[int, typer.Option(help="How many lines; 0 for all.", min=0)] = 100,
+) -> None:
     """List the results, the newest first."""
     store = _store(cache_dir)
     entries = store.entries()
-    if entries:
+    shown = entries[: limit or None]
+    if shown:
         header = ["key", "kB", "written (UTC)", "what"]
         rows = [
             [e.key[:12], f"{e.size / 1000:,.1f}", f"{e.created:%Y-%m-%d %H:%M}", e.what]
-            for e in entries
+            for e in shown
         ]
         print_table(header, rows)
     total = sum(entry.size for entry in entries) / 1e6
-    typer.echo(f"{len(entries)} results, {total:,.1f} MB, in {store.path}")
+    more = (
+        f", {len(entries) - len(shown)} not shown: --limit 0 shows all" if shown != entries else ""
+    )
+    typer.echo(f"{len(entries)} results, {total:,.1f} MB, in {store.path}{more}")
 
 
 @cache.command()
@@ -76,12 +87,14 @@ def verify(cache_dir: CacheDir = None) -> None:
 @cache.command()
 def clear(
     older_than: Annotated[
-        float | None, typer.Option(help="Only what was written so many days ago.", min=0)
+        float | None, typer.Option(help="Only what was written so many days ago.")
     ] = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Remove results. Nothing is lost but time."""
-    age = None if older_than is None else timedelta(days=older_than)
+    if older_than is not None:
+        older_than = check_real("--older-than", older_than, least=0)
+    age = None if older_than is None else timedelta(days=min(older_than, _LONGEST))
     removed = _store(cache_dir).clear(age)
     typer.echo(f"removed {len(removed)} results, {sum(e.size for e in removed) / 1e6:,.1f} MB")
 
@@ -110,7 +123,6 @@ def list_jobs() -> None:
 def forget(key: Annotated[str, typer.Argument(help="The first digits of a key.")]) -> None:
     """Remove a job and its result from the record; on the service it stays."""
     from circuits.backends.jobs import JobStore
-    from circuits.errors import UsageError
 
     store = JobStore()
     found = [job for job in store.jobs() if job.key.startswith(key)]

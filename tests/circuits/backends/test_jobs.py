@@ -119,7 +119,7 @@ def test_a_list_that_lags_behind_a_lost_answer_sends_nothing_twice(store, lag):
 
 def test_records_that_cannot_be_used(store, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"folder .* cannot be used: .*file"):
+    with pytest.raises(UsageError, match=r"record of jobs .* cannot be used: .*file"):
         run(Service(), JobStore(tmp_path / "file" / "jobs"))
     assert JobStore(tmp_path / "file" / "jobs").jobs() == []
     monkeypatch.setattr(job_store, "_WAIT", 0.01)
