@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from circuits import Circuit, circuit
 from qkan.benchmarks.harness import Case, Report, measure, training_step
 from qkan.layers.quantum_kan import QuantumKANLayer
-from qkan.layers.series_sum import SharedSum
+from qkan.layers.series_sum import series_sum
 
 __all__ = ["run", "saved_for_backward"]
 
@@ -133,9 +133,8 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
     upstream = torch.ones_like(coefficients)
 
     def total(series: torch.Tensor) -> torch.Tensor:
-        base, weight = layer.base_function(x), layer.base_weight
-        parts = (series, layer.factor, layer.constant, base, weight)
-        return SharedSum(x, layer.frequency, layer.phase, *parts)()
+        y = series_sum(x, layer.frequency, layer.phase, series[1:])
+        return layer.plus_base(y + series[0].sum(0), x)
 
     def make_coefficients() -> None:
         torch.autograd.backward(layer.circuit_coefficients(), upstream)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from circuits import Circuit, CircuitError, UsageError
-from qkan.layers.parameter_shift import ShiftedCircuit
-from qkan.layers.torch_layer import CircuitTorchLayer
+from qkan.layers.torch_layer import CircuitModule
 
 __all__ = ["require_edge", "run_edges", "uniform"]
 
 
-def run_edges(module: CircuitTorchLayer | ShiftedCircuit, inputs: Tensor) -> Tensor:
+def run_edges(module: CircuitModule, inputs: Tensor) -> Tensor:
     """Return the expectation values of one circuit with weights of their own for each edge.
 
     The broadcast runs over samples and edges together. A function that can take a batch of weights neither on the last
@@ -32,30 +30,20 @@ def run_edges(module: CircuitTorchLayer | ShiftedCircuit, inputs: Tensor) -> Ten
     flat = inputs.flatten(1)
     rows, edges = flat.shape
     shapes = module.circuit.weight_shapes
-    weights = {
-        name: module.qnode_weights[name].reshape(*shape, edges) for name, shape in shapes.items()
-    }
-    batch_of = module.circuit.batch_of
-    if module.circuit.batching is not None:
+    weights = {name: w.reshape(*shapes[name], edges) for name, w in module.by_name.items()}
+    if module.circuit.batching is None:
+        cases = [
+            (flat[:, edge : edge + 1], {name: w[..., edge] for name, w in weights.items()})
+            for edge in range(edges)
+        ]
+    else:
+        view = module.circuit.batch_of
         batch = {
-            name: batch_of(weight.unsqueeze(-2).expand(*shapes[name], rows, edges).flatten(-2))
-            for name, weight in weights.items()
+            name: view(w.unsqueeze(-2).expand(*shapes[name], rows, edges).flatten(-2))
+            for name, w in weights.items()
         }
-        return _run(module, flat.reshape(-1, 1), batch).reshape(inputs.shape)
-    cases = [
-        (flat[:, edge : edge + 1], {name: weight[..., edge] for name, weight in weights.items()})
-        for edge in range(edges)
-    ]
-    if isinstance(module, ShiftedCircuit):  # there, angles can be batched all the same
-        return torch.cat(module.each(cases), dim=-1).reshape(inputs.shape)
-    columns = [_run(module, *case).reshape(-1) for case in cases]
-    return torch.stack(columns, dim=1).reshape(inputs.shape)
-
-
-def _run(module: torch.nn.Module, inputs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
-    """Run a module with these weights in place of its own."""
-    values: Tensor = functional_call(module, dict(weights), (inputs,))
-    return values
+        cases = [(flat.reshape(-1, 1), batch)]
+    return torch.cat(module.each(cases), dim=-1).reshape(inputs.shape)
 
 
 def require_edge(circuit: Circuit, evaluate: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from circuits.errors import check_integer, check_real, unknown_name
 from qkan.layers.input_map import input_map_name
 from qkan.layers.kan_layer import Common, EdgeSeries, KANLayer
-from qkan.layers.series_sum import SharedSum, harmonics, per_edge_sum
+from qkan.layers.series_sum import harmonics, phases, series_sum
 
 __all__ = ["FourierKANLayer", "Frequencies"]
 
@@ -105,29 +105,14 @@ class FourierKANLayer(KANLayer):
 
     def basis(self, x: Tensor) -> Tensor:
         """Return cos, sin, cos 2, ..., (N, in) -> (N, in, 2 degree), or (N, in, 2 degree, out) for own frequencies."""
-        if self.frequency is None:
-            return harmonics(self.scale * x, self.degree, dim=2)
-        if self.frequency.ndim == 1:
-            return harmonics(self.scale * x * self.frequency, self.degree, dim=2)
-        return harmonics(self.scale * x.unsqueeze(-1) * self.frequency, self.degree, dim=2)
+        own = self.frequency is not None and self.frequency.ndim == 2
+        angles = phases(x.unsqueeze(-1) if own else x, self.frequency, scale=self.scale)
+        return harmonics(angles, self.degree, dim=2)
 
     def sum_of_edges(self, x: Tensor) -> Tensor:
         """Return the sums at mapped inputs, (N, in) -> (N, out)."""
         waves = self.masked(self.coefficients().movedim(1, 0))
-        base = None if self.base is None else self.base_function(x)
-        base_weight = None if self.base_weight is None else self.masked(self.base_weight)
-        if self.frequency is not None and self.frequency.ndim == 2:
-            rate = self.scale * self.frequency
-            y = per_edge_sum(x, rate, torch.zeros_like(rate), waves)
-            if base is not None and base_weight is not None:
-                y = torch.addmm(y, base, base_weight)
-        else:
-            rate, points = None, x if self.scale == 1 else self.scale * x
-            if self.frequency is not None:
-                rate, points = self.scale * self.frequency, x
-            shift = None if rate is None else torch.zeros_like(rate)
-            series = torch.cat([torch.zeros_like(waves[:1]), waves])
-            y = SharedSum(points, rate, shift, series, base=base, base_weight=base_weight)()
+        y = self.plus_base(series_sum(x, self.frequency, None, waves, self.scale), x)
         return y if self.bias is None else y + self.bias
 
     def series(self) -> EdgeSeries:

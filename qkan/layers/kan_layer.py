@@ -227,6 +227,12 @@ class KANLayer(nn.Module, ABC):
             raise UsageError("this layer has no base function; make it with base='silu', say")
         return BASE_FUNCTIONS[self.base](x)
 
+    def plus_base(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return sums, (N, out), with the weighted base functions at mapped inputs, (N, in), if there are any."""
+        if self.base_weight is None:
+            return y
+        return torch.addmm(y, self.base_function(x), self.masked(self.base_weight))
+
     def features(self, x: Tensor) -> Tensor:
         """Return what ``edge_weight`` multiplies: each sample's bases, then its base functions."""
         values = self.basis(x).flatten(1)

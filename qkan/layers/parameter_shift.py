@@ -11,7 +11,7 @@ so that a weight may enter several gates, or through an expression; each gate is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,13 +20,13 @@ import numpy.typing as npt
 import pennylane as qml
 import torch
 from pennylane.operation import Operator
-from torch import Tensor, nn
+from torch import Tensor
 
 from circuits import Circuit, CircuitError, UsageError
 from circuits.angles import AngleForm, Recipe, angle_form
 from circuits.backends import Backend
-from qkan.layers.checks import backward_without_autocast, without_autocast
-from qkan.layers.torch_layer import CircuitTorchLayer
+from qkan.layers.checks import backward_without_autocast
+from qkan.layers.torch_layer import CircuitModule, CircuitTorchLayer
 
 __all__ = ["ShiftedCircuit", "circuit_module"]
 
@@ -35,16 +35,10 @@ Rows = npt.NDArray[np.float64]
 
 def circuit_module(
     circuit: Circuit, backend: Backend, weights: Mapping[str, Tensor], stream: int = 0
-) -> CircuitTorchLayer | ShiftedCircuit:
-    """Return the module that runs a circuit: PennyLane's TorchLayer where that gives gradients without shifts.
+) -> CircuitModule:
+    """Return the module that runs a circuit: PennyLane's where that gives gradients without shifts.
 
     It is taken, too, for circuits that are more than gates with angles, such as those that prepare a state.
-
-    Args:
-        circuit: The circuit.
-        backend: Where it runs.
-        weights: The initial values, as both modules take them.
-        stream: Number of an independent sequence of samples under the backend's seed.
     """
     if backend.gradient == "parameter-shift" and (backend.noise is None or _as_noisy(circuit)):
         with suppress(CircuitError):
@@ -65,58 +59,24 @@ def _as_noisy(circuit: Circuit) -> bool:
     return count(circuit.apply(point[0], **point[1])) == count(circuit.gates(point[0], **point[1]))
 
 
-class ShiftedCircuit(nn.Module):
+class ShiftedCircuit(CircuitModule):
     """A circuit as a module on a backend that can only run it: samplers, noisy simulators, hardware.
 
     What is frozen is not shifted. With shots, values and gradients are unbiased and independent of each other.
-
-    Args:
-        circuit: The circuit.
-        backend: Where it runs.
-        weights: The initial values; they keep their dtype and device. Their shapes may have a batch, for circuits that
-            run as one broadcast.
-        stream: Number of an independent sequence of samples under the backend's seed.
-
-    Shape:
-        - inputs: ``(..., num_inputs)``
-        - result: ``(..., num_observables)``, of the inputs' dtype.
 
     Raises:
         CircuitError: If the circuit is more than gates with angles.
     """
 
     def __init__(
-        self,
-        circuit: Circuit,
-        backend: Backend,
-        weights: Mapping[str, Tensor],
-        stream: int = 0,
+        self, circuit: Circuit, backend: Backend, weights: Mapping[str, Tensor], stream: int = 0
     ):
-        super().__init__()
-        self.circuit = circuit
-        self.backend = backend
-        self.stream = stream
+        super().__init__(circuit, backend, weights, stream)
         self.form: AngleForm = angle_form(circuit)
         self._runs = 0
-        for name in circuit.weight_shapes:
-            self.register_parameter(name, nn.Parameter(weights[name]))
-
-    @property
-    def qnode_weights(self) -> MutableMapping[str, Any]:
-        """The weights by name, as they are now."""
-        parameters: MutableMapping[str, Any] = self._parameters
-        return parameters
-
-    @without_autocast
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the expectation values."""
-        weights = {name: weight for name, weight in self._parameters.items() if weight is not None}
-        rows = inputs.reshape(-1, inputs.shape[-1])
-        (values,) = self.each([(rows, weights)])
-        return values.reshape(*inputs.shape[:-1], -1)
 
     def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
-        """Return the values of several weights, each at rows of its own, ``(N, num_inputs)``, in one run."""
+        """Return the values of several weights, each at rows of its own, in one run."""
         angles: list[Tensor] = []
         trained = [False] * len(self.form.slots)
         for rows, weights in cases:
@@ -146,20 +106,6 @@ class ShiftedCircuit(nn.Module):
         self._runs += 1
         return self.backend.run(self.form.circuit, angles, stream=stream)
 
-    def require_recipes(self, recipes: Sequence[Recipe | None]) -> None:
-        """Refuse to differentiate a gate that has no recipe.
-
-        Raises:
-            UsageError: If there is one; it is named.
-        """
-        for (gate, _), recipe in zip(self.form.slots, recipes, strict=True):
-            if recipe is None:
-                raise UsageError(
-                    f"circuit {self.circuit.name!r}: {self.form.gates[gate].name} has no gradient recipe (its "
-                    f"frequencies are unknown), so it cannot be trained on {self.backend.name!r}; decompose it into "
-                    "rotations, freeze its weights, or train on 'default.qubit' without shots"
-                )
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_runs": 0}
 
@@ -171,8 +117,13 @@ class _Shift(torch.autograd.Function):
     def forward(
         angles: Tensor, recipes: Sequence[Recipe | None], circuit: ShiftedCircuit
     ) -> Tensor:
-        if any(recipe != () for recipe in recipes):
-            circuit.require_recipes(recipes)
+        for (gate, _), recipe in zip(circuit.form.slots, recipes, strict=True):
+            if recipe is None:
+                raise UsageError(
+                    f"circuit {circuit.circuit.name!r}: {circuit.form.gates[gate].name} has no gradient recipe (its "
+                    f"frequencies are unknown), so it cannot be trained on {circuit.backend.name!r}; decompose it "
+                    "into rotations, freeze its weights, or train on 'default.qubit' without shots"
+                )
         return _run(circuit, angles)
 
     @staticmethod

@@ -24,7 +24,7 @@ from qkan.layers.fourier import FourierKANLayer, Frequencies
 from qkan.layers.kan_layer import EdgeSeries, KANLayer
 from qkan.layers.one_wire import ClosedForm
 from qkan.layers.parameter_shift import circuit_module
-from qkan.layers.series_sum import SharedSum, harmonics, per_edge_sum
+from qkan.layers.series_sum import harmonics, phases, series_sum
 
 __all__ = ["QuantumKANLayer", "WeightMap"]
 
@@ -180,7 +180,7 @@ class QuantumKANLayer(KANLayer):
         self.circuit = circuit
         self.circuits = circuit_module(circuit, self.backend, weights, self.stream)
         self.circuits.requires_grad_(trainable)
-        self._closed, self._not_closed = _closed_form(circuit, self.backend, self.evaluate)
+        self._closed = _closed_form(circuit, self.backend, self.evaluate)
         self.chosen: str | None = None
 
     @property
@@ -200,8 +200,7 @@ class QuantumKANLayer(KANLayer):
 
     def circuit_weights(self) -> dict[str, Tensor]:
         """Return the circuits' weights by name, each ``(*shape, in, out)``."""
-        own = self.circuits.qnode_weights
-        return {name: own[name] for name in self.circuit.weight_shapes}
+        return self.circuits.by_name
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -243,28 +242,13 @@ class QuantumKANLayer(KANLayer):
         if x.numel() == 0:
             return x.new_zeros(len(x), self.out_features)
         mode = self.choose(x.shape[0])  # len() would fix the batch of an exported layer
-        base = None if self.base is None else self.base_function(x)
-        base_weight = None if self.base_weight is None else self.masked(self.base_weight)
-        factor = self._factor()
         if mode == "direct":
-            y = self._weighted(self._run(self._angles(x))).sum(1)
-        else:
-            series = self.circuit_coefficients(mode)
-            points, rate, shift = self._rates(x)
-            if rate is None or shift is None or rate.ndim == 1:
-                parts = (series, factor, self.constant, base, base_weight)
-                return SharedSum(points, rate, shift, *parts)()
-            waves = series[1:] if factor is None else series[1:] * factor
-            y = per_edge_sum(x, rate, shift, waves) + self._weighted(series[0]).sum(0)
-        return y if base is None or base_weight is None else torch.addmm(y, base, base_weight)
-
-    def _rates(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return points, frequencies and phases with the circuit's own scale put into them."""
-        if self.scale == 1:
-            return x, self.frequency, self.phase
-        if self.frequency is None or self.phase is None:
-            return self.scale * x, None, None
-        return x, self.scale * self.frequency, self.scale * self.phase
+            return self.plus_base(self._weighted(self._run_at(x)).sum(1), x)
+        series, factor = self.circuit_coefficients(mode), self._factor()
+        constant, waves = series.split([1, len(series) - 1])
+        waves = waves if factor is None else waves * factor
+        y = series_sum(x, self.frequency, self.phase, waves, self.scale)
+        return self.plus_base(y + self._weighted(constant).sum((0, 1)), x)
 
     def coefficients(self) -> Tensor:
         r"""Return the coefficients of :math:`w (\phi + c)` over 1, cos, sin, cos 2, ..., (in, 2 degree + 1, out)."""
@@ -299,27 +283,27 @@ class QuantumKANLayer(KANLayer):
     def basis(self, x: Tensor) -> Tensor:
         """Return 1, cos, sin, cos 2, ... of a x + b, (N, in) -> (N, in, 2 degree + 1[, out])."""
         self.circuit.require_series()
-        angles = self.scale * self._angles(x)
-        angles = angles if self.frequencies == "per-edge" else angles.squeeze(-1)
+        own = self.frequency is not None and self.frequency.ndim == 2
+        angles = phases(x.unsqueeze(-1) if own else x, self.frequency, self.phase, self.scale)
         waves = harmonics(angles, self.circuit.degrees[0], dim=2)
         return torch.cat([torch.ones_like(waves[:, :, :1]), waves], dim=2)
 
     def series(self) -> EdgeSeries:
         """Return the edges as Fourier series of mapped inputs, pruned ones too, without base functions."""
+        rate, shift = self.frequency, self.phase
+        if rate is None or shift is None:
+            rate, shift = self._like.new_ones(1), self._like.new_zeros(1)
+        if rate.ndim == 1:
+            rate, shift = rate.unsqueeze(-1), shift.unsqueeze(-1)
         coefficients = self.coefficients().movedim(1, 0)
-        if self.frequency is None or self.phase is None:
-            rate, shift = self._like.new_full((1, 1), self.scale), self._like.new_zeros(1, 1)
-        else:
-            rate, shift = self.scale * self.frequency, self.scale * self.phase
-            if rate.ndim == 1:
-                rate, shift = rate.unsqueeze(-1), shift.unsqueeze(-1)
-        return EdgeSeries(coefficients, rate, shift, self.scale, self.frequencies)
+        parts = (self.scale * rate, self.scale * shift, self.scale, self.frequencies)
+        return EdgeSeries(coefficients, *parts)
 
     def edge_values(self, x: Tensor) -> Tensor:
         """Return the edge functions at mapped inputs, (N, in) -> (N, in, out)."""
         if self.circuit.direct_only is None:
             return super().edge_values(x)
-        values = self._weighted(self._run(self._angles(x)))
+        values = self._weighted(self._run_at(x))
         if self.base_weight is None:
             return values
         return values + self.masked(self.base_function(x).unsqueeze(-1) * self.base_weight)
@@ -329,13 +313,13 @@ class QuantumKANLayer(KANLayer):
         every = inputs.expand(-1, self.in_features, self.out_features)
         return run_edges(self.circuits, every)
 
-    def _angles(self, x: Tensor) -> Tensor:
-        """Return a x + b: (N, in, out), or (N, in, 1) where edges share them."""
-        if self.frequency is None or self.phase is None:
-            return x.unsqueeze(-1)
-        if self.frequency.ndim == 2:
-            return torch.addcmul(self.phase, x.unsqueeze(-1), self.frequency)
-        return torch.addcmul(self.phase, x, self.frequency).unsqueeze(-1)
+    def _run_at(self, x: Tensor) -> Tensor:
+        """Run the circuits at a x + b, (N, in) -> (N, in, out); circuits take float64, so nothing is rounded."""
+        angles = x.double().unsqueeze(-1)
+        if self.frequency is not None and self.phase is not None:
+            a, b = (t if t.ndim == 2 else t.unsqueeze(-1) for t in (self.frequency, self.phase))
+            angles = torch.addcmul(b.double(), angles, a.double())
+        return self._run(angles).to(self.dtype)
 
     def _factor(self) -> Tensor | None:
         """Return the factors w, 0 for pruned edges; None if all are 1."""
@@ -353,10 +337,7 @@ class QuantumKANLayer(KANLayer):
         super().select_features(inputs, outputs)
         weights = self.circuit_weights()
         chosen = {name: w.detach()[..., inputs, :][..., outputs] for name, w in weights.items()}
-        self._take(self.circuit, chosen, trainable=self._trained())
-
-    def _trained(self) -> bool:
-        return any(weight.requires_grad for weight in self.circuits.parameters())
+        self._take(self.circuit, chosen, trainable=self.trainable)
 
     @torch.no_grad()
     def refine(
@@ -406,7 +387,7 @@ class QuantumKANLayer(KANLayer):
             require_edge(circuit, self.evaluate)
             new |= weights({name: value.detach().clone() for name, value in old.items()})
             self._require_same_edges(circuit, new)
-        self._take(circuit, new, trainable=self._trained())
+        self._take(circuit, new, trainable=self.trainable)
         return self
 
     def _require_same_edges(self, circuit: Circuit, new: Mapping[str, Tensor]) -> None:
@@ -461,7 +442,7 @@ class QuantumKANLayer(KANLayer):
     @property
     def trainable(self) -> bool:
         """Whether the circuits' own weights are trained."""
-        return self._trained()
+        return any(weight.requires_grad for weight in self.circuits.parameters())
 
     def extra_repr(self) -> str:
         """Describe the layer, and the evaluation that was taken last."""
@@ -470,33 +451,30 @@ class QuantumKANLayer(KANLayer):
         return f"{super().extra_repr()}, {where}"
 
 
-def _closed_form(
-    circuit: Circuit, backend: Backend, evaluate: str
-) -> tuple[ClosedForm | None, str]:
-    """Return the closed form, or None and the reason.
+def _closed_form(circuit: Circuit, backend: Backend, evaluate: str) -> ClosedForm | None:
+    """Return the closed form, if there is one and it may be taken.
 
     Raises:
         CircuitError: If it is asked for and there is none.
         UsageError: If it is asked for and the backend samples or is noisy.
     """
-    if evaluate in {"fourier", "direct"}:
-        return None, "it was not asked for"
-    if evaluate == "closed" and not backend.exact:
+    if evaluate != "closed" and not (evaluate == "auto" and backend.replaceable):
+        return None
+    if not backend.exact:
         raise UsageError(
             f"the closed form is an exact simulation, but the backend {backend.name!r} has "
             f"shots={backend.shots} and noise={backend.noise}; use evaluate='fourier'"
         )
-    if evaluate == "auto" and not backend.replaceable:
-        return None, f"the circuits are to run on {backend.name}"
     try:
         program = bloch_program(circuit)
-    except CircuitError as error:
+    except CircuitError:
         if evaluate == "closed":
             raise
-        return None, str(error)
+        return None
     if program.weights.any():
-        return ClosedForm(program, circuit.degrees[0]), ""
-    reason = f"circuit {circuit.name!r} has no weights, so that its edges are all alike"
+        return ClosedForm(program, circuit.degrees[0])
     if evaluate == "closed":
-        raise CircuitError(f"{reason}; use evaluate='fourier'")
-    return None, reason
+        raise CircuitError(
+            f"circuit {circuit.name!r} has no weights, so that its edges are all alike; use evaluate='fourier'"
+        )
+    return None

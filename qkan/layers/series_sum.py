@@ -1,21 +1,71 @@
 r"""Sums of Fourier series over the inputs, with nothing of size batch x in x out.
 
 Where all edges of an input see the same angle, the sum over edges and harmonics is one matrix product. Where each edge
-scales its input, the product is made for one output after the other, forwards and again backwards. Both have a gradient
-that is written out (it is half of a training step), whose own gradient is autograd's through the plain form.
+scales its input, the product is made for a few outputs after the other, forwards and again backwards. Both have a
+gradient that is written out (it is half of a training step), whose own gradient is autograd's through the plain form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from qkan.layers.checks import backward_without_autocast, traced
 
-__all__ = ["SharedSum", "differentiable_gradient", "harmonics", "per_edge_sum"]
+__all__ = ["differentiable_gradient", "harmonics", "phases", "series_sum"]
+
+_LARGE = 8.0
+"""Where angles may be beyond this, they are reduced before float32 rounds them."""
+
+_BLOCK = 2**17
+"""Harmonics that are made at a time where edges share none: as many as stay in the processor's cache."""
+
+
+def phases(
+    x: Tensor, rate: Tensor | None = None, shift: Tensor | None = None, scale: float = 1.0
+) -> Tensor:
+    r"""Return the angles :math:`s (a x + b)`; in float32, large ones up to whole turns, made in float64.
+
+    Args:
+        x: The inputs.
+        rate: a, broadcastable to the inputs; None for 1.
+        shift: b, likewise; None for 0.
+        scale: s.
+
+    Example:
+        >>> x = torch.tensor([1e6])
+        >>> torch.allclose(phases(x, scale=5.0).cos(), (5 * x.double()).cos().float())
+        True
+    """
+    return _angles(x, rate, shift, scale, exact=_large(x, rate, shift, scale))
+
+
+def _angles(
+    x: Tensor, rate: Tensor | None, shift: Tensor | None, scale: float, *, exact: bool
+) -> Tensor:
+    if exact:
+        double = (None if t is None else t.double() for t in (rate, shift))
+        angles = _angles(x.double(), *double, scale, exact=False)
+        turns = torch.round(angles.detach() / (2 * math.pi))
+        return (angles - 2 * math.pi * turns).to(x.dtype)
+    if rate is not None:
+        x = x * rate if shift is None else torch.addcmul(shift, x, rate)
+    return x if scale == 1 else scale * x
+
+
+def _large(x: Tensor, rate: Tensor | None, shift: Tensor | None, scale: float) -> bool:
+    """Whether float32 may round the angles by too much."""
+    if x.dtype != torch.float32 or x.numel() == 0:
+        return False
+    if traced():  # there, no value can be looked at
+        return True
+    x, a, b = (None if t is None else t.detach().abs().max() for t in (x, rate, shift))
+    bound = (x if a is None else x * a) + (0 if b is None else b)
+    return float(scale * bound) > _LARGE
 
 
 def harmonics(angles: Tensor, degree: int, dim: int = 0) -> Tensor:
@@ -31,181 +81,136 @@ def harmonics(angles: Tensor, degree: int, dim: int = 0) -> Tensor:
     return torch.stack([multiples.cos(), multiples.sin()], dim + 1).flatten(dim, dim + 1)
 
 
-class SharedSum(NamedTuple):
-    r"""What a layer adds up whose edges share the angles of an input.
+def series_sum(
+    x: Tensor, rate: Tensor | None, shift: Tensor | None, waves: Tensor, scale: float = 1.0
+) -> Tensor:
+    r"""Return :math:`y_{no} = \sum_{ik} C_{kio}\, \phi_k(s (a_{io} x_{ni} + b_{io}))` over cos, sin, cos 2, ....
 
-    .. math::
-        y_{no} = \sum_i w_{io} \Bigl( \sum_k C_{kio}\, \phi_k(a_i x_{ni} + b_i) + c_{io} \Bigr) + v_{io} B_{ni}
+    Args:
+        x: The inputs.
+        rate: a; None for 1.
+        shift: b; None for 0.
+        waves: C.
+        scale: s.
 
-    Attributes:
-        x: The inputs, ``(N, in)``.
-        scale: a, ``(in,)``; None for 1.
-        shift: b, ``(in,)``; None for 0, together with ``scale``.
-        coefficients: C of :math:`\phi` = 1, cos, sin, cos 2, ..., ``(2 degree + 1, in, out)``.
-        factor: w, ``(in, out)``; None for 1.
-        constant: c, ``(in, out)``; None for 0.
-        base: B, ``(N, in)``, or None.
-        base_weight: v, ``(in, out)``, together with ``base``.
+    Shape:
+        - x: ``(N, in)``
+        - rate, shift: ``(in,)``, or ``(in, out)`` where edges have angles of their own
+        - waves: ``(2 degree, in, out)``
+        - result: ``(N, out)``
     """
-
-    x: Tensor
-    scale: Tensor | None
-    shift: Tensor | None
-    coefficients: Tensor
-    factor: Tensor | None = None
-    constant: Tensor | None = None
-    base: Tensor | None = None
-    base_weight: Tensor | None = None
-
-    def __call__(self) -> Tensor:
-        """Return the outputs, ``(N, out)``."""
-        result: Tensor = self.plain() if traced() else _SharedSum.apply(*self)
-        return result
-
-    def plain(self) -> Tensor:
-        """Return the outputs by differentiable operations: for transforms and second derivatives."""
-        C = self.coefficients
-        angles = self.x
-        if self.scale is not None and self.shift is not None:
-            angles = torch.addcmul(self.shift, self.x, self.scale)
-        if self.constant is not None:
-            C = torch.cat([C[:1] + self.constant, C[1:]])
-        C = C if self.factor is None else C * self.factor
-        values = harmonics(angles.T, len(C) // 2).flatten(0, 1)
-        y = torch.addmm(C[0].sum(0), values.T, C[1:].flatten(0, 1))
-        if self.base is None or self.base_weight is None:
-            return y
-        return torch.addmm(y, self.base, self.base_weight)
+    if traced():
+        return _plain(x, rate, shift, waves, scale)
+    kind = _PerEdge if rate is not None and rate.ndim == 2 else _Shared
+    result: Tensor = kind.apply(x, rate, shift, waves, scale)
+    return result
 
 
-class _SharedSum(torch.autograd.Function):
-    """The sum with its gradient.
+def _plain(
+    x: Tensor, rate: Tensor | None, shift: Tensor | None, waves: Tensor, scale: float
+) -> Tensor:
+    """The sum by differentiable operations: for transforms and second derivatives."""
+    if rate is None or rate.ndim == 1:
+        values = harmonics(phases(x, rate, shift, scale).T, len(waves) // 2)
+        return values.flatten(0, 1).T @ waves.flatten(0, 1)
+    values = harmonics(phases(x.unsqueeze(-1), rate, shift, scale), len(waves) // 2)
+    return torch.einsum("knio,kio->no", values, waves)
 
-    The features of a sample are the harmonics of its inputs, behind the base functions if there are any: their weights
-    take the place of the constant coefficients, so that one product does for both.
-    """
+
+class _Shared(torch.autograd.Function):
+    """The sum where all edges of an input share its angle."""
 
     @staticmethod
-    def forward(ctx: Any, *tensors: Tensor) -> Tensor:
-        s = SharedSum(*tensors)
-        start = 1 if s.base is None else 0
+    def forward(ctx: Any, x: Tensor, *tensors: Any) -> Tensor:
+        rate, shift, waves, ctx.scale = tensors
         # Samples in a row: sums over them, and the harmonics, then run over contiguous memory.
-        features = s.x.new_empty(len(s.coefficients) - start, *s.x.T.shape)
-        if s.base is not None:
-            features[0] = s.base.T
-        angles = s.x.T
-        if s.scale is not None and s.shift is not None:
-            a, b = s.scale.unsqueeze(1), s.shift.unsqueeze(1)
-            angles = torch.addcmul(b, angles, a, out=torch.empty_like(features[0]))
-        _fill(angles, features[1 - start :])
-        weighted = s.coefficients * (1 if s.factor is None else s.factor)
-        constant = weighted[0].sum(0)
-        if s.constant is not None:
-            constant += (s.constant if s.factor is None else s.constant * s.factor).sum(0)
-        if s.base_weight is not None:
-            weighted[0] = s.base_weight
-        ctx.save_for_backward(*tensors, features)
-        return torch.addmm(constant, features.flatten(0, 1).T, weighted[start:].flatten(0, 1))
+        columns = x.T.contiguous()
+        column = (None if t is None else t.unsqueeze(1) for t in (rate, shift))
+        angles = phases(columns, *column, ctx.scale)
+        values = _fill(angles, x.new_empty(len(waves), *columns.shape))
+        ctx.save_for_backward(x, rate, shift, waves, values)
+        return values.flatten(0, 1).T @ waves.flatten(0, 1)
 
     @staticmethod
     @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        *tensors, features = ctx.saved_tensors
+        *tensors, values = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return differentiable_gradient(lambda *t: SharedSum(*t).plain(), tensors, upstream)
-        s, wanted = SharedSum(*tensors), SharedSum(*ctx.needs_input_grad)
-        total = upstream.sum(0)
-        by_C = torch.empty_like(s.coefficients, memory_format=torch.contiguous_format)
-        by_features = by_C[len(by_C) - len(features) :]
-        torch.mm(features.flatten(0, 1), upstream, out=by_features.flatten(0, 1))
-        found: dict[str, Tensor | None] = dict.fromkeys(SharedSum._fields)
-        if s.base_weight is not None:
-            found["base_weight"] = by_C[0].clone()
-            found["base"] = upstream @ s.base_weight.T if wanted.base else None
-        by_C[0] = total
-        if s.factor is not None:
-            by_factor = (by_C * s.coefficients).sum(0)
-            found["factor"] = (
-                by_factor if s.constant is None else by_factor.addcmul_(s.constant, total)
-            )
-            by_C.mul_(s.factor)
-        if s.constant is not None:
-            found["constant"] = by_C[0].clone()
-        found["coefficients"] = by_C
-        if wanted.x or wanted.scale or wanted.shift:
-            weighted = s.coefficients[1:] if s.factor is None else s.coefficients[1:] * s.factor
-            waves = features[len(features) % 2 :]
-            by_waves = weighted.flatten(0, 1) @ upstream.T
-            slope = _slope(waves, by_waves.view_as(waves))
-            if s.scale is not None:
-                found["shift"], found["scale"] = slope.sum(1), (slope * s.x.T).sum(1)
-                slope = slope.mul_(s.scale.unsqueeze(1))
-            found["x"] = slope.T
-        return tuple(found.values())
+            return _second(tensors, ctx.scale, upstream)
+        x, rate, shift, waves = tensors
+        by_waves = (values.flatten(0, 1) @ upstream).view(waves.shape)
+        if not any(ctx.needs_input_grad[:3]):
+            return None, None, None, by_waves, None
+        slope = _slope(values, (waves.flatten(0, 1) @ upstream.T).view_as(values))
+        slope = slope if ctx.scale == 1 else slope.mul_(ctx.scale)
+        by_shift = None if shift is None else slope.sum(1)
+        by_rate = None if rate is None else (slope * x.T).sum(1)
+        slope = slope if rate is None else slope.mul_(rate.unsqueeze(1))
+        return slope.T, by_rate, by_shift, by_waves, None
 
 
-def per_edge_sum(x: Tensor, scale: Tensor, shift: Tensor, coefficients: Tensor) -> Tensor:
-    r"""Return :math:`y_{no} = \sum_{ik} C_{kio}\, \phi_k(a_{io} x_{ni} + b_{io})`, without a constant.
-
-    Shape:
-        - x: ``(N, in)``
-        - scale, shift: ``(in, out)``
-        - coefficients: ``(2 degree, in, out)``
-        - result: ``(N, out)``
-    """
-    if traced():
-        return _per_edge(x, scale, shift, coefficients)
-    result: Tensor = _PerEdgeSum.apply(x, scale, shift, coefficients)
-    return result
-
-
-def _per_edge(x: Tensor, scale: Tensor, shift: Tensor, coefficients: Tensor) -> Tensor:
-    """The sum by differentiable operations, of size N x in x out."""
-    values = harmonics(x.unsqueeze(-1) * scale + shift, len(coefficients) // 2)
-    return torch.einsum("knio,kio->no", values, coefficients)
-
-
-class _PerEdgeSum(torch.autograd.Function):
-    """The sum for one output at a time; backwards the harmonics are made again."""
+class _PerEdge(torch.autograd.Function):
+    """The sum where edges have angles of their own; backwards the harmonics are made again."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, coefficients: Tensor) -> Tensor:
-        ctx.save_for_backward(x, scale, shift, coefficients)
-        values = x.new_empty(len(coefficients), *x.T.shape)
-        result = x.new_empty(scale.shape[1], len(x))
-        outputs = _outputs(x.T.contiguous(), scale, shift, coefficients)
-        for o, (angles, weights) in enumerate(outputs):
-            _fill(angles, values)
-            torch.mv(values.flatten(0, 1).T, weights.flatten(), out=result[o])
+    def forward(ctx: Any, *tensors: Any) -> Tensor:
+        *saved, ctx.scale = tensors
+        ctx.save_for_backward(*saved)
+        x = saved[0]
+        result = x.new_empty(saved[-1].shape[-1], len(x))
+        for some, values, weights in _blocks(saved, ctx.scale):
+            rows = weights.flatten(1).unsqueeze(1)
+            torch.bmm(rows, values.flatten(1, 2), out=result[some].unsqueeze(1))
         return result.T
 
     @staticmethod
     @backward_without_autocast
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return differentiable_gradient(_per_edge, saved, upstream)
-        x, scale, shift, coefficients = saved
-        columns, factors = x.T.contiguous(), scale.T.contiguous()
-        values = x.new_empty(len(coefficients), *columns.shape)
-        by_x = torch.zeros_like(columns)
-        by_scale, by_shift = torch.empty_like(factors), torch.empty_like(factors)
-        by_coefficients = x.new_empty(len(factors), *coefficients.shape[:2])
-        for o, (angles, weights) in enumerate(_outputs(columns, scale, shift, coefficients)):
-            _fill(angles, values)
-            by_y = upstream[:, o].contiguous()
-            torch.mv(values.flatten(0, 1), by_y, out=by_coefficients[o].flatten())
-            slope = _slope(values, weights).mul_(by_y)
-            by_x.addcmul_(slope, factors[o, :, None])
-            torch.sum(slope, dim=1, out=by_shift[o])
-            torch.sum(slope.mul_(columns), dim=1, out=by_scale[o])
-        return by_x.T, by_scale.T, by_shift.T, by_coefficients.permute(1, 2, 0)
+            return _second(ctx.saved_tensors, ctx.scale, upstream)
+        x, rate, shift, waves = ctx.saved_tensors
+        columns, factors = x.T.contiguous(), rate.T.unsqueeze(-1)
+        by_x, by_rate, by_shift = (torch.zeros_like(t) for t in (columns, rate.T, rate.T))
+        by_waves = x.new_empty(rate.shape[1], *waves.shape[:2])
+        for some, values, weights in _blocks(ctx.saved_tensors, ctx.scale):
+            by_y = upstream.T[some].unsqueeze(1).contiguous()
+            torch.bmm(values.flatten(1, 2), by_y.mT, out=by_waves[some].flatten(1).unsqueeze(-1))
+            slope = _slope(values.transpose(0, 1), weights.transpose(0, 1).unsqueeze(-1))
+            slope.mul_(by_y if ctx.scale == 1 else ctx.scale * by_y)
+            for along, factor in zip(slope, factors[some], strict=True):
+                by_x.addcmul_(along, factor)
+            torch.sum(slope, dim=2, out=by_shift[some])
+            torch.sum(slope.mul_(columns), dim=2, out=by_rate[some])
+        found = by_rate.T, None if shift is None else by_shift.T, by_waves.permute(1, 2, 0)
+        return by_x.T, *found, None
+
+
+def _blocks(tensors: Sequence[Tensor], scale: float) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield some outputs, their harmonics, (outputs, 2 degree, in, N), and their coefficients."""
+    x, rate, shift, waves = tensors
+    columns, waves = x.T.contiguous(), waves.permute(2, 0, 1).contiguous()
+    a, b = (None if t is None else t.T.unsqueeze(-1) for t in (rate, shift))
+    exact = _large(x, rate, shift, scale)
+    step = max(1, _BLOCK // max(1, waves[0].numel() * len(x)))
+    values = x.new_empty(step, waves.shape[1], *columns.shape)
+    for first in range(0, len(waves), step):
+        some = slice(first, min(first + step, len(waves)))
+        made = values[: some.stop - first]
+        own = a[some], None if b is None else b[some]
+        angles = _angles(columns, *own, scale, exact=exact)
+        _fill(angles, made.transpose(0, 1))
+        yield some, made, waves[some]
+
+
+def _second(
+    tensors: Sequence[Tensor | None], scale: float, upstream: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Return the gradient of a sum with a gradient of its own."""
+    return *differentiable_gradient(lambda *t: _plain(*t, scale), tensors, upstream), None
 
 
 def differentiable_gradient(
-    plain: Callable[..., Tensor],
-    inputs: tuple[Tensor | None, ...] | list[Tensor | None],
-    up: Tensor,
+    plain: Callable[..., Tensor], inputs: Sequence[Tensor | None], up: Tensor
 ) -> tuple[Tensor | None, ...]:
     """Return the gradient by autograd through the plain form, so that it has a gradient itself."""
     # Views, for an input may be a function of another one: its own gradient must not be counted there.
@@ -237,13 +242,3 @@ def _slope(values: Tensor, weights: Tensor) -> Tensor:
         total.addcmul_(rows[k], factors[k + 1], value=k // 2 + 1)
         total.addcmul_(rows[k + 1], factors[k], value=-(k // 2 + 1))
     return total
-
-
-def _outputs(
-    columns: Tensor, scale: Tensor, shift: Tensor, coefficients: Tensor
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield for each output the angles, (in, N), and the coefficients, (2 degree, in, 1)."""
-    weights = coefficients.permute(2, 0, 1).contiguous().unsqueeze(-1)
-    pairs = zip(scale.T.contiguous(), shift.T.contiguous(), strict=True)
-    for o, (a, b) in enumerate(pairs):
-        yield torch.addcmul(b.unsqueeze(1), columns, a.unsqueeze(1)), weights[o]

@@ -1,31 +1,34 @@
-"""The bridge to PennyLane: its TorchLayer over a circuit and a backend, as torch expects a module."""
+"""Circuits as torch modules: their weights are parameters, PennyLane gives values and gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import pennylane as qml
 import torch
+from torch import Tensor, nn
 
 from circuits import Circuit, UsageError
 from circuits.backends import Backend
-from qkan.layers.checks import inside_transform
+from qkan.layers.checks import inside_transform, without_autocast
 
-__all__ = ["CircuitTorchLayer"]
+__all__ = ["CircuitModule", "CircuitTorchLayer"]
 
 
-class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
-    """A :class:`pennylane.qnn.TorchLayer` whose weights are the module's own parameters.
+class CircuitModule(nn.Module, ABC):
+    """A circuit on a backend; as :class:`pennylane.qnn.TorchLayer`, but with one dictionary of weights.
 
-    PennyLane keeps a second dictionary of the weights, which ``torch.func.functional_call`` cannot reach, and
-    a QNode, which cannot be pickled. Here there is one dictionary, and the QNode is made again on loading.
+    PennyLane keeps a second one, which ``torch.func.functional_call`` cannot reach, and a QNode, which cannot be
+    pickled.
 
     Args:
         circuit: The circuit.
         backend: Where it runs.
-        weights: The initial values; they keep their dtype and device. Their shapes may have a batch, for circuits that
-            run as one broadcast.
+        weights: The initial values; they keep their dtype and device, and parameters stay the same ones. Their shapes
+            may have a batch, for circuits that run as one broadcast.
         stream: Number of an independent sequence of samples under the backend's seed.
 
     Shape:
@@ -34,46 +37,66 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        circuit: Circuit,
-        backend: Backend,
-        weights: Mapping[str, torch.Tensor],
-        stream: int = 0,
+        self, circuit: Circuit, backend: Backend, weights: Mapping[str, Tensor], stream: int = 0
     ):
-        qnode = backend.qnode(circuit, stream=stream)
-        super().__init__(
-            qnode,
-            {name: tuple(weights[name].shape) for name in circuit.weight_shapes},
-            init_method=dict(weights),
-        )
-        self.circuit = circuit
-        self.backend = backend
-        self.stream = stream
-        self._plain_qnode = _plain(qnode, backend)
+        super().__init__()
+        self.circuit, self.backend, self.stream = circuit, backend, stream
+        for name in circuit.weight_shapes:
+            value = weights[name]
+            # Not registered: a weight may be called "training" or "forward".
+            self._parameters[name] = (
+                value if isinstance(value, nn.Parameter) else nn.Parameter(value)
+            )
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the expectation values; their second derivatives exist or are refused."""
-        values: torch.Tensor = super().forward(inputs)
+    @property
+    def by_name(self) -> dict[str, Tensor]:
+        """The weights by name, as they are now."""
+        return {name: value for name, value in self._parameters.items() if value is not None}
+
+    @without_autocast
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the expectation values."""
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        (values,) = self.each([(rows, self.by_name)])
+        return values.reshape(*inputs.shape[:-1], -1)
+
+    @abstractmethod
+    def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
+        """Return the values of several weights, each at rows of its own, ``(N, num_inputs)``."""
+
+
+class CircuitTorchLayer(CircuitModule):
+    """A circuit that PennyLane differentiates; second derivatives exist or are refused."""
+
+    @cached_property
+    def qnode(self) -> qml.QNode:
+        """The circuit on its device."""
+        return self.backend.qnode(self.circuit, stream=self.stream)
+
+    @cached_property
+    def _without_gradient(self) -> qml.QNode:
+        # By the adjoint method gradients are made with the values.
+        adjoint = self.backend.gradient == "adjoint"
+        return self.qnode.update(diff_method=None) if adjoint else self.qnode
+
+    def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
+        """Run the QNode for one case after the other."""
+        return [self._values(*case) for case in cases]
+
+    def _values(self, rows: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        tensors = (rows, *weights.values())
+        gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        qnode = self.qnode if gradient or inside_transform() else self._without_gradient
+        found = qnode(inputs=rows, **{name: weight.to(rows) for name, weight in weights.items()})
+        found = found if isinstance(found, tuple | list) else [found]
+        values = torch.hstack([value.reshape(len(rows), -1) for value in found]).type(rows.dtype)
         if values.requires_grad and self.backend.gradient != "backprop":
             # PennyLane's own backward pass is a constant to autograd: what depends on its
             # derivative would be zero without a word.
             values.register_hook(self._refuse_second_derivatives)  # type: ignore[no-untyped-call]
         return values
 
-    def _evaluate_qnode(self, x: torch.Tensor) -> torch.Tensor:
-        """Run the QNode, or the one that prepares no gradient where none can be asked for."""
-        differentiated = torch.is_grad_enabled() and any(
-            tensor.requires_grad for tensor in (x, *self.parameters())
-        )
-        plain = None if differentiated or inside_transform() else self._plain_qnode
-        weights = {name: weight.to(x) for name, weight in self.qnode_weights.items()}
-        found = (self.qnode if plain is None else plain)(**{self.input_arg: x}, **weights)
-        values = found if isinstance(found, tuple | list) else [found]
-        if x.ndim > 1:
-            values = [value.reshape(len(x), -1) for value in values]
-        return torch.hstack(list(values)).type(x.dtype)
-
-    def _refuse_second_derivatives(self, _: torch.Tensor) -> None:
+    def _refuse_second_derivatives(self, _: Tensor) -> None:
         if torch.is_grad_enabled():  # create_graph=True
             raise UsageError(
                 f"{self.backend.name!r} differentiates by {self.backend.gradient}, which has no second "
@@ -81,25 +104,5 @@ class CircuitTorchLayer(qml.qnn.TorchLayer):  # type: ignore[misc]
                 "the weights on 'default.qubit' without shots"
             )
 
-    @property
-    def qnode_weights(self) -> MutableMapping[str, Any]:
-        """The weights by name, as they are now."""
-        parameters: MutableMapping[str, Any] = self._parameters
-        return parameters
-
-    @qnode_weights.setter
-    def qnode_weights(self, weights: Mapping[str, Any]) -> None:
-        self._parameters.update(weights)
-
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if "qnode" not in key}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        qnode = self.backend.qnode(self.circuit, stream=self.stream)
-        self.__dict__.update(qnode=qnode, _plain_qnode=_plain(qnode, self.backend))
-
-
-def _plain(qnode: qml.QNode, backend: Backend) -> qml.QNode | None:
-    """Return the QNode without gradients if that saves work: by the adjoint method they are made with the values."""
-    return qnode.update(diff_method=None) if backend.gradient == "adjoint" else None
+        return {k: v for k, v in self.__dict__.items() if k not in ("qnode", "_without_gradient")}
