@@ -89,14 +89,12 @@ def preprocess(
                 for quantum, run in zip(layer.quantum_layers, values, strict=True)
             ]
             return Preprocessed(layer.from_series(images, series), circuits)
-        maps = []
-        for quantum, mode, run in zip(layer.quantum_layers, modes, values, strict=True):
-            each = (
-                run if mode == "direct" else series_from_values(quantum.circuit, run)(rows.double())
-            )
-            channels = each.to(patches).reshape(*patches.shape[:-1], -1)
-            maps.append(torch.movedim(channels, -1, 2))
-    return Preprocessed(torch.cat(maps, dim=2).flatten(1, 2), circuits)
+        found = [
+            run if mode == "direct" else series_from_values(quantum.circuit, run)(rows.double())
+            for quantum, mode, run in zip(layer.quantum_layers, modes, values, strict=True)
+        ]
+        shaped = [each.to(patches).reshape(*patches.shape[:-1], -1) for each in found]
+        return Preprocessed(layer.as_maps(shaped), circuits)
 
 
 def _run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -26,7 +26,7 @@ from qkan.layers.checks import (
 from qkan.layers.quantum import QuantumLayer
 from qkan.layers.series_kernel import SeriesKernel
 
-__all__ = ["PatchGrid", "Quanvolution2d"]
+__all__ = ["Quanvolution2d"]
 
 
 class Quanvolution2d(nn.Module):
@@ -41,9 +41,11 @@ class Quanvolution2d(nn.Module):
     Args:
         circuits: A circuit, or several, each with as many inputs as a patch has pixels.
         kernel_size: Height and width of a patch.
-        stride: Step between patches; by default ``kernel_size``.
-        padding: Black pixels added on every side.
+        stride: Step between patches; by default ``kernel_size``, with ``padding="same"`` 1.
+        padding: Pixels added on every side; or ``"valid"``, none, or ``"same"``, so many that an output is as large as
+            the image.
         dilation: Step between the pixels of a patch.
+        padding_mode: What is added: ``"zeros"``, black, or ``"reflect"``, ``"replicate"`` or ``"circular"``.
         in_channels: The number of channels of the image.
         channels: ``"separate"``: every channel is filtered alone, by the same circuits; output channels are ordered
             by (input channel, circuit, observable). ``"joint"``: a patch holds all channels, and output channels
@@ -80,9 +82,10 @@ class Quanvolution2d(nn.Module):
         circuits: Circuit | Sequence[Circuit],
         kernel_size: int | tuple[int, int] = 2,
         stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
         dilation: int | tuple[int, int] = 1,
         *,
+        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
         in_channels: int = 1,
         channels: Literal["separate", "joint"] = "separate",
         trainable: bool = False,
@@ -98,20 +101,28 @@ class Quanvolution2d(nn.Module):
         several = [require_circuit(circuit) for circuit in listed]
         if not several:
             raise UsageError("Quanvolution2d needs at least one circuit; an empty list arrived")
-        if channels not in ("separate", "joint"):
-            raise unknown_name("treatment of channels", str(channels), ["separate", "joint"])
+        for what, value, known in (
+            ("treatment of channels", channels, ("separate", "joint")),
+            ("padding mode", padding_mode, ("zeros", "reflect", "replicate", "circular")),
+            ("padding", padding if isinstance(padding, str) else "same", ("same", "valid")),
+        ):
+            if value not in known:
+                raise unknown_name(what, str(value), known)
         self.kernel_size = pair("kernel_size", kernel_size, least=1)
-        self.stride = self.kernel_size if stride is None else pair("stride", stride, least=1)
-        self.padding = pair("padding", padding, least=0)
         self.dilation = pair("dilation", dilation, least=1)
+        same = (1, 1) if padding == "same" else self.kernel_size
+        self.stride = same if stride is None else pair("stride", stride, least=1)
+        if padding == "same" and self.stride != (1, 1):
+            raise UsageError(f"padding='same' needs stride=1, as in Conv2d; {self.stride} arrived")
+        self.padding = padding if isinstance(padding, str) else pair("padding", padding, least=0)
         self.in_channels = check_integer("in_channels", in_channels)
-        self.channels = channels
+        self.channels, self.padding_mode = channels, padding_mode
         given: list[Any] = (
             list(weights) if isinstance(weights, list | tuple) else [weights] * len(several)
         )
         if len(given) != len(several):
             raise UsageError(f"{len(several)} circuits need as many weights; {len(given)} arrived")
-        pixels = self.grid.pixels
+        pixels = prod(self.kernel_size) * (self.in_channels if channels == "joint" else 1)
         for circuit in several:
             if circuit.num_inputs != pixels:
                 raise UsageError(
@@ -135,21 +146,14 @@ class Quanvolution2d(nn.Module):
         )
 
     @property
-    def grid(self) -> PatchGrid:
-        """Where the patches of an image lie."""
-        return PatchGrid(
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.in_channels,
-            joint=self.channels == "joint",
-        )
+    def groups(self) -> int:
+        """The number of channels with patches of their own: ``in_channels``, or 1 where they are joint."""
+        return 1 if self.channels == "joint" else self.in_channels
 
     @property
     def out_channels(self) -> int:
         """The number of the output's channels."""
-        return self.grid.groups * sum(layer.out_features for layer in self.quantum_layers)
+        return self.groups * sum(layer.out_features for layer in self.quantum_layers)
 
     @property
     def quantum_layers(self) -> list[QuantumLayer]:
@@ -162,208 +166,153 @@ class Quanvolution2d(nn.Module):
         Raises:
             UsageError: If the image is smaller than a patch.
         """
-        return self.grid.out_size(height, width)
+        left, right, top, bottom = self._sides
+        reach = (d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True))
+        padded = (height + top + bottom, width + left + right)
+        rows, columns = (
+            (size - r) // s + 1 for size, r, s in zip(padded, reach, self.stride, strict=True)
+        )
+        if min(rows, columns) < 1:
+            raise UsageError(
+                f"an image of {height}x{width} is smaller than a patch: kernel {self.kernel_size}, "
+                f"dilation {self.dilation}, padding {self.padding}"
+            )
+        less = {"reflect": 1, "circular": 0}.get(self.padding_mode)
+        if less is not None and (
+            max(top, bottom) > height - less or max(left, right) > width - less
+        ):
+            raise UsageError(
+                f"padding {self.padding} in mode {self.padding_mode!r} is more than an image of {height}x{width} has"
+            )
+        return rows, columns
+
+    @property
+    def _sides(self) -> tuple[int, int, int, int]:
+        """The pixels that are added left, right, above and below, as for a convolution."""
+        if self.padding == "same":
+            (h, w) = (d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True))
+            return w // 2, w - w // 2, h // 2, h - h // 2
+        h, w = (0, 0) if isinstance(self.padding, str) else self.padding
+        return w, w, h, h
 
     @without_autocast
     def forward(self, image: Tensor) -> Tensor:
         """Return the feature maps."""
-        require_tensor(image, "Quanvolution2d")
-        if image.ndim == 3:
+        if isinstance(image, Tensor) and image.ndim == 3:
             return self.forward(image[None])[0]
-        _require_images(image, self.in_channels, "Quanvolution2d")
-        differentiable = torch.is_grad_enabled() and (
-            image.requires_grad or any(p.requires_grad for p in self.parameters())
-        )
-        modes = self._modes(image)
-        plain = not differentiable and not inside_transform()
-        if plain and all(mode == "fourier" for mode in modes):
-            return self.from_series(image, [layer.series() for layer in self.quantum_layers])
-        views = self._views(image)
-        maps = [
-            self._maps(layer, mode, views)
-            for layer, mode in zip(self.quantum_layers, modes, strict=True)
-        ]
-        return torch.cat(maps, dim=2).flatten(1, 2)
-
-    def patches(self, image: Tensor) -> Tensor:
-        """Return the circuits' inputs, shape ``(N, groups, H', W', inputs)``.
-
-        ``groups`` is the number of channels that are filtered alone: ``in_channels``, or 1 where they are joint.
-        """
-        require_tensor(image, "Quanvolution2d")
-        _require_images(image, self.in_channels, "Quanvolution2d")
-        views = self._views(image)
-        return torch.stack(views, dim=-1)
-
-    def _views(self, image: Tensor) -> list[Tensor]:
-        """Return a strided view (N, groups, H', W') for each input of the circuits."""
-        return self.grid.views(_real_pixels(image, "Quanvolution2d"))
-
-    def _modes(self, image: Tensor) -> list[str]:
-        """Choose the evaluation of each filter."""
-        rows, columns = self.out_size(image.shape[-2], image.shape[-1])
-        count = len(image) * self.grid.groups * rows * columns
-        return [
+        rows, columns = self._require_images(image)
+        if len(image) == 0:
+            return _pixels(image).new_zeros(0, self.out_channels, rows, columns)
+        count = len(image) * self.groups * rows * columns
+        modes = [
             layer.choose(count, lambda: self.patches(image.detach()).flatten(0, -2))
             for layer in self.quantum_layers
         ]
+        gradients = torch.is_grad_enabled() and any(
+            t.requires_grad for t in (image, *self.parameters())
+        )
+        if not gradients and not inside_transform() and set(modes) == {"fourier"}:
+            return self.from_series(image, [layer.series() for layer in self.quantum_layers])
+        patches = self.patches(image)
+        values = []
+        for layer, mode in zip(self.quantum_layers, modes, strict=True):
+            if mode == "fourier":
+                values.append(layer.series(patches)(patches))
+            else:
+                found = layer.direct(patches.flatten(0, -2), distinct=True)
+                values.append(found.reshape(*patches.shape[:-1], -1))
+        return self.as_maps(values)
 
-    def _maps(self, layer: QuantumLayer, mode: str, views: Sequence[Tensor]) -> Tensor:
-        """Return the maps of one filter with gradients, shape ``(N, groups, observables, H', W')``."""
-        rows = torch.stack(list(views), dim=-1)
-        if mode == "fourier":
-            values = layer.series(rows)(rows)
-        else:
-            flat = rows.flatten(0, -2)
-            values = layer.direct(flat, distinct=True).reshape(*rows.shape[:-1], -1)
-        return torch.movedim(values, -1, 2)
+    def patches(self, image: Tensor) -> Tensor:
+        """Return the circuits' inputs, shape ``(N, groups, H', W', inputs)``."""
+        self._require_images(image)
+        return torch.stack(self._views(image), dim=-1)
+
+    def _views(self, image: Tensor) -> list[Tensor]:
+        """Return a strided view (N, groups, H', W') for each input of the circuits."""
+        rows, columns = self.out_size(image.shape[-2], image.shape[-1])
+        pixels, (sh, sw), (dh, dw) = _pixels(image), self.stride, self.dilation
+        if any(self._sides):
+            mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+            pixels = pad(pixels, self._sides, mode)
+        views = [
+            pixels[..., i : i + sh * (rows - 1) + 1 : sh, j : j + sw * (columns - 1) + 1 : sw]
+            for i in range(0, dh * self.kernel_size[0], dh)
+            for j in range(0, dw * self.kernel_size[1], dw)
+        ]
+        if self.channels == "separate":
+            return views
+        return [view[:, c : c + 1] for c in range(self.in_channels) for view in views]
+
+    def as_maps(self, values: Sequence[Tensor]) -> Tensor:
+        """Return the feature maps of the circuits' values at the patches, ``(N, groups, H', W', observables)`` each.
+
+        Raises:
+            UsageError: If a value is NaN or infinite; the first such patch is named.
+        """
+        maps = torch.cat([torch.movedim(each, -1, 2) for each in values], dim=2)
+        if not inside_transform() and not maps.detach().isfinite().all():
+            image, group, _, row, column = (~maps.detach().isfinite()).nonzero()[0].tolist()
+            raise UsageError(
+                f"a circuit gives NaN or infinity for the patch at row {row * self.stride[0]}, column "
+                f"{column * self.stride[1]} of image {image}, channel {group}; a state cannot be prepared from a "
+                "patch of black pixels, say: add a constant, or encode by angles"
+            )
+        return maps.flatten(1, 2)
 
     def from_series(self, image: Tensor, series: Sequence[FourierSeries]) -> Tensor:
         """Return the feature maps of given Fourier series, one a circuit, without gradients.
 
         Evaluates chunk by chunk, straight into the result; extra memory is bounded.
         """
-        _require_images(image, self.in_channels, "Quanvolution2d")
-        size = self.out_size(image.shape[-2], image.shape[-1])
-        dtype = image.dtype if image.is_floating_point() else torch.get_default_dtype()
-        kernels = [SeriesKernel(each, dtype=dtype, device=image.device) for each in series]
-        groups = self.grid.groups
-        observables = sum(layer.out_features for layer in self.quantum_layers)
-        maps = torch.empty(
-            (len(image), groups, observables, *size), dtype=dtype, device=image.device
-        )
-        points = groups * size[0] * size[1]
-        step = max(1, min(kernel.chunk for kernel in kernels) // points)
+        size = self._require_images(image)
+        maps = _pixels(image[:0]).new_empty(len(image), self.out_channels, *size)
+        kernels = [SeriesKernel(each, dtype=maps.dtype, device=image.device) for each in series]
+        step = max(1, min(kernel.chunk for kernel in kernels) // (self.groups * size[0] * size[1]))
         for start in range(0, len(image), step):
             views = self._views(image[start : start + step])
-            part = maps[start : start + step]
+            part = maps[start : start + step].unflatten(1, (self.groups, -1))
             first = 0
             for kernel, layer in zip(kernels, self.quantum_layers, strict=True):
                 last = first + layer.out_features
                 kernel(views, [part[:, :, o] for o in range(first, last)])
                 first = last
-        return maps.flatten(1, 2)
+        return maps
+
+    def _require_images(self, image: Tensor) -> tuple[int, int]:
+        """Refuse what is no batch of images with real or 8-bit pixels; return H' and W'."""
+        require_tensor(image, "Quanvolution2d")
+        if image.ndim != 4 or image.shape[1] != self.in_channels:
+            raise UsageError(
+                f"Quanvolution2d expects images of shape (N, {self.in_channels}, H, W) or "
+                f"({self.in_channels}, H, W); {tuple(image.shape)} arrived. For images of other channels make it "
+                "with in_channels=..."
+            )
+        if image.dtype == torch.bool or image.is_complex():
+            raise UsageError(f"Quanvolution2d expects real or 8-bit pixels, {image.dtype} arrived")
+        if image.is_floating_point():
+            require_floating(image, "Quanvolution2d")
+        elif image.dtype != torch.uint8 and image.numel() and not inside_transform():
+            low, high = (int(value) for value in torch.aminmax(image.long()))
+            if low < 0 or high > 255:
+                raise UsageError(
+                    f"integer images hold pixels from 0 to 255; {low} to {high} arrived. "
+                    "Scale them to [0, 1] as floating-point numbers"
+                )
+        return self.out_size(image.shape[-2], image.shape[-1])
 
     def extra_repr(self) -> str:
         """Describe the geometry."""
         return (
             f"{self.in_channels} {self.channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
+            f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"padding_mode={self.padding_mode}"
         )
 
 
-@dataclass(frozen=True)
-class PatchGrid:
-    """Where the patches of an image lie; the geometry of :class:`torch.nn.Conv2d`.
-
-    Args:
-        kernel_size: Height and width of a patch.
-        stride: Step between patches.
-        padding: Black pixels added on every side.
-        dilation: Step between the pixels of a patch.
-        in_channels: The number of channels of the image.
-        joint: Whether a patch holds all channels; else each channel has patches of its own.
-    """
-
-    kernel_size: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-    in_channels: int
-    joint: bool
-
-    @property
-    def pixels(self) -> int:
-        """The number of pixels of a patch."""
-        area = self.kernel_size[0] * self.kernel_size[1]
-        return area * self.in_channels if self.joint else area
-
-    @property
-    def groups(self) -> int:
-        """The number of channels with patches of their own."""
-        return 1 if self.joint else self.in_channels
-
-    def out_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return how many patches there are below and beside each other.
-
-        Raises:
-            UsageError: If the image is smaller than a patch.
-        """
-        sizes = [
-            (size + 2 * p - d * (k - 1) - 1) // s + 1
-            for size, k, s, p, d in zip(
-                (height, width),
-                self.kernel_size,
-                self.stride,
-                self.padding,
-                self.dilation,
-                strict=True,
-            )
-        ]
-        if min(sizes) < 1:
-            raise UsageError(
-                f"an image of {height}x{width} is smaller than a patch: kernel {self.kernel_size}, "
-                f"dilation {self.dilation}, padding {self.padding}"
-            )
-        return sizes[0], sizes[1]
-
-    def views(self, image: Tensor) -> list[Tensor]:
-        """Return a strided view for each pixel of a patch, row by row and, if joint, channel by channel.
-
-        Shape:
-            - image: ``(N, in_channels, H, W)``
-            - result: each ``(N, groups, H', W')``
-        """
-        rows, columns = self.out_size(image.shape[-2], image.shape[-1])
-        (ph, pw), (sh, sw), (dh, dw) = self.padding, self.stride, self.dilation
-        if ph or pw:
-            image = pad(image, (pw, pw, ph, ph))
-        views = [
-            image[
-                :,
-                :,
-                i * dh : i * dh + sh * (rows - 1) + 1 : sh,
-                j * dw : j * dw + sw * (columns - 1) + 1 : sw,
-            ]
-            for i in range(self.kernel_size[0])
-            for j in range(self.kernel_size[1])
-        ]
-        if not self.joint:
-            return views
-        return [view[:, c : c + 1] for c in range(self.in_channels) for view in views]
-
-
-def _require_images(image: Tensor, in_channels: int, who: str) -> None:
-    """Refuse what is no batch of images with so many channels and real or 8-bit pixels.
-
-    Raises:
-        UsageError: If the shape or the dtype is another, or integers are outside 0 to 255.
-    """
-    if image.ndim != 4 or image.shape[1] != in_channels or image.shape[0] == 0:
-        raise UsageError(
-            f"{who} expects images of shape (N, {in_channels}, H, W) with N >= 1, or "
-            f"({in_channels}, H, W); {tuple(image.shape)} arrived"
-        )
-    if image.dtype == torch.bool or image.is_complex():
-        raise UsageError(f"{who} expects real or 8-bit pixels, {image.dtype} arrived")
-    if image.is_floating_point():
-        require_floating(image, who)
-    elif image.dtype != torch.uint8 and not inside_transform():
-        low, high = (int(value) for value in torch.aminmax(image.long()))
-        if low < 0 or high > 255:
-            raise UsageError(
-                f"integer images hold pixels from 0 to 255; {low} to {high} arrived. "
-                "Scale them to [0, 1] as floating-point numbers"
-            )
-
-
-def _real_pixels(image: Tensor, who: str) -> Tensor:
-    """Return finite floating-point pixels; integers are divided by 255.
-
-    Raises:
-        UsageError: If a pixel is NaN or infinite.
-    """
+def _pixels(image: Tensor) -> Tensor:
+    """Return finite floating-point pixels; integers are divided by 255."""
     if not image.is_floating_point():
         return image.to(torch.get_default_dtype()) / 255
-    require_finite(image, who)
+    require_finite(image, "Quanvolution2d")
     return image

@@ -35,10 +35,10 @@ def test_values_and_shapes_are_those_of_the_backend():
 
 def test_weights_are_the_parameters_and_keep_dtype():
     layer = bridge()
-    assert layer.qnode_weights["angles"] is layer.angles
+    assert layer.by_name["angles"] is layer.angles
     assert isinstance(layer.angles, torch.nn.Parameter)
     layer.to(torch.float32)
-    assert layer.qnode_weights["angles"].dtype == torch.float32
+    assert layer.by_name["angles"].dtype == torch.float32
     given = torch.zeros(4, dtype=torch.float64)
     assert torch.equal(
         functional_call(layer, {"angles": given}, (X,)),
