@@ -16,6 +16,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -45,6 +46,7 @@ __all__ = [
     "encode",
     "explained",
     "header",
+    "inside",
     "private_folder",
     "read",
     "read_header",
@@ -60,6 +62,7 @@ _DTYPES = frozenset(
     + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 )
 _LENGTH_BYTES = 8
+_NAME = re.compile(r"[^\x00-\x1f\x7f\\\ud800-\udfff]+")
 _A_HEADER_TAKES_AT_MOST = 100_000_000  # as in safetensors
 _LARGEST = 2**35
 """Bytes; no file of ours comes near."""
@@ -103,6 +106,29 @@ def cache_folder() -> Path:
     chosen = os.environ.get("QKAN_CACHE")
     default = platformdirs.user_cache_path("hybrid-qkan", appauthor=False)
     return Path(chosen).expanduser() if chosen else default
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder, by a name that may come from a file: it is a name, never a way out.
+
+    Args:
+        folder: The folder.
+        name: The file's name, or names of folders and the file's with ``/`` between them.
+
+    Raises:
+        UsageError: If the name is a path of another kind, or a folder on the way is a link that leads out.
+
+    Example:
+        >>> inside(Path("run"), "../thesis.tex")
+        Traceback (most recent call last):
+        circuits.errors.UsageError: '../thesis.tex' is no name of a file in run; give it another name
+    """
+    parts = name.split("/") if isinstance(name, str) else [""]
+    odd = any(p in {"", ".", ".."} or len(p.encode("utf-8", "replace")) > 255 for p in parts)
+    path = folder if odd or not _NAME.fullmatch(name) else folder.joinpath(*parts)
+    if path == folder or not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{name!r} is no name of a file in {folder}; give it another name")
+    return path
 
 
 def explained(error: OSError) -> str:
@@ -370,13 +396,13 @@ def write_whole(
 
 
 def sweep(scratch: Path) -> None:
-    """Remove the temporary files that killed writers left long ago in a folder.
+    """Remove the temporary files of entries named by hashes that killed writers left long ago in a folder.
 
     Raises:
         OSError: If one cannot be removed.
     """
     oldest = time.time() - _A_WRITE_TAKES_AT_MOST
-    for path in scratch.glob(f"*{_SUFFIX}"):
+    for path in scratch.glob(f"{'[0-9a-f]' * 64}-*{_SUFFIX}"):
         with contextlib.suppress(FileNotFoundError):  # another process sweeps, too
             if path.stat().st_mtime < oldest:
                 path.unlink()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from circuits.errors import MissingExtraError, UsageError, unknown_name
+from circuits.store import inside
 from qkan.cli.console import print_table
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def export(
                 "holds them all in one, or --packed"
             )
         folder = out or Path(stem)
-        files = {folder / (name + _ENDINGS[format]): [one] for name, one in circuits.items()}
+        files = {inside(folder, name + _ENDINGS[format]): [one] for name, one in circuits.items()}
     for path, several in files.items():
         content = _content(several, format)
         path.parent.mkdir(parents=True, exist_ok=True)

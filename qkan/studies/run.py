@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import qkan
 from circuits.errors import UsageError
+from circuits.store import inside
 from qkan._version import NUMERICS
 from qkan.config import differences, read_toml, to_toml
 from qkan.progress import Progress
@@ -153,7 +154,7 @@ class RunFolder:
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file whole or not at all: first beside its place, then moved there."""
-        target = self.path / name
+        target = inside(self.path, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
         write_whole(target, data)

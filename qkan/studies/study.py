@@ -46,6 +46,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from circuits.store import inside
 from qkan.models import MODELS, make
 from qkan.studies.report import Record, write_record
 from qkan.studies.run import Places, RunFolder, opened, provenance, run_tasks
@@ -249,7 +250,7 @@ def keep_models(
             continue
         if any(name.startswith(_PREFIX) for name in arrays):
             name = arm.replace(": ", "-").replace("/", "-")
-            trained(model, arrays).save(folder.path / FOLDER / f"{name}.safetensors")
+            trained(model, arrays).save(inside(folder.path / FOLDER, f"{name}.safetensors"))
 
 
 def _names(arrays: Arrays, ndim: int) -> list[str]:

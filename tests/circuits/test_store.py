@@ -18,6 +18,7 @@ from circuits.store import (
     decode,
     encode,
     header,
+    inside,
     read,
     write,
 )
@@ -181,8 +182,30 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, step, code):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(store.tempfile if step == "mkstemp" else store.os, step, fail)
-    with pytest.raises(UsageError, match=f"cannot write .*{os.strerror(code)}"):
+    advice = "Free some space.*--resume" if code == errno.ENOSPC else "a folder that is yours"
+    with pytest.raises(UsageError, match=f"cannot write .*file: .*{os.strerror(code)}.*{advice}"):
         write(path, KIND, {}, {})
     monkeypatch.undo()
     says_the_same(path.read_bytes())
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_names_are_never_ways_out(tmp_path):
+    (tmp_path / "run" / "figures").mkdir(parents=True)
+    (tmp_path / "run" / "link").symlink_to(tmp_path)
+    for name in ("a", "seed 0, pz(depth=3).png", "figures/é.png", ".hidden", "new/a"):
+        assert inside(tmp_path / "run", name) == tmp_path / "run" / name
+    odd = [
+        "",
+        ".",
+        "..",
+        "../thesis.tex",
+        "a/../../b",
+        "a//b",
+        "a/",
+        "/etc/passwd",
+        "link/thesis.tex",
+    ]
+    for name in [*odd, "a\\b", "a\0", "a\nb", "\ud800", "x" * 256, None, 3]:
+        with pytest.raises(UsageError, match="is no name of a file"):
+            inside(tmp_path / "run", name)

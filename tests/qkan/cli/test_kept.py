@@ -27,6 +27,8 @@ def test_results_are_listed_and_shown(store, tmp_path, capsys):
     out = capsys.readouterr().out
     assert all(key(seed=seed)[:12] in out and f"run {seed} [a]" in out for seed in range(3))
     assert out.splitlines()[-1].startswith("3 results, 0.0 MB")
+    assert cache("ls", store, "--limit", "2") == 0
+    assert capsys.readouterr().out.rstrip().endswith("1 not shown: --limit 0 shows all")
     assert cache("ls", Store(tmp_path / "none")) == 0
     assert capsys.readouterr().out.startswith("0 results")
     assert cache("show", store, key(seed=1)[:20]) == 0
@@ -48,7 +50,10 @@ def test_verify_finds_damage(store, capsys):
 
 
 def test_clear_keeps_what_is_younger(store, capsys):
-    assert cache("clear", store, "--older-than", "1") == 0
+    for days in ("1", "1e30"):
+        assert cache("clear", store, "--older-than", days) == 0
+    for days in ("inf", "nan", "-1", "x"):
+        assert cache("clear", store, f"--older-than={days}") == 2
     assert len(store.entries()) == 3
     assert cache("clear", store) == 0
     assert store.entries() == []
