@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,16 +150,19 @@ def inspect_model(model: nn.Module, inputs: Any = None) -> Report:
         f"The edges that account for most of the outputs; strengths and ranges are measured over {over}. "
         "Each curve is scaled to its box."
     )
-    rows = []
-    for name, layer in layers.items():
+
+    def kind(layer: KANLayer) -> str:
         circuit = getattr(layer, "circuit", None)
-        kind = type(layer).__name__ + ("" if circuit is None else f", {circuit.name}")
-        rows.append([name, kind, str(layer.in_features), str(layer.out_features)])
-    network = Section(
-        "Network",
-        table=Table(["layer", "kind", "inputs", "outputs"], rows),
-        pictures=[Picture.of("network", caption, plot_edge_network(curves))],
-    )
+        return type(layer).__name__ + ("" if circuit is None else f", {circuit.name}")
+
+    columns: dict[str, Callable[..., object]] = {
+        "layer": lambda name, _: name,
+        "kind": lambda _, layer: kind(layer),
+        "inputs": lambda _, layer: layer.in_features,
+        "outputs": lambda _, layer: layer.out_features,
+    }
+    picture = Picture.of("network", caption, plot_edge_network(curves))
+    network = Section("Network", table=Table.of(columns, layers), pictures=[picture])
     sentence, of_edges = _edge_sections(layers, curves)
     sections = [network, *of_edges]
     summary.append(sentence)
@@ -200,16 +203,12 @@ def _edge_sections(
             source, target = layer.edges[k]
             before, after = "h" if index else "x", "h" if index < len(curves) - 1 else "y"
             name = f"{layer.name}: {before}{source} to {after}{target}"
-            rows.append(
-                [
-                    name,
-                    f"{100 * layer.share[layer.edges[k]]:.2g} %",
-                    fit.formula,
-                    f"{1 - fit.r2:.1e}",
-                    f"{fit.max_error:.2g}",
-                    "yes" if fit.good else "no",
-                ]
+            share, good_fit = (
+                f"{100 * layer.share[layer.edges[k]]:.2g} %",
+                "yes" if fit.good else "no",
             )
+            errors = f"{1 - fit.r2:.1e}", f"{fit.max_error:.2g}"
+            rows.append([name, share, fit.formula, *errors, good_fit])
             waves = None
             # The series is one of what comes behind the input map; the curve is drawn along what comes before.
             if layer.name in spectra and layers[layer.name].input_map is None:

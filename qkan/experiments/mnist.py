@@ -128,7 +128,7 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     arms = arms_of(config.width, qkan=config.qkan)
     return Study(
         "mnist",
-        "All models on MNIST" if config.full else "All models on 5,000 images of MNIST",
+        f"All models on {images.name if config.full else '5,000 images of MNIST'}",
         config,
         {arm.name: settings_of(arm.model, training, images, rates=rates) for arm in arms},
         config.seeds,
@@ -208,7 +208,11 @@ def _conclude(
     }
     accuracies = {arm: _share(crossed_interval(each, _LEVEL)) for arm, each in correct.items()}
     groups = differences_of(arms, correct)
-    where = "All of MNIST" if config.full else "The 5,000/1,000 images of MNIST inside the package"
+    where = (
+        f"All of {images.name}"
+        if config.full
+        else "The 5,000/1,000 images of MNIST inside the package"
+    )
     less = "" if config.full else " With more images the order of the models may be another."
     data = (
         f"{where}: {images.train:,} images to learn from, {images.validation:,} to choose epoch and learning rate by, "
@@ -300,21 +304,22 @@ def _table(
     summary: Mapping[str, Any],
     accuracies: Mapping[str, Interval],
 ) -> Section:
-    rows = []
-    for arm in arms:
-        metrics, interval = summary[arm.name], accuracies[arm.name]
-        rows.append(
-            [
-                KINDS[arm.kind],
-                str(arm.width or ""),
-                f"{metrics['parameters']['mean']:,.0f}",
-                percent(metrics["test_accuracy"]),
-                f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
-                f"{metrics['test_loss']['mean']:.3f} ± {metrics['test_loss']['sd']:.3f}",
-                f"{metrics['train_seconds']['mean']:.1f}",
-                f"{metrics['inference_us']['mean']:.1f}",
-            ]
-        )
+    def of(arm: Arm, metric: str) -> Mapping[str, float]:
+        found: Mapping[str, float] = summary[arm.name][metric]
+        return found
+
+    columns: dict[str, Callable[[Arm], object]] = {
+        "model": lambda arm: KINDS[arm.kind],
+        "width": lambda arm: arm.width or "",
+        "parameters": lambda arm: f"{of(arm, 'parameters')['mean']:,.0f}",
+        "test accuracy / %": lambda arm: percent(of(arm, "test_accuracy")),
+        "95 % interval": lambda arm: "[{:.1f}, {:.1f}]".format(
+            *(100 * end for end in (accuracies[arm.name].low, accuracies[arm.name].high))
+        ),
+        "test loss": lambda arm: "{mean:.3f} ± {sd:.3f}".format(**of(arm, "test_loss")),
+        "training / s": lambda arm: f"{of(arm, 'train_seconds')['mean']:.1f}",
+        "inference / µs": lambda arm: f"{of(arm, 'inference_us')['mean']:.1f}",
+    }
     text = [
         f"Mean ± standard deviation over {config.seeds} seeds; 95 % interval of the mean over further seeds and "
         f"further test images. All models: AdamW, weight decay 0.01, {config.epochs} epochs of batches of "
@@ -325,11 +330,7 @@ def _table(
         "SciPy KAN and table KAN are the published notebook's: the first is an MLP with a fixed spline as its "
         "activation function, the second has fixed random features (counted as parameters, though never trained).",
     ]
-    header = [
-        "model", "width", "parameters", "test accuracy / %", "95 % interval", "test loss",
-        "training / s", "inference / µs",
-    ]  # fmt: skip
-    return Section("All models", text, Table(header, rows))
+    return Section("All models", text, Table.of(columns, arms))
 
 
 def _costs(

@@ -108,6 +108,7 @@ class Images:
         test: How many test images there are.
         pixels: ``"unit"`` (0 to 1) or ``"symmetric"`` (-1 to 1).
         sha256: The checksum of all images that were read.
+        name: Of the data set, as :class:`qkan.data.MNIST` has it.
     """
 
     full: bool
@@ -116,6 +117,7 @@ class Images:
     test: int
     pixels: Literal["unit", "symmetric"] = "unit"
     sha256: str = field(default="", repr=False)
+    name: str = "MNIST"
 
     @classmethod
     def of(
@@ -133,14 +135,14 @@ class Images:
         The arguments are the attributes; ``train`` and ``test`` are by default all that there are.
 
         Raises:
-            UsageError: If there are fewer images than asked for, or none.
+            UsageError: If there are fewer images than asked for, or none, or :func:`ten_classes` refuses them.
 
         Example:
             >>> images = Images.of(validation=500)
             >>> images.train, images.validation, images.test
             (4500, 500, 1000)
         """
-        digits = mnist(full=full, data_dir=data_dir)
+        digits = ten_classes(mnist(full=full, data_dir=data_dir))
         available, tests = len(digits.train_labels), len(digits.test_labels)
         n = available - validation if train is None else train
         m = tests if test is None else test
@@ -154,12 +156,13 @@ class Images:
                 f"expected at most {available:,} images for training and validation and {tests:,} for the test, got "
                 f"{n:,} + {validation:,} and {m:,}{hint}"
             )
-        return cls(full, n, validation, m, pixels, digits.sha256)
+        return cls(full, n, validation, m, pixels, digits.sha256, digits.name)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What a report says of the data."""
-        source = "MNIST, all of it" if self.full else "MNIST, the first 5,000/1,000 images"
+        which = "all of it" if self.full else "the first 5,000/1,000 images"
+        source = f"{self.name}, {which}"
         return {"source": source, "sha256": self.sha256}
 
     @property
@@ -181,6 +184,22 @@ class Images:
         yield digits.train_images[:n], digits.train_labels[:n]
         yield (digits.train_images[n : n + m], digits.train_labels[n : n + m]) if m else test
         yield test
+
+
+def ten_classes(data: MNIST) -> MNIST:
+    """Return a data set of which the models can be trained: 28 x 28 pixels, labels from 0 to 9.
+
+    Raises:
+        UsageError: If it is another.
+    """
+    shape = tuple(data.train_images.shape[-2:])
+    largest = int(max(data.train_labels.max(), data.test_labels.max()))
+    if shape != _IMAGE or largest > 9:
+        raise UsageError(
+            f"the experiments take images of 28 x 28 pixels in ten classes, labels 0 to 9; {data.source} has "
+            f"{shape[0]} x {shape[1]} pixels and labels up to {largest}"
+        )
+    return data
 
 
 class Trained(NamedTuple):
@@ -281,6 +300,10 @@ def train_on_mnist(
     """
     chosen = Images(**images)
     digits = mnist(full=chosen.full, data_dir=data_dir, download=False)
+    if digits.sha256 != chosen.sha256:
+        raise UsageError(
+            f"the images are not those that the study began with: SHA-256 {digits.sha256}, expected {chosen.sha256}"
+        )
     parts = [(chosen.scaled(x), y) for x, y in chosen.split(digits)]
     runs = [way(model, config, *parts) for config in _configs(training, rates, seed=seed)]
     # The first of equals: a tie must not depend on anything else.

@@ -36,19 +36,13 @@ class SciPyActivation(nn.Module):
 
     .. math:: y = \sum_{g=0}^{n-k-2} c_g B_{g,k}(x), \qquad t = \text{linspace}(-1, 1, n)
 
-    This is what ``scipy.interpolate.BSpline(t, c, k)`` gives. It is not a KAN edge. Of the notebook:
-
-    - coefficients and knots are buffers and get no gradient (the inputs do);
-    - the ``num_knots`` knots are not continued beyond the domain, so only
-      [t_k, t_(n-k-1)] is valid (with 10 knots: [-1/3, 1/3]) and only n - k - 1 of the n
-      coefficients are used;
-    - outside, SciPy continues the end pieces, so the values grow with the cube of x.
-
-    Ours: the pieces are evaluated by torch, exactly, without a round trip through NumPy.
+    This is what ``scipy.interpolate.BSpline(t, c, k)`` gives, evaluated by torch. It is not a KAN edge. Of the
+    notebook: coefficients and knots are buffers and get no gradient (the inputs do); the ``num_knots`` knots are not
+    continued beyond the domain, so only [t_k, t_(n-k-1)] is valid (with 10 knots: [-1/3, 1/3]) and only n - k - 1 of
+    the n coefficients are used; outside, SciPy continues the end pieces, so the values grow with the cube of x.
 
     Shape:
-        - Input: :math:`(*)`, any shape.
-        - Output: :math:`(*)`, the same shape.
+        - Input and output: :math:`(*)`, any shape.
 
     Args:
         num_knots: How many knots, n.
@@ -118,17 +112,11 @@ class TableSplineLayer(nn.Module):
         y_o = \text{BatchNorm}\Bigl( \sum_g c_{og} \, B_g(\text{nearest}(z_o)) \Bigr), \qquad
         z = W x + b
 
-    with the bases tabulated at ``rows`` equispaced points of [-1, 1] and z rounded to the nearest.
-    The notebook's properties, kept:
-
-    - each unit has one adaptive activation of its affine output: this is no KAN edge;
-    - the rounding sends no gradient through z, so W and b stay as they were drawn, and nothing
-      before this layer is trained by what comes after;
-    - inputs beyond the table take its first or last row, and the values are steps.
-
-    Ours: all units at once. Their activations are tabulated (one small product) and then gathered;
-    the notebook loops over the units in Python. The numbers are the same. Its knots are not stated;
-    we take those of the first network.
+    with the bases tabulated at ``rows`` equispaced points of [-1, 1] and z rounded to the nearest. Of the notebook:
+    each unit has one adaptive activation of its affine output, so this is no KAN edge; the rounding sends no gradient
+    through z, so W and b stay as they were drawn, and nothing before this layer is trained by what comes after;
+    inputs beyond the table take its first or last row, and the values are steps. Its knots are not stated; we take
+    those of the first network. All units are gathered at once, where the notebook loops over them.
 
     Shape:
         - Input: :math:`(N, \text{in\_features})`.
@@ -214,9 +202,9 @@ class SciPyKAN(_Network):
 
     .. math:: y = W_2 \, s(W_1 x + b_1) + b_2, \qquad s = \text{scipy.interpolate.BSpline}
 
-    It is an MLP with an unusual activation function, not a KAN: see :class:`SciPyActivation`.
-    The text that describes the notebook leaves open whether the outputs pass the spline, too; ours
-    do not (with it, the first epochs reach 20 % of MNIST).
+    It is an MLP with an unusual activation function, not a KAN: see :class:`SciPyActivation`. The text that describes
+    the notebook leaves open whether the outputs pass the spline, too; ours do not (with it, the first epochs reach
+    20 % of MNIST).
 
     Args:
         sizes: The widths, from the inputs to the outputs.
@@ -250,14 +238,14 @@ class SciPyKAN(_Network):
 class TableKAN(_Network):
     """The notebook's second network: table spline layers and a dense one at the end.
 
-    No gradient passes a look-up, so only the last table layer's splines and the dense layer are
-    trained: before them lie fixed random features. The text that describes the notebook leaves the
-    last layer open; with a table there, too, nothing but ten splines would be trained.
+    No gradient passes a look-up, so only the last table layer's splines and the dense layer are trained: before them
+    lie fixed random features. The text that describes the notebook leaves the last layer open; with a table there,
+    too, nothing but ten splines would be trained.
 
     Args:
         sizes: The widths, from the inputs to the outputs.
         num_knots: The knots of the splines.
-        degree: The degree of the splines.
+        degree: Their degree.
         rows: The rows of the table.
         generator: Draws the initial weights, layer by layer.
         dtype: The type of the parameters, and of the inputs.
@@ -277,14 +265,12 @@ class TableKAN(_Network):
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        layers: list[nn.Module] = [
-            TableSplineLayer(
-                before, after, num_knots, degree, rows, generator=generator, dtype=dtype
-            )
+        made: dict[str, Any] = {"generator": generator, "dtype": dtype}
+        tables = [
+            TableSplineLayer(before, after, num_knots, degree, rows, **made)
             for before, after in pairwise(sizes[:-1])
         ]
-        last = linear(*sizes[-2:], generator=generator, dtype=dtype)
-        super().__init__(sizes[0], [*layers, last])
+        super().__init__(sizes[0], [*tables, linear(*sizes[-2:], **made)])
 
 
 NETWORKS: dict[str, type[_Network]] = {"scipykan": SciPyKAN, "tablekan": TableKAN}
@@ -323,28 +309,19 @@ def learned_curves(network: nn.Module, inputs: Tensor, most: int = 8) -> list[Ed
     with evaluating(network):
         for layer in network.children():
             if isinstance(layer, SciPyActivation):
-                return [_shared_spline(layer, x)]
+                low, high = np.quantile(_array(x), [0.01, 0.99])
+                at = torch.linspace(min(low, -1.0), max(high, 1.0), _POINTS).to(x)
+                drawn = _array(at), _array(layer(at)), _array(x.flatten())
+                return [EdgeFunction("the shared spline", *drawn, layer.valid)]
             if isinstance(layer, TableSplineLayer):
-                curves = _units(layer, x, most)
+                rows, seen = np.linspace(-1, 1, len(layer.table)), layer.affine(x)[:, :most]
+                values = layer.table @ layer.coefficients.T
+                curves = [
+                    EdgeFunction(f"unit {o}", rows, _array(values[:, o]), _array(seen[:, o]))
+                    for o in range(seen.shape[1])
+                ]
             x = layer(x)
     return curves
-
-
-def _shared_spline(spline: SciPyActivation, values: Tensor) -> EdgeFunction:
-    low, high = np.quantile(_array(values), [0.01, 0.99])
-    x = torch.linspace(min(low, -1.0), max(high, 1.0), _POINTS).to(values)
-    seen = _array(values.flatten())
-    return EdgeFunction("the shared spline", _array(x), _array(spline(x)), seen, spline.valid)
-
-
-def _units(layer: TableSplineLayer, x: Tensor, most: int) -> list[EdgeFunction]:
-    rows = np.linspace(-1, 1, len(layer.table))
-    seen = layer.affine(x)[:, :most]
-    curves = layer.table @ layer.coefficients.T
-    return [
-        EdgeFunction(f"unit {o}", rows, _array(curves[:, o]), _array(seen[:, o]))
-        for o in range(seen.shape[1])
-    ]
 
 
 def _table(num_knots: int, degree: int, rows: int) -> Tensor:

@@ -284,9 +284,16 @@ def _conclude(
     pictures = [*_fits(results, arms, folder), *_network(results, arms, folder)]
     if pictures:
         sections.append(Section("Fits of seed 0", pictures=pictures))
-    header = ["function", "formula", "ranges", "parameters", "source"]
-    rows = [_function_row(name, models) for name, models in values.items()]
-    sections.append(Section("The functions", table=Table(header, rows)))
+    columns: dict[str, Callable[..., object]] = {
+        "function": lambda name, _: name,
+        "formula": lambda name, _: FUNCTIONS[name].formula,
+        "ranges": lambda name, _: ", ".join(
+            f"{v} in [{low:.4g}, {high:.4g}]" for v, (low, high) in FUNCTIONS[name].ranges.items()
+        ),
+        "parameters": lambda _, of: ", ".join(f"{int(of[k]['parameters'][0])}" for k in MODELS),
+        "source": lambda name, _: FUNCTIONS[name].source,
+    }
+    sections.append(Section("The functions", table=Table.of(columns, values)))
     return Record(summarise(metrics), verdict, sections)
 
 
@@ -339,10 +346,10 @@ def _errors(values: Values, folder: RunFolder) -> Section:
         error = 100 * errors
         return f"{np.median(error):.2g} [{error.min():.2g}, {error.max():.2g}]"
 
-    rows = [
-        [name, *(cell(models[kind]["test_error"]) for kind in MODELS)]
-        for name, models in values.items()
-    ]
+    columns: dict[str, Callable[..., object]] = {"function": lambda name, _: name} | {
+        label: lambda _, models, kind=kind: cell(models[kind]["test_error"])
+        for kind, label in MODELS.items()
+    }
     errors = {
         label: {name: models[kind]["test_error"] for name, models in values.items()}
         for kind, label in MODELS.items()
@@ -354,16 +361,7 @@ def _errors(values: Values, folder: RunFolder) -> Section:
         "iterations."
     ]
     picture = Picture.save(folder, "errors", caption, plot_errors(errors, "error / spread"))
-    return Section("Test errors", text, Table(["function", *MODELS.values()], rows), [picture])
-
-
-def _function_row(name: str, models: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> list[str]:
-    target = FUNCTIONS[name]
-    ranges = ", ".join(
-        f"{v} in [{low:.4g}, {high:.4g}]" for v, (low, high) in target.ranges.items()
-    )
-    counts = ", ".join(f"{int(models[kind]['parameters'][0])}" for kind in MODELS)
-    return [name, target.formula, ranges, counts, target.source]
+    return Section("Test errors", text, Table.of(columns, values), [picture])
 
 
 def _fits(

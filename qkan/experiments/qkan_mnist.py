@@ -139,7 +139,7 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     arms["qkan_warm"] = {**of(models["qkan"]), "start": "kan", "pruned": config.pruned}
     return Study(
         "qkan-mnist",
-        f"A quantum KAN on {'all of' if config.full else '5,000 images of'} MNIST",
+        f"A quantum KAN on {'all of' if config.full else '5,000 images of'} {images.name}",
         config,
         arms,
         config.seeds or 1,
@@ -256,7 +256,7 @@ def _conclude(
     met = f", target {100 * TARGET:g} %: {'met' if accuracy >= TARGET else 'missed'}"
     sentences = [
         f"QKAN [784, {config.width}, 10]: {100 * accuracy:.2f} % test accuracy after {config.epochs} epochs on "
-        f"{images.train:,} images{met if config.full else ''}.",
+        f"{images.train:,} images{met if config.full and images.name == 'MNIST' else ''}.",
         *(_sentence(name, values, found.get(name)) for name in _SAID),
     ]
     verdict = {
@@ -300,25 +300,14 @@ def _table(
     found: Mapping[str, Interval],
     folder: RunFolder,
 ) -> Section:
-    rows = [
-        [
-            label,
-            f"{int(values[name]['parameters'][0]):,}",
-            percent(summary[name]["test_accuracy"]),
-            points(asdict(found[name])) if name in found else "",
-            f"{np.median(values[name]['rate']):g}",
-            f"{values[name]['train_seconds'].mean():.1f}",
-        ]
-        for name, label in LABELS.items()
-    ]
-    header = [
-        "arm",
-        "parameters",
-        "test accuracy / %",
-        "difference / points",
-        "rate",
-        "training / s",
-    ]
+    columns: dict[str, Callable[..., object]] = {
+        "arm": lambda _, label: label,
+        "parameters": lambda name, _: f"{int(values[name]['parameters'][0]):,}",
+        "test accuracy / %": lambda name, _: percent(summary[name]["test_accuracy"]),
+        "difference / points": lambda n, _: points(asdict(found[n])) if n in found else "",
+        "rate": lambda name, _: f"{np.median(values[name]['rate']):g}",
+        "training / s": lambda name, _: f"{values[name]['train_seconds'].mean():.1f}",
+    }
     text = (
         f"Mean ± standard deviation over {config.seeds} seed{'s' if config.seeds != 1 else ''}; differences to the "
         "QKAN are paired by seeds, with 95 % Student intervals. Epoch and learning rate "
@@ -329,7 +318,7 @@ def _table(
     caption = "Test accuracy: a dot a seed, a tick at the mean."
     plot = plot_seeds(scores)
     picture = Picture.save(folder, "accuracy", caption, plot)
-    return Section("All arms", [text], Table(header, rows), [picture])
+    return Section("All arms", [text], Table.of(columns, LABELS), [picture])
 
 
 def _warm_start(config: Config, values: Values, results: Results, folder: RunFolder) -> Section:

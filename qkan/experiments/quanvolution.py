@@ -33,7 +33,12 @@ from qkan.studies.report import (
     interval_text,
 )
 from qkan.studies.run import Places, RunFolder, opened
-from qkan.studies.statistics import compare_with_published, differences_to, summarise
+from qkan.studies.statistics import (
+    compare_with_published,
+    differences_to,
+    ranges_and_marks,
+    summarise,
+)
 from qkan.studies.study import Results, Study
 
 __all__ = ["Config", "run", "train_softmax_heads", "workload"]
@@ -66,10 +71,6 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     Everything that can be wrong with the settings is found before the folder is made. An
     interrupted run is continued by the same settings with ``Places(resume=FOLDER)``.
 
-    Args:
-        config: What to run.
-        places: Where to read and write.
-
     Raises:
         UsageError: If a setting, a data set or a folder is not what it should be.
 
@@ -80,8 +81,7 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
     if config.full:
         return quanvolution_full.run(config, places)
     chosen = Filter.of(config)
-    data = mnist(train=config.train, test=config.validation)
-    images = pixels(torch.cat([data.train_images, data.test_images]))
+    data, images = _data(config)
     started = time.monotonic()
     with opened(NAME, config, places) as folder:
         where = chosen.backend
@@ -107,18 +107,11 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
 
 
 def workload(config: Config, places: Places) -> list[tuple[Circuit, Backend, int]]:
-    """Return every circuit of a run, where it runs, and on how many inputs; caches are not looked at.
-
-    Args:
-        config: The settings.
-        places: Where the images are.
-    """
+    """Return every circuit of a run, where it runs, and on how many inputs; caches are not looked at."""
     config = config.settled()
     if config.full:
         return quanvolution_full.workload(config)
-    chosen = Filter.of(config)
-    data = mnist(train=config.train, test=config.validation)
-    images = pixels(torch.cat([data.train_images, data.test_images]))
+    chosen, (_, images) = Filter.of(config), _data(config)
 
     def count(circuit: Circuit) -> int:
         """Return the nodes, or the patches: distinct ones where equal patches have equal values."""
@@ -129,6 +122,12 @@ def workload(config: Config, places: Places) -> list[tuple[Circuit, Backend, int
         return len(torch.unique(rows, dim=0)) if chosen.backend.analytic else len(rows)
 
     return [(each, chosen.backend, count(each)) for each in _circuits(chosen).values()]
+
+
+def _data(config: Config) -> tuple[MNIST, Tensor]:
+    """Return the digits, and their images for training, then for validation."""
+    data = mnist(train=config.train, test=config.validation)
+    return data, pixels(torch.cat([data.train_images, data.test_images]))
 
 
 def _circuits(chosen: Filter) -> dict[str, Circuit]:
@@ -281,43 +280,48 @@ def conclude(
     finals = {arm: {m: c[:, -1] for m, c in each.items()} for arm, each in curves.items()}
     arms, differences = summarise(finals), differences_to("classical", finals)
     checks = compare_with_published(finals, PUBLISHED) if config.is_published_protocol else {}
-    sentences = [
-        chosen.sentence(series),
-        difference_sentence(
-            "It",
-            "the raw pixels",
-            differences["quantum"]["val_accuracy"],
-            config.seeds or 0,
-            config.validation or 0,
-        ),
-    ]
-    verdict: dict[str, Any] = {"difference_to_classical": differences}
+    gain, seeds = differences["quantum"]["val_accuracy"], config.seeds or 0
+    verdict: dict[str, Any] = {
+        "difference_to_classical": differences,
+        "sentences": [
+            chosen.sentence(series),
+            difference_sentence("It", "the raw pixels", gain, seeds, config.validation or 0),
+        ],
+    }
     if checks:
         inside = all(check["inside"] for arm in checks.values() for check in arm.values())
         verdict |= {"published": checks, "reproduced": inside and chosen.is_published}
-        sentences.append(published_sentence(checks, same=chosen.is_published))
+        verdict["sentences"].append(published_sentence(checks, same=chosen.is_published))
     train_images = images[: len(data.train_labels)]
     ours = maps["quantum"][: len(train_images)]
-    shots_and_noise = noise_section(chosen, train_images, ours, folder)
+    paired = (
+        "Seed k starts every arm from the same generator, so differences are paired; 95 % Student intervals of the "
+        "mean, not corrected for their number."
+    )
+    gains = _table(differences, lambda d: interval_text(d).replace(" 95 % interval", ""))
     sections = [
         _arms_section(config, data, arms, curves, finals, checks, folder),
-        *([_published_section(checks, arms)] if checks else []),
-        _differences_section(differences),
+        _published_section(checks, arms) if checks else None,
+        Section("Difference to the raw pixels", [paired], gains),
         chosen.section("The filter", series, train_images[:4], ours[:4], folder),
-        *([shots_and_noise] if shots_and_noise else []),
+        noise_section(chosen, train_images, ours, folder),
     ]
     published = {"source": SOURCE, "arms": PUBLISHED} if checks else {}
-    return Record(arms, verdict | {"sentences": sentences}, sections, published)
+    return Record(arms, verdict, [section for section in sections if section], published)
 
 
 def _labelled(values: Mapping[str, Any]) -> dict[str, Any]:
     return {LABELS[arm]: each for arm, each in values.items()}
 
 
+def _spread(summary: Mapping[str, Any]) -> str:
+    return f"{summary['mean']:.4f} ± {summary['sd']:.4f}"
+
+
 def _table(values: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]) -> Table:
     """Return a table of one row an arm and one column a metric."""
-    rows = [[name, *(text(each[m]) for m in _METRICS)] for name, each in _labelled(values).items()]
-    return Table(["arm", *(METRIC_LABELS[m] for m in _METRICS)], rows)
+    metrics = {METRIC_LABELS[m]: (lambda _, each, m=m: text(each[m])) for m in _METRICS}
+    return Table.of({"arm": lambda arm, _: LABELS[arm], **metrics}, values)
 
 
 def _arms_section(
@@ -339,45 +343,25 @@ def _arms_section(
     caption = "The last epoch: a dot a seed, a line at the mean."
     if checks:
         caption += " Diamonds: the published run; shaded: where one more run would fall in 99.5 % of cases."
-    ranges = {a: {m: (c["low"], c["high"]) for m, c in ms.items()} for a, ms in checks.items()}
-    marks = {a: {m: c["published"] for m, c in ms.items()} for a, ms in checks.items()}
-    seeds = plot_seeds(*map(_labelled, (finals, ranges, marks)))
+    seeds = plot_seeds(*map(_labelled, (finals, *ranges_and_marks(checks))))
+    plot = plot_curves(_labelled(curves))
     pictures = [
         Picture.save(folder, "seeds", caption, seeds),
-        Picture.save(
-            folder,
-            "curves",
-            "Mean and standard deviation over seeds.",
-            plot_curves(_labelled(curves)),
-        ),
+        Picture.save(folder, "curves", "Mean and standard deviation over seeds.", plot),
     ]
-    table = _table(arms, lambda summary: f"{summary['mean']:.4f} ± {summary['sd']:.4f}")
-    return Section("All arms", [text], table, pictures)
-
-
-def _differences_section(differences: Mapping[str, Any]) -> Section:
-    text = (
-        "Seed k starts every arm from the same generator, so differences are paired; 95 % Student intervals of the "
-        "mean, not corrected for their number."
-    )
-    table = _table(differences, lambda d: interval_text(d).replace(" 95 % interval", ""))
-    return Section("Difference to the raw pixels", [text], table)
+    return Section("All arms", [text], _table(arms, _spread), pictures)
 
 
 def _published_section(checks: Mapping[str, Any], arms: Mapping[str, Any]) -> Section:
-    rows = [
-        [
-            f"{LABELS[arm]}, {METRIC_LABELS[metric]}",
-            f"{check['published']:.4f}",
-            f"{arms[arm][metric]['mean']:.4f} ± {arms[arm][metric]['sd']:.4f}",
-            f"[{check['low']:.4f}, {check['high']:.4f}]",
-            "inside" if check["inside"] else "OUTSIDE",
-        ]
-        for arm, metrics in checks.items()
-        for metric, check in metrics.items()
-    ]
-    table = Table(["", "published", "ours", "99.5 % for one run", "verdict"], rows)
-    return Section("The published run", [f"Held against {SOURCE}."], table)
+    columns: dict[str, Callable[..., object]] = {
+        "": lambda key, _: f"{LABELS[key[0]]}, {METRIC_LABELS[key[1]]}",
+        "published": lambda _, check: f"{check['published']:.4f}",
+        "ours": lambda key, _: _spread(arms[key[0]][key[1]]),
+        "99.5 % for one run": lambda _, check: f"[{check['low']:.4f}, {check['high']:.4f}]",
+        "verdict": lambda _, check: "inside" if check["inside"] else "OUTSIDE",
+    }
+    flat = {(arm, m): check for arm, each in checks.items() for m, check in each.items()}
+    return Section("The published run", [f"Held against {SOURCE}."], Table.of(columns, flat))
 
 
 def published_sentence(

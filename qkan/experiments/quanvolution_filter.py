@@ -161,14 +161,12 @@ class Filter:
     @property
     def key(self) -> dict[str, object]:
         """What changes the filter's numbers."""
-        return self._key(self.circuit)
+        return self.key_of(self.circuit)
 
-    def _key(self, circuit: Circuit) -> dict[str, object]:
-        return {
-            "circuit": circuit.fingerprint,
-            "weights": circuit.check_weights(),
-            "backend": self.backend.key,
-        }
+    def key_of(self, circuit: Circuit) -> dict[str, object]:
+        """Return what changes the numbers of a circuit on the backend."""
+        weights = circuit.check_weights()
+        return {"circuit": circuit.fingerprint, "weights": weights, "backend": self.backend.key}
 
     def facts(self, data: MNIST, circuits_executed: int) -> dict[str, Any]:
         """Return the provenance of a run."""
@@ -196,7 +194,7 @@ class Filter:
         for index, each in enumerate(layer.quantum_layers):
             values = cached_chunks(
                 store,
-                self._key(each.circuit) | {"filter": index},
+                self.key_of(each.circuit) | {"filter": index},
                 each.circuit.plan.inputs,
                 partial(run_chunk, self.backend, each.circuit, None, index),
                 chunk_size=each.circuit.num_nodes,
@@ -311,18 +309,17 @@ class Form:
     terms: int
     is_product: bool
 
-    def in_words(self, number: int = 1) -> str:
-        """Return what the output is, in the plural if there are several of its kind."""
-        s = "" if number == 1 else "s"
+    def in_words(self, s: str = "") -> str:
+        """Return what the output is; with ``s``, in the plural."""
         pixels = _count(len(self.inputs))
         if not self.inputs:
             return f"constant{s}"
         if len(self.inputs) > 1 and not self.is_product:
             return f"sum{s} of {self.terms} Fourier terms in {pixels} pixels"
-        many = s if len(self.inputs) == 1 else "s"
+        many, degree = s if len(self.inputs) == 1 else "s", self.degree
         wave = f"one-pixel sinusoid{many}"
-        if self.degree > 1:
-            wave = f"one-pixel trigonometric polynomial{many} of degree {self.degree}"
+        if degree > 1:
+            wave = f"one-pixel trigonometric polynomial{many} of degree {degree}"
         return wave if len(self.inputs) == 1 else f"product{s} of {pixels} {wave}"
 
 
@@ -379,7 +376,7 @@ def describe(forms: Sequence[Form]) -> str:
     kinds: dict[str, list[Form]] = {}
     for form in forms:
         kinds.setdefault(form.in_words(), []).append(form)
-    parts = [f"{_count(len(alike))} {alike[0].in_words(len(alike))}" for alike in kinds.values()]
+    parts = [f"{_count(len(a))} {a[0].in_words('s' if len(a) > 1 else '')}" for a in kinds.values()]
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 

@@ -19,6 +19,7 @@ from circuits.backends import Backend
 from circuits.errors import UsageError
 from qkan.config import as_mapping
 from qkan.data import MNIST, mnist
+from qkan.experiments.mnist_task import ten_classes
 from qkan.experiments.quanvolution_filter import LABELS, Config, Filter, pixels
 from qkan.plotting import Measured, plot_tradeoff
 from qkan.store import Store
@@ -82,32 +83,27 @@ def run(config: Config, places: Places) -> RunFolder:
     """Train every arm under both heads from every seed; what is finished is read back.
 
     The first filter of a layer is the configured one, the others are random filters, drawn anew
-    for every seed, as the cosines are.
-
-    Args:
-        config: What to run, every number filled in.
-        places: Where to read and write.
+    for every seed, as the cosines are. The configuration is settled.
 
     Raises:
         UsageError: If there are too few training images for the validation split.
     """
     chosen = _checked(config)
-    data = mnist(full=True, data_dir=places.data_dir)
+    data = ten_classes(mnist(full=True, data_dir=places.data_dir))
     _splits(config, data)
     of = {"filter": chosen.key, "config": as_mapping(chosen.config), "data": data.sha256}
     where = chosen.backend
     places.progress.say(f"backend {where.name}: {where.reason or 'as asked'}")
-    study = Study(
+    return Study(
         "quanvolution",
-        "Quanvolution on all of MNIST",
+        f"Quanvolution on all of {data.name}",
         config,
         {arm.name: {**asdict(arm), "of": of} for arm in arms_of(chosen.circuit)},
         config.seeds or 0,
         partial(train, config=config, data_dir=places.data_dir, cache_dir=places.cache_dir),
         partial(conclude, chosen, data, places),
         chosen.facts(data, sum(count for _, _, count in workload(config))),
-    )
-    return study.run(places)
+    ).run(places)
 
 
 def workload(config: Config) -> list[tuple[Circuit, Backend, int]]:
@@ -335,7 +331,7 @@ def conclude(
     chosen: Filter, data: MNIST, places: Places, results: Results, folder: RunFolder
 ) -> Record:
     """Return the record of a run, and draw its figures."""
-    arms, config = arms_of(chosen.circuit), chosen.config
+    arms, config, series = arms_of(chosen.circuit), chosen.config, chosen.series()
     values = {
         f"{arm.name}_{head}": chosen_values(results.runs[arm.name], head)
         for head in HEADS
@@ -343,21 +339,7 @@ def conclude(
     }
     summary, sections = summarise(values), []
     differences: dict[str, Any] = {}
-    series = chosen.series()
     sentences = [chosen.sentence(series)]
-    for head, label in HEADS.items():
-        of_head = {f"{arm.name}_{head}": values[f"{arm.name}_{head}"] for arm in arms}
-        differences |= differences_to(f"{arms[0].name}_{head}", of_head)
-        sentences.append(_against_cosines(config, data, arms, values, head))
-        rows = []
-        for arm in arms:
-            name = f"{arm.name}_{head}"
-            row = [f"{LABELS[arm.kind]}, {arm.channels} channels"]
-            row += [percent(summary[name][metric]) for metric in ("val_accuracy", "test_accuracy")]
-            row.append(points(differences[name]["test_accuracy"]) if name in differences else "")
-            rows.append(row)
-        table = Table(["arm", "validation / %", "test / %", "difference / points"], rows)
-        sections.append(Section(label.capitalize(), [], table))
     text = (
         f"Mean ± standard deviation over {config.seeds} seeds. {config.train:,} training images; "
         f"{config.validation:,} others of the training set chose the epoch (of {config.epochs}) whose weights were "
@@ -365,21 +347,28 @@ def conclude(
         "cosines are drawn anew for every seed. The last column is the paired difference to the raw pixels under the "
         "same head, with its 95 % interval."
     )
+    for head, label in HEADS.items():
+        names = {arm: f"{arm.name}_{head}" for arm in arms}
+        of_head = {name: values[name] for name in names.values()}
+        gains = differences_to(names[arms[0]], of_head)
+        differences |= gains
+        sentences.append(_against_cosines(config, data, arms, values, head))
+        columns: dict[str, Callable[..., object]] = {
+            "arm": lambda arm, _: f"{LABELS[arm.kind]}, {arm.channels} channels",
+            "validation / %": lambda _, name: percent(summary[name]["val_accuracy"]),
+            "test / %": lambda _, name: percent(summary[name]["test_accuracy"]),
+            "difference / points": lambda _, name, gains=gains: (
+                points(gains[name]["test_accuracy"]) if name in gains else ""
+            ),
+        }
+        sections.append(Section(label.capitalize(), [text], Table.of(columns, names)))
+        text = "As above."
     images = pixels(data.train_images[:4])
-    sections = [
-        replace(sections[0], text=[text]),
-        replace(sections[1], pictures=[_scaling(arms, values, folder)]),
-        chosen.section(
-            "The first filter",
-            series,
-            images,
-            chosen.features(chosen.circuit, images, places).maps,
-            folder,
-        ),
-    ]
-    return Record(
-        summary, {"difference_to_classical": differences, "sentences": sentences}, sections
-    )
+    maps = chosen.features(chosen.circuit, images, places).maps
+    sections[-1] = replace(sections[-1], pictures=[_scaling(arms, values, folder)])
+    sections.append(chosen.section("The first filter", series, images, maps, folder))
+    verdict = {"difference_to_classical": differences, "sentences": sentences}
+    return Record(summary, verdict, sections)
 
 
 def _scaling(arms: Sequence[Arm], values: Mapping[str, Any], folder: RunFolder) -> Picture:

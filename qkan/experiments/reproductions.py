@@ -7,7 +7,7 @@ as it was published; and with some of them held back to choose the epoch, the te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,13 @@ from qkan.experiments.notebook_networks import make
 from qkan.plotting import plot_curves, plot_seeds
 from qkan.studies.report import Picture, Record, Section, Table, percent
 from qkan.studies.run import Places, RunFolder
-from qkan.studies.statistics import Values, compare_with_published, mean_interval, summarise
+from qkan.studies.statistics import (
+    Values,
+    compare_with_published,
+    mean_interval,
+    ranges_and_marks,
+    summarise,
+)
 from qkan.studies.study import Results, Study, trained
 
 __all__ = ["CNN", "MLP", "SCIPY_KAN", "SINEKAN", "TABLE_KAN", "Config", "Reproduction", "Run"]
@@ -192,7 +198,7 @@ def conclude(
 ) -> Record:
     """Return the record of a reproduction, and draw its figures."""
     values, summary = results.metrics(), summarise(results.metrics())
-    checks = checks_of(chosen, config, values)
+    checks = checks_of(chosen, config, images[BEST_ON_TEST], values)
     inside = [check["test_accuracy"]["inside"] for check in checks.values()]
     ours = images[VALIDATED]
     texts = [
@@ -230,13 +236,15 @@ def conclude(
     return Record(summary, verdict, sections, {"source": chosen.source, "arms": chosen.published})
 
 
-def checks_of(chosen: Reproduction, config: Config, values: Values) -> dict[str, Any]:
+def checks_of(
+    chosen: Reproduction, config: Config, images: Images, values: Values
+) -> dict[str, Any]:
     """Return the comparison of every published accuracy with ours; none, if there is nothing to compare.
 
     The level is 95 % for all of them together (Bonferroni).
     """
     published = chosen.published
-    if not published or not config.is_published_protocol:
+    if not published or not config.is_published_protocol or images.name != "MNIST":
         return {}
     return compare_with_published(values, published, 1 - (1 - _LEVEL) / len(published))
 
@@ -251,6 +259,8 @@ def published_sentence(chosen: Reproduction, images: Images, checks: Mapping[str
         why = "this run took another number of epochs"
         if (images.train, images.test) != (60_000, 10_000):
             why = f"this run took {images.train:,} and {images.test:,}"
+        if images.name != "MNIST":
+            why = f"this run took {images.name}, not MNIST"
         return (
             f"Not comparable with the published figures: {figures} come from 60,000 training and 10,000 test images, "
             f"{why}. Nothing is said about them here; --full runs the published protocol."
@@ -312,29 +322,24 @@ def _accuracy_section(
         )
         caption += " Diamonds: published; shaded: where one more run of ours would fall."
     accuracy = {arm: {"test_accuracy": v["test_accuracy"]} for arm, v in values.items()}
-    ranges = {a: {m: (c["low"], c["high"]) for m, c in each.items()} for a, each in checks.items()}
-    marks = {a: {m: c["published"] for m, c in each.items()} for a, each in checks.items()}
-    picture = Picture.save(folder, "seeds", caption, plot_seeds(accuracy, ranges, marks))
+    plot = plot_seeds(accuracy, *ranges_and_marks(checks))
+    picture = Picture.save(folder, "seeds", caption, plot)
     return Section("Accuracy", text, Table([*header, "95 % of the mean"], rows), [picture])
 
 
 def _cost_section(chosen: Reproduction, values: Values) -> Section:
     metrics = {run.label: values[run.arm(BEST_ON_TEST)] for run in chosen.runs}
-    rows = [
-        [
-            label,
-            f"{found['parameters'][0]:,.0f}",
-            f"{found['train_seconds'].mean():.1f}",
-            f"{found['inference_us'].mean():.1f}",
-        ]
-        for label, found in metrics.items()
-    ]
+    columns: dict[str, Callable[..., object]] = {
+        "": lambda label, _: label,
+        "trained parameters": lambda _, found: f"{found['parameters'][0]:,.0f}",
+        "training / s": lambda _, found: f"{found['train_seconds'].mean():.1f}",
+        "inference / µs an image": lambda _, found: f"{found['inference_us'].mean():.1f}",
+    }
     text = (
         "CPU time of one thread: of the training with its looks at the accuracy, and of one image in batches of 1,000. "
         "Times from different machines, or from a busy one, are not comparable."
     )
-    header = ["", "trained parameters", "training / s", "inference / µs an image"]
-    return Section("Cost", [text], Table(header, rows))
+    return Section("Cost", [text], Table.of(columns, metrics))
 
 
 _NOTEBOOK = "one run of the published notebook, the best epoch on the test images"

@@ -24,6 +24,7 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "prediction_interval",
+    "ranges_and_marks",
     "summarise",
 ]
 
@@ -230,6 +231,13 @@ def compare_with_published(
                 "inside": value in interval,
             }
     return checks
+
+
+def ranges_and_marks(checks: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return intervals and published numbers of :func:`compare_with_published`, for ``plot_seeds``."""
+    ranges = {a: {m: (c["low"], c["high"]) for m, c in each.items()} for a, each in checks.items()}
+    marks = {a: {m: c["published"] for m, c in each.items()} for a, each in checks.items()}
+    return ranges, marks
 
 
 def _student(array: NDArray[np.float64], level: float) -> float:

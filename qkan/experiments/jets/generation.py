@@ -69,11 +69,8 @@ def generate_sample(config: Generation, places: Places | None = None) -> RunFold
     places = places or Places()
     tasks = config.tasks()
     versions = generator_versions()
-    folder = (
-        RunFolder.resume(places.resume, config)
-        if places.resume
-        else RunFolder.create(NAME, config, places.out)
-    )
+    resume, new = places.resume, places.out
+    folder = RunFolder.resume(resume, config) if resume else RunFolder.create(NAME, config, new)
     go_on = f"Finished chunks are kept; go on with: qkan jets generate --resume {folder.path}"
     try:
         chunks = run_tasks(

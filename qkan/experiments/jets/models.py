@@ -231,21 +231,11 @@ def begin(
         UsageError: If there is no such start.
     """
     generator = torch.Generator().manual_seed(training.seed)
-    if start["kind"] == "kan":
-        return _from_kan(model, start, data, training, generator)
-    if start["kind"] not in ("random", "twin"):
+    if start["kind"] not in ("random", "twin", "kan"):
         raise unknown_name("start", str(start["kind"]), ("random", "twin", "kan"))
-    net = make(model, generator=generator)
-    return net if start["kind"] == "random" else net.to_classical(), training
-
-
-def _from_kan(
-    model: Mapping[str, Any],
-    start: Mapping[str, Any],
-    data: Split,
-    training: TrainingConfig,
-    generator: torch.Generator,
-) -> tuple[Any, TrainingConfig]:
+    if start["kind"] != "kan":
+        net = make(model, generator=generator)
+        return net if start["kind"] == "random" else net.to_classical(), training
     first = training.epochs // 2
     kan = make(start["model"], generator=generator)
     early = replace(training, epochs=first, learning_rate=start["rate"])

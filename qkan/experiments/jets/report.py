@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,26 +38,15 @@ Arms = Mapping[str, Mapping[str, Any]]
 def sections(
     train: int, arms: Arms, results: Results, summary: Mapping[str, Any], folder: RunFolder
 ) -> list[Section]:
-    """Return the tables and figures of the report, and write the figures.
-
-    Args:
-        train: How many training jets there are.
-        arms: The settings of each.
-        results: Of the study.
-        summary: Of its metrics.
-        folder: Of the run.
-    """
+    """Return the tables and figures of the report, of so many training jets, and write the figures."""
     curves = results.labelled(group="curve")
     shown = {arm: values for arm, values in summary.items() if arm not in curves}
+    text = (
+        "Quark jets are signal. Mean ± standard deviation over seeds, on the same test jets; background "
+        "rejection 1/ε_b at signal efficiencies of 30 and 50 %."
+    )
     return [
-        Section(
-            "All taggers",
-            [
-                "Quark jets are signal. Mean ± standard deviation over seeds, on the same test jets; background "
-                "rejection 1/ε_b at signal efficiencies of 30 and 50 %."
-            ],
-            _table(shown),
-        ),
+        Section("All taggers", [text], _table(shown)),
         _curves(results, folder),
         *([_learning(train, results, summary, folder)] if curves else []),
         *(_edges(train, arms, results, inputs, folder) for inputs in (1, 2, 12)),
@@ -66,22 +55,18 @@ def sections(
 
 
 def _table(summary: Mapping[str, Any]) -> Table:
-    def shown(metric: Mapping[str, float], digits: int) -> str:
-        return f"{metric['mean']:.{digits}f} ± {metric['sd']:.{digits}f}"
+    def metric(name: str, digits: int) -> Callable[..., str]:
+        return lambda _, v: f"{v[name]['mean']:.{digits}f} ± {v[name]['sd']:.{digits}f}"
 
-    header = ["tagger", "parameters", "AUC", "1/ε_b at 30 %", "1/ε_b at 50 %", "calibration error"]
-    rows = [
-        [
-            arm,
-            f"{values['parameters']['mean']:.0f}",
-            shown(values["auc"], 4),
-            shown(values["rejection_30"], 1),
-            shown(values["rejection_50"], 1),
-            shown(values["calibration_error"], 3),
-        ]
-        for arm, values in summary.items()
-    ]
-    return Table(header, rows)
+    columns: dict[str, Callable[..., object]] = {
+        "tagger": lambda arm, _: arm,
+        "parameters": lambda _, values: f"{values['parameters']['mean']:.0f}",
+        "AUC": metric("auc", 4),
+        "1/ε_b at 30 %": metric("rejection_30", 1),
+        "1/ε_b at 50 %": metric("rejection_50", 1),
+        "calibration error": metric("calibration_error", 3),
+    }
+    return Table.of(columns, summary)
 
 
 def _curves(results: Results, folder: RunFolder) -> Section:
@@ -106,19 +91,20 @@ def _learning(
     train: int, results: Results, summary: Mapping[str, Any], folder: RunFolder
 ) -> Section:
     points: dict[str, list[Measured]] = {}
-    for arm in results.labelled(group="curve"):
-        tagger = results.labels[arm]["tagger"]
+
+    def add(tagger: str, jets: int, arm: str) -> None:
         interval = mean_interval(summary[arm]["auc"]["values"])
-        ends = (interval.estimate, interval.low, interval.high)
-        points.setdefault(tagger, []).append(Measured(results.labels[arm]["jets"], *ends))
-    for tagger, measured in points.items():
-        interval = mean_interval(summary[f"{tagger}, 12 inputs"]["auc"]["values"])
-        measured.append(Measured(train, interval.estimate, interval.low, interval.high))
+        measured = Measured(jets, interval.estimate, interval.low, interval.high)
+        points.setdefault(tagger, []).append(measured)
+
+    for arm in results.labelled(group="curve"):
+        add(results.labels[arm]["tagger"], results.labels[arm]["jets"], arm)
+    for tagger in list(points):
+        add(tagger, train, f"{tagger}, 12 inputs")
     plot = plot_tradeoff({"training jets": points}, "AUC")
     caption = "Means over seeds and 95 % intervals of them, 12 observables."
-    return Section(
-        "Learning curves", pictures=[Picture.save(folder, "learning-curves", caption, plot)]
-    )
+    picture = Picture.save(folder, "learning-curves", caption, plot)
+    return Section("Learning curves", pictures=[picture])
 
 
 def _edges(train: int, arms: Arms, results: Results, inputs: int, folder: RunFolder) -> Section:
@@ -128,19 +114,11 @@ def _edges(train: int, arms: Arms, results: Results, inputs: int, folder: RunFol
     for name in _EXPLAINED:
         arm = f"{name}, {inputs} inputs"
         net = trained(arms[arm]["model"], results.runs[arm][0])
-        edges = edges_against_ratios(net, inputs, data)
-        fits = formulas(net, inputs, data)
-        rows += [
-            [
-                f"{name}: {edge.observable}",
-                f"{edge.strength:.3f}",
-                f"{edge.correlation:.3f}",
-                f"{edge.rms:.3f}",
-                fits[edge.observable].formula,
-                f"{fits[edge.observable].r2:.4f}",
-            ]
-            for edge in edges
-        ]
+        edges, fits = edges_against_ratios(net, inputs, data), formulas(net, inputs, data)
+        for edge in edges:
+            fit, found = fits[edge.observable], (edge.strength, edge.correlation, edge.rms)
+            numbers = [f"{number:.3f}" for number in found]
+            rows.append([f"{name}: {edge.observable}", *numbers, fit.formula, f"{fit.r2:.4f}"])
         slug = f"edges-{name.replace(' ', '-')}-{inputs}"
         caption = f"{name}, {inputs} observables, seed 0: edges over the ratios of their observables, strongest first."
         pictures.append(Picture.save(folder, slug, caption, plot_against_ratio(edges)))
@@ -180,19 +158,15 @@ def backend_section(found: Sequence[Moved], missing: str, twins: Mapping[str, fl
         missing: Why there is no device, if there is none.
         twins: Of each QKAN, the largest difference to its classical form.
     """
-    header = ["QKAN", "backend", "seeds", "AUC", "AUC moves by", "log-odds move by", "calib. error"]
-    rows = [
-        [
-            m.arm,
-            m.where,
-            str(m.seeds),
-            f"{m.auc:.4f}",
-            f"{m.moved:.4f}",
-            f"{m.log_odds:.3f}",
-            f"{m.calibration_error:.3f}",
-        ]
-        for m in found
-    ]
+    columns: dict[str, Callable[[Moved], object]] = {
+        "QKAN": lambda m: m.arm,
+        "backend": lambda m: m.where,
+        "seeds": lambda m: m.seeds,
+        "AUC": lambda m: f"{m.auc:.4f}",
+        "AUC moves by": lambda m: f"{m.moved:.4f}",
+        "log-odds move by": lambda m: f"{m.log_odds:.3f}",
+        "calib. error": lambda m: f"{m.calibration_error:.3f}",
+    }
     each = ", ".join(f"{difference:.0e} ({arm})" for arm, difference in twins.items())
     text = [
         "Trained exactly, then run with shots and with a device's noise: a few circuits fix the curve of an edge for "
@@ -200,4 +174,4 @@ def backend_section(found: Sequence[Moved], missing: str, twins: Mapping[str, fl
         f"Without circuits, as Fourier series, all log-odds are the same to {each} in float64.",
         *([missing] if missing else []),
     ]
-    return Section("QKANs off the exact simulator", text, Table(header, rows))
+    return Section("QKANs off the exact simulator", text, Table.of(columns, found))

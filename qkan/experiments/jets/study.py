@@ -16,9 +16,9 @@ from qkan.experiments.jets.interpretation import Moved, moved, twin_difference
 from qkan.experiments.jets.metrics import auc_difference, auc_error
 from qkan.experiments.jets.models import image_models, split, table_models, train_on_jets
 from qkan.experiments.jets.report import backend_section, sections
-from qkan.studies.report import Record
+from qkan.studies.report import Record, interval_text
 from qkan.studies.run import Places, RunFolder
-from qkan.studies.statistics import summarise
+from qkan.studies.statistics import Interval, summarise
 from qkan.studies.study import Results, Study
 
 __all__ = ["Config", "arms", "labels_of", "run"]
@@ -124,13 +124,9 @@ def labels_of(config: Config) -> dict[str, dict[str, Any]]:
         {'tagger': 'qkan', 'group': 'curve', 'inputs': 12, 'jets': 300, 'quantum': True}
     """
     return {
-        name: {
-            "tagger": tagger,
-            "group": group,
-            "inputs": settings["inputs"],
-            "jets": settings["jets"],
-            "quantum": tagger in _QUANTUM,
-        }
+        name: {"tagger": tagger, "group": group}
+        | {what: settings[what] for what in ("inputs", "jets")}
+        | {"quantum": tagger in _QUANTUM}
         for name, settings, (tagger, group) in _arms(config)
     }
 
@@ -158,13 +154,8 @@ def _arms(config: Config) -> list[tuple[str, dict[str, Any], tuple[str, str]]]:
             add(tagger, tagger, "image", **arm)
     for size in config.sizes[:-1]:
         for tagger in CURVES:
-            add(
-                f"{tagger}, {size} jets",
-                tagger,
-                "curve",
-                inputs=12,
-                **wide[tagger] | {"jets": size},
-            )
+            settings = wide[tagger] | {"jets": size}
+            add(f"{tagger}, {size} jets", tagger, "curve", inputs=12, **settings)
     return found
 
 
@@ -179,7 +170,7 @@ def _conclude(config: Config, results: Results, folder: RunFolder) -> Record:
         if f"{a}, {inputs} inputs" in runs
     } | (_IMAGE_PAIRS if config.images else {})
     differences = {
-        pair: asdict(auc_difference(runs[a], runs[b], truth, config.resamples))
+        pair: auc_difference(runs[a], runs[b], truth, config.resamples)
         for pair, (a, b) in pairs.items()
     }
     found, missing = _on_backends(config, results, models)
@@ -217,7 +208,7 @@ def _verdict(
     config: Config,
     results: Results,
     summary: Mapping[str, Any],
-    differences: Mapping[str, Mapping[str, float]],
+    differences: Mapping[str, Interval],
     error: float,
     found: Sequence[Moved],
 ) -> dict[str, Any]:
@@ -247,20 +238,11 @@ def _verdict(
     return {
         "sentences": sentences,
         "auc_standard_error": error,
-        "differences": dict(differences),
+        "differences": {pair: asdict(interval) for pair, interval in differences.items()},
         "best_small_qkan": {"arm": small, "auc": auc(small)},
         "worst_calibration_error_qkan": calibration,
     }
 
 
-def _sentence(name: str, interval: Mapping[str, float]) -> str:
-    if interval["low"] > 0:
-        verdict = "better"
-    elif interval["high"] < 0:
-        verdict = "worse"
-    else:
-        verdict = "no measurable difference"
-    return (
-        f"AUC, {name}: {verdict}, {interval['estimate']:+.4f}, {100 * interval['level']:g} % interval "
-        f"[{interval['low']:+.4f}, {interval['high']:+.4f}]."
-    )
+def _sentence(name: str, interval: Interval) -> str:
+    return f"AUC, {name}: {interval.verdict}, {interval_text(asdict(interval), between=', ')}."

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits.errors import UsageError
-from qkan.data.mnist import data_folder, load_folder, parse_idx, read_bytes
+from qkan.data import mnist
+from qkan.data.mnist import data_folder, embed, load_folder, parse_idx, read_bytes
 
 
 @given(shape=st.lists(st.integers(0, 4), max_size=4), seed=st.integers(0, 2**31))
@@ -37,9 +38,11 @@ def test_truncations_and_other_element_types_are_refused(idx_bytes) -> None:
     for length in range(len(content)):
         with pytest.raises(UsageError):
             parse_idx(content[:length])
-    with pytest.raises(UsageError, match=r"19 bytes.*\(2, 3\).*18"):
+    with pytest.raises(UsageError, match=r"19 bytes.*\(2, 3\).*18: it is too long"):
         parse_idx(content + b"\0")
-    with pytest.raises(UsageError, match=r"expected .*'00 00 08'.* starts with '00 00 0d 02'"):
+    with pytest.raises(
+        UsageError, match=r"32-bit floats; expected .*'00 00 08'.* starts with '00 00 0d 02'"
+    ):
         parse_idx(content.replace(b"\x08", b"\x0d", 1))
 
 
@@ -63,7 +66,8 @@ def test_reads_plain_and_zipped_and_names_what_is_cut_off(tmp_path: Path) -> Non
 @pytest.mark.parametrize("place", [".", "raw", "MNIST/raw"])
 def test_finds_files_in_all_the_usual_places(fake, tmp_path: Path, place: str, zipped: bool):
     fake.write(tmp_path / place, zipped)
-    arrays = load_folder(tmp_path, download=False, md5=fake.md5)
+    arrays, known = load_folder(tmp_path, download=False, md5=fake.md5)
+    assert known
     for actual, expected in zip(arrays, fake.arrays, strict=True):
         np.testing.assert_array_equal(actual, expected, strict=True)
 
@@ -86,6 +90,85 @@ def test_folders_and_files_in_each_others_place(fake, tmp_path: Path) -> None:
     file.mkdir()
     with pytest.raises(UsageError, match="train-labels-idx1-ubyte is a folder"):
         load_folder(tmp_path, md5=fake.md5)
+
+
+def written(fake, folder: Path, prefix: str) -> Path:
+    """Write the files of another data set than MNIST, whose names begin with a prefix."""
+    for file in fake.write(folder).iterdir():
+        if prefix and not file.name.startswith(prefix):
+            file.rename(folder / f"{prefix}{file.name.replace('t10k', 'test')}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("place", "prefix", "name"),
+    [
+        (".", "", None),
+        ("raw", "", None),
+        ("FashionMNIST/raw", "", "FashionMNIST"),
+        (".", "emnist-digits-", None),
+        (".", "emnist-digits-", "emnist-digits"),
+        ("EMNIST/raw", "emnist-digits-", "EMNIST"),
+    ],
+)
+def test_another_data_set_is_read_and_not_called_mnist(fake, tmp_path, place, prefix, name) -> None:
+    written(fake, tmp_path / place, prefix)
+    digits = mnist(full=True, data_dir=tmp_path, name=name, download=False)
+    np.testing.assert_array_equal(digits.train_images[:, 0], fake.arrays[0])
+    assert digits.name == (name or "another data set")
+    assert "not MNIST's" in digits.source
+    with pytest.raises(UsageError, match="are not MNIST's"):
+        embed(tmp_path / place, tmp_path / "some.npz")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        (
+            "train-images-idx3-ubyte",
+            bytes.fromhex("00000803 00000007 0000001c 0000001c") + bytes(5_000),
+            "is truncated",
+        ),
+        ("train-images-idx3-ubyte", (7,), r"expected images .* got shape \(7,\)"),
+        ("train-labels-idx1-ubyte", (7, 28, 28), r"expected labels \(N,\)"),
+        ("train-labels-idx1-ubyte", (6,), "7 images, .* 6 labels"),
+        ("t10k-labels-idx1-ubyte", (0,), "4 images, .* 0 labels"),
+        ("t10k-images-idx3-ubyte", (4, 8, 8), "of two data sets"),
+        ("train-labels-idx1-ubyte", b"<!DOCTYPE html>", "is not an IDX file"),
+        ("train-labels-idx1-ubyte", b"", "is not an IDX file"),
+        ("train-labels-idx1-ubyte", b"\0\0\x0d\1\0\0\0\1" + bytes(4), "32-bit floats"),
+        ("train-labels-idx1-ubyte", gzip.compress(b"a")[:-3], "not a whole gzip file"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_apart(
+    fake, tmp_path, idx_bytes, file, content, message
+) -> None:
+    zeros = isinstance(content, tuple)
+    fake.contents[file] = idx_bytes(np.zeros(content, np.uint8)) if zeros else content
+    with pytest.raises(UsageError, match=message):
+        load_folder(fake.write(tmp_path), download=False)
+
+
+def test_two_data_sets_in_a_folder_are_not_chosen_from(fake, tmp_path: Path) -> None:
+    for name in ("emnist-digits", "emnist-mnist"):
+        written(fake, tmp_path / name, f"{name}-")
+        for file in (tmp_path / name).iterdir():
+            file.rename(tmp_path / file.name)
+    with pytest.raises(UsageError, match=r"several data sets: emnist-digits, emnist-mnist.*name="):
+        load_folder(tmp_path, download=False)
+    assert len(load_folder(tmp_path, download=False, name="emnist-mnist")[0][0]) == 7
+
+
+def test_files_are_told_by_their_content(fake, tmp_path: Path) -> None:
+    """Unzipped by a browser that left the name, or zipped without one."""
+    fake.write(tmp_path)
+    for name in fake.md5:
+        (tmp_path / name).rename(tmp_path / f"{name}.gz")
+    (tmp_path / "train-labels-idx1-ubyte.gz").unlink()
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(
+        gzip.compress(fake.contents["train-labels-idx1-ubyte"])
+    )
+    assert load_folder(tmp_path, download=False, md5=fake.md5)[1]
 
 
 @pytest.fixture
@@ -116,7 +199,7 @@ def test_download_brings_what_lacks_and_is_not_repeated(fake, tmp_path: Path, to
     fake.write(tmp_path, zipped=True)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     for _ in range(2):
-        arrays = load_folder(tmp_path, md5=fake.md5)
+        arrays, _ = load_folder(tmp_path, md5=fake.md5)
         for actual, expected in zip(arrays, fake.arrays, strict=True):
             np.testing.assert_array_equal(actual, expected)
     assert len(calls) == 1

@@ -162,10 +162,11 @@ def values(offset=0.0):
             replace(FULL, train=50_000),
             "this run took 50,000 and 10,000",
         ),
+        (Config(full=True), replace(FULL, name="KMNIST"), "this run took KMNIST, not MNIST"),
     ],
 )
 def test_another_protocol_reproduces_nothing(config, images, why):
-    checks = checks_of(SINEKAN, config, values())
+    checks = checks_of(SINEKAN, config, images, values())
     sentence = published_sentence(SINEKAN, images, checks)
     assert checks == {}
     assert sentence.startswith("Not comparable with the published figures")
@@ -183,17 +184,17 @@ def test_a_misspelt_setting_is_found_before_the_training():
 
 def test_the_verdict_follows_from_the_interval_of_one_more_run():
     config, ours = Config(full=True), values()
-    checks = checks_of(SINEKAN, config, ours)
+    checks = checks_of(SINEKAN, config, FULL, ours)
     sentence = published_sentence(SINEKAN, FULL, checks)
     assert sentence.startswith("Reproduced under the notebook's protocol: all 6 published")
     ours["width_128_gamma_0.8_best_on_test"]["test_accuracy"] += 0.05
-    sentence = published_sentence(SINEKAN, FULL, checks_of(SINEKAN, config, ours))
+    sentence = published_sentence(SINEKAN, FULL, checks_of(SINEKAN, config, FULL, ours))
     assert sentence.startswith("Not reproduced: 1 of 6 published accuracies lie outside")
     assert "width 128 gamma 0.8: published 97.07 %" in sentence
     assert "width 64" not in sentence
     # The level is joint over all figures; one alone has 95 %.
     one = replace(SINEKAN, runs=SINEKAN.runs[:1])
-    alone = checks_of(one, config, values())
+    alone = checks_of(one, config, FULL, values())
     (name,) = alone
     assert alone[name]["test_accuracy"]["level"] == pytest.approx(0.95)
     assert checks[name]["test_accuracy"]["level"] == pytest.approx(1 - 0.05 / 6)
