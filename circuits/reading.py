@@ -238,10 +238,11 @@ def _lost(table: GateTable, probes: Probes) -> tuple[str, ...]:
         turned = (qml.math.sum(qml.math.real((1 - 0.7j) * value)) for value in numbers)
         return sum(factor * value for factor, value in zip(factors.tolist(), turned, strict=True))
 
-    leaf = torch.tensor(start, requires_grad=True)
     try:
-        with warnings.catch_warnings():
+        # Circuits may be declared where gradients are off.
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
             warnings.simplefilter("ignore")
+            leaf = torch.tensor(start, requires_grad=True)
             found = total(leaf)
             if not isinstance(found, torch.Tensor) or not found.requires_grad:
                 gradient = np.zeros(len(start))

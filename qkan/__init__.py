@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WaveletKANLayer as WaveletKANLayer,
     )
     from qkan.layers.preprocess import preprocess as preprocess
+    from qkan.layers.quantum_kan import use_backend as use_backend
     from qkan.models import (
         CNN as CNN,
         KAN as KAN,

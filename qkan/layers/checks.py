@@ -107,10 +107,13 @@ def pair(name: str, value: Any, *, least: int) -> tuple[int, int]:
     return check_integer(name, both[0], least), check_integer(name, both[1], least)
 
 
-def check_evaluation(evaluate: str, choices: tuple[str, ...] = get_args(Evaluation)) -> None:
-    """Refuse an evaluation that is not among the choices."""
+def check_evaluation(
+    evaluate: Evaluation, choices: tuple[str, ...] = get_args(Evaluation)
+) -> Evaluation:
+    """Return an evaluation; refuse what is not among the choices."""
     if evaluate not in choices:
         raise unknown_name("evaluation", str(evaluate), choices)
+    return evaluate
 
 
 def choose(evaluate: str, circuit: Circuit, count: int, rows: str) -> tuple[str, str]:

@@ -30,6 +30,8 @@ __all__ = ["QuantumLayer"]
 
 _log = logging.getLogger(__name__)
 
+_EVALUATIONS = ("auto", "fourier", "direct")
+
 _SURELY_MORE = 64
 """With so many times more rows than nodes, the distinct ones are not counted."""
 
@@ -89,21 +91,51 @@ class QuantumLayer(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        require_circuit(circuit)
-        check_evaluation(evaluate, ("auto", "fourier", "direct"))
-        backend = resolve_backend(backend, wires=circuit.num_wires)
-        circuit = circuit.on(noisy=backend.noisy)
-        if evaluate == "fourier":
-            circuit.require_series()
-        self.circuit = circuit
-        self.backend = backend
-        self.evaluate = evaluate
-        self.chosen: str | None = None
-        self.torch_layer = circuit_module(
-            circuit, backend, _initial(circuit, weights, generator, device, dtype), stream
-        )
+        self._evaluate = check_evaluation(evaluate, _EVALUATIONS)
+        start = _initial(require_circuit(circuit), weights, generator, device, dtype)
+        self._take(circuit, backend, start, stream)
         self.torch_layer.requires_grad_(trainable)
+
+    def _take(
+        self,
+        circuit: Circuit,
+        backend: str | Backend,
+        weights: Mapping[str, Tensor],
+        stream: int,
+    ) -> None:
+        backend = resolve_backend(backend, wires=circuit.num_wires)
+        there = circuit.on(noisy=backend.noisy)
+        if self._evaluate == "fourier":
+            there.require_series()
+        self._declared, self.torch_layer = circuit, circuit_module(there, backend, weights, stream)
+        self.chosen: str | None = None
         self._memo = _SeriesMemo()
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit, with the spectrum that holds on the backend."""
+        return self.torch_layer.circuit
+
+    @property
+    def backend(self) -> Backend:
+        """Where the circuit runs; assign another one, or its name, and the weights stay."""
+        return self.torch_layer.backend
+
+    @backend.setter
+    def backend(self, backend: str | Backend) -> None:
+        layer = self.torch_layer
+        self._take(self._declared, backend, layer.by_name, layer.stream)
+
+    @property
+    def evaluate(self) -> Evaluation:
+        """How the circuit is evaluated; may be assigned."""
+        return self._evaluate
+
+    @evaluate.setter
+    def evaluate(self, evaluate: Evaluation) -> None:
+        if check_evaluation(evaluate, _EVALUATIONS) == "fourier":
+            self.circuit.require_series()
+        self._evaluate, self.chosen = evaluate, None
 
     @property
     def in_features(self) -> int:

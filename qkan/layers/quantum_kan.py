@@ -24,9 +24,10 @@ from qkan.layers.fourier import FourierKANLayer, Frequencies
 from qkan.layers.kan_layer import EdgeSeries, KANLayer
 from qkan.layers.one_wire import ClosedForm
 from qkan.layers.parameter_shift import circuit_module
+from qkan.layers.quantum import QuantumLayer
 from qkan.layers.series_sum import harmonics, phases, series_sum
 
-__all__ = ["QuantumKANLayer", "WeightMap"]
+__all__ = ["QuantumKANLayer", "WeightMap", "use_backend"]
 
 _log = logging.getLogger(__name__)
 
@@ -151,13 +152,9 @@ class QuantumKANLayer(KANLayer):
         )
         if frequencies not in get_args(Frequencies):
             raise unknown_name("frequencies", str(frequencies), get_args(Frequencies))
-        check_evaluation(evaluate)
+        self._evaluate, self.frequencies = check_evaluation(evaluate), frequencies
         circuit = named_edge(edge) if isinstance(edge, str) else edge
         require_edge(circuit, evaluate)
-        self.backend = resolve_backend(backend, wires=circuit.num_wires)
-        circuit = circuit.on(noisy=self.backend.noisy)
-        require_edge(circuit, evaluate)
-        self.evaluate, self.frequencies, self.stream = evaluate, frequencies, stream
         edges = (self.in_features, self.out_features)
 
         def parameter(there: bool, *shape: int) -> nn.Parameter | None:
@@ -172,16 +169,54 @@ class QuantumKANLayer(KANLayer):
             name: torch.empty(*shape, *edges, device=device, dtype=dtype)
             for name, shape in circuit.weight_shapes.items()
         }
-        self._take(circuit, blank, trainable=trainable)
+        self._take(circuit, backend, blank, stream)
+        self.circuits.requires_grad_(trainable)
         self.reset_parameters(generator)
 
-    def _take(self, circuit: Circuit, weights: Mapping[str, Tensor], *, trainable: bool) -> None:
+    def _take(
+        self,
+        circuit: Circuit,
+        backend: str | Backend,
+        weights: Mapping[str, Tensor],
+        stream: int,
+    ) -> None:
         """Put circuits on the edges, with these weights."""
-        self.circuit = circuit
-        self.circuits = circuit_module(circuit, self.backend, weights, self.stream)
-        self.circuits.requires_grad_(trainable)
-        self._closed = _closed_form(circuit, self.backend, self.evaluate)
+        backend = resolve_backend(backend, wires=circuit.num_wires)
+        there = circuit.on(noisy=backend.noisy)
+        require_edge(there, self._evaluate)
+        self._closed = _closed_form(there, backend, self._evaluate)
+        self._declared, self.circuits = circuit, circuit_module(there, backend, weights, stream)
         self.chosen: str | None = None
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit on the edges, with the spectrum that holds on the backend."""
+        return self.circuits.circuit
+
+    @property
+    def backend(self) -> Backend:
+        """Where the circuits run; assign another one, or its name, and the weights stay."""
+        return self.circuits.backend
+
+    @backend.setter
+    def backend(self, backend: str | Backend) -> None:
+        self._take(self._declared, backend, self.circuit_weights(), self.stream)
+
+    @property
+    def evaluate(self) -> Evaluation:
+        """How the circuits are evaluated; may be assigned."""
+        return self._evaluate
+
+    @evaluate.setter
+    def evaluate(self, evaluate: Evaluation) -> None:
+        require_edge(self.circuit, check_evaluation(evaluate))
+        self._closed = _closed_form(self.circuit, self.backend, evaluate)
+        self._evaluate, self.chosen = evaluate, None
+
+    @property
+    def stream(self) -> int:
+        """The number of the sequence of samples."""
+        return self.circuits.stream
 
     @property
     def edge(self) -> str:
@@ -337,7 +372,7 @@ class QuantumKANLayer(KANLayer):
         super().select_features(inputs, outputs)
         weights = self.circuit_weights()
         chosen = {name: w.detach()[..., inputs, :][..., outputs] for name, w in weights.items()}
-        self._take(self.circuit, chosen, trainable=self.trainable)
+        self._take_new(self._declared, chosen)
 
     @torch.no_grad()
     def refine(
@@ -376,7 +411,7 @@ class QuantumKANLayer(KANLayer):
             )
         new: dict[str, Tensor] = {}
         if edge is None or weights is None:
-            larger = refinement(self.circuit, uploads)
+            larger = refinement(self._declared, uploads)
             circuit = larger.circuit
             for name, constants in larger.constants.items():
                 start = torch.from_numpy(constants).to(old[name])[..., None, None]
@@ -387,8 +422,13 @@ class QuantumKANLayer(KANLayer):
             require_edge(circuit, self.evaluate)
             new |= weights({name: value.detach().clone() for name, value in old.items()})
             self._require_same_edges(circuit, new)
-        self._take(circuit, new, trainable=self.trainable)
+        self._take_new(circuit, new)
         return self
+
+    def _take_new(self, circuit: Circuit, weights: Mapping[str, Tensor]) -> None:
+        trainable = self.trainable
+        self._take(circuit, self.backend, weights, self.stream)
+        self.circuits.requires_grad_(trainable)
 
     def _require_same_edges(self, circuit: Circuit, new: Mapping[str, Tensor]) -> None:
         edges = (self.in_features, self.out_features)
@@ -478,3 +518,37 @@ def _closed_form(circuit: Circuit, backend: Backend, evaluate: str) -> ClosedFor
             f"circuit {circuit.name!r} has no weights, so that its edges are all alike; use evaluate='fourier'"
         )
     return None
+
+
+def use_backend(module: nn.Module, backend: str | Backend) -> nn.Module:
+    """Let every quantum layer of a module run on another backend, in place, and return the module.
+
+    Weights and the optimiser that holds them stay as they are.
+
+    Args:
+        module: A layer or a model.
+        backend: A name or a :class:`circuits.backends.Backend`.
+
+    Raises:
+        UsageError: If there is no quantum layer, or one cannot run there as it is evaluated.
+
+    Example:
+        >>> import qkan
+        >>> model = qkan.QKAN([2, 3], edge="pz(depth=1)")
+        >>> qkan.use_backend(model, "default.mixed")[0].backend.name
+        'default.mixed'
+    """
+    layers = [part for part in module.modules() if isinstance(part, QuantumKANLayer | QuantumLayer)]
+    if not layers:
+        raise UsageError(
+            f"{type(module).__name__} has no quantum layer that could change its backend"
+        )
+    before = [layer.backend for layer in layers]
+    try:
+        for layer in layers:
+            layer.backend = backend  # type: ignore[assignment]  # its setter takes names
+    except (UsageError, CircuitError):
+        for layer, old in zip(layers, before, strict=True):  # all of them change, or none
+            layer.backend = old
+        raise
+    return module

@@ -160,6 +160,16 @@ class Quanvolution2d(nn.Module):
         """The filters as quantum layers."""
         return [layer for layer in self.filters if isinstance(layer, QuantumLayer)]
 
+    @property
+    def backend(self) -> Backend:
+        """Where the circuits run; assign another one, or its name, and the weights stay."""
+        return self.quantum_layers[0].backend
+
+    @backend.setter
+    def backend(self, backend: str | Backend) -> None:
+        for layer in self.quantum_layers:
+            layer.backend = backend  # type: ignore[assignment]  # its setter takes names
+
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Return H' and W' for an image of this size, as for a convolution.
 
