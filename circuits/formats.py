@@ -18,7 +18,15 @@ from circuits.qiskit import to_qiskit
 if TYPE_CHECKING:
     from circuits.definition import Circuit
 
-__all__ = ["from_qpy", "to_python", "to_qasm2", "to_qasm3", "to_qpy"]
+__all__ = [
+    "dump_qasm2",
+    "dump_qasm3",
+    "from_qpy",
+    "to_python",
+    "to_qasm2",
+    "to_qasm3",
+    "to_qpy",
+]
 
 
 _STANDARD = frozenset(
@@ -60,7 +68,12 @@ def to_qasm3(
         ry(inputs_0) q[0];
         <BLANKLINE>
     """
-    text: str = qasm3.dumps(_spelled_out(to_qiskit(circuit, weights, inputs=inputs)))
+    return dump_qasm3(to_qiskit(circuit, weights, inputs=inputs))
+
+
+def dump_qasm3(circuit: QuantumCircuit) -> str:
+    """Return a Qiskit circuit in OpenQASM 3."""
+    text: str = qasm3.dumps(_spelled_out(circuit))
     return text
 
 
@@ -91,8 +104,12 @@ def to_qasm2(circuit: Circuit, inputs: Any, weights: Mapping[str, Any] | None = 
     Raises:
         UsageError: If a weight has neither a value nor a default.
     """
-    bound = to_qiskit(circuit, weights or {}, inputs=inputs)
-    text: str = qasm2.dumps(transpile(bound, basis_gates=_QELIB, optimization_level=0))
+    return dump_qasm2(to_qiskit(circuit, weights or {}, inputs=inputs))
+
+
+def dump_qasm2(circuit: QuantumCircuit) -> str:
+    """Return a Qiskit circuit without parameters in OpenQASM 2."""
+    text: str = qasm2.dumps(transpile(circuit, basis_gates=_QELIB, optimization_level=0))
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import stat
 import tomllib
 import types
 from collections.abc import Mapping
@@ -24,12 +25,15 @@ __all__ = [
     "from_mapping",
     "from_toml",
     "positive_numbers",
+    "read_text",
     "read_toml",
     "setting",
     "to_toml",
 ]
 
 C = TypeVar("C", bound="DataclassInstance")
+
+_MOST_BYTES = 10_000_000
 
 
 def setting(default: Any, help: str) -> Any:
@@ -70,11 +74,26 @@ def read_toml(kind: type[C], path: Path) -> C:
     Raises:
         UsageError: If it cannot be read, or as :func:`from_toml` says.
     """
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the configuration {path}: {error}") from error
-    return from_toml(kind, text)
+        return from_toml(kind, text)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file that people write, such as settings.
+
+    Raises:
+        UsageError: If it is no such file: missing, a folder, a device, of more than 10 MB, not text.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
+            raise UsageError(f"cannot read {path}: expected a file of text of at most 10 MB")
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
 
 
 def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:

@@ -15,9 +15,8 @@ import statistics
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -31,7 +30,8 @@ from qkan.studies.run import provenance
 
 __all__ = ["Case", "Report", "Row", "measure", "raise_malloc_thresholds", "training_step"]
 
-_MEGABYTE = 1e6
+_WARM_UP = 3
+"""Untimed calls that go before."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Report:
 
     def write_json(self, path: str | Path) -> None:
         """Write the rows and the conditions to ``path``."""
-        fields = {k: v for k, v in vars(self).items() if k != "cases"}
-        document = fields | {"rows": [asdict(row) for row in self.rows]}
+        document = asdict(replace(self, cases=()))
+        del document["cases"]
         Path(path).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
     def print(self, console: Console | None = None) -> None:
@@ -94,14 +94,13 @@ class Report:
         )
         for heading in ("case", "CPU ms", "ratio", "floor", "target", "against", "peak MB"):
             table.add_column(heading, justify="left" if heading in {"case", "against"} else "right")
-        rows = {row.case: row for row in self.rows}
+        cpu_ms = {row.case: row.cpu_ms for row in self.rows}
         for case, row in zip(self.cases, self.rows, strict=True):
-            floor = rows[case.floor].cpu_ms / rows[row.against].cpu_ms if case.floor else None
             table.add_row(
                 row.case,
                 f"{row.cpu_ms:.3f}",
                 f"{row.ratio:.2f}x",
-                "" if floor is None else f"{floor:.2f}x",
+                f"{cpu_ms[case.floor] / cpu_ms[row.against]:.2f}x" if case.floor else "",
                 "" if case.target is None else f"<= {case.target:g}x",
                 "" if row.against == row.case else row.against,
                 "" if row.peak_mb is None else f"{row.peak_mb:.1f}",
@@ -134,22 +133,16 @@ def measure(
     cases: Sequence[Case],
     *,
     repetitions: int = 21,
-    warmup: int = 3,
     turn_ms: float = 10.0,
-    threads: int = 1,
-    large_malloc_thresholds: bool = True,
     memory: bool = True,
 ) -> Report:
-    """Time ``cases`` in turns.
+    """Time ``cases`` in turns, on one thread, after a warm-up and with glibc's thresholds raised for the whole process.
 
     Args:
         benchmark: The name of the benchmark.
         cases: What to time; names are unique, and ``against`` and ``floor`` name other cases.
         repetitions: How many turns each case gets.
-        warmup: How many untimed calls go before.
         turn_ms: A turn repeats a case that is shorter than this, until it fills that CPU time.
-        threads: How many threads torch may use while measuring.
-        large_malloc_thresholds: Whether to raise glibc's thresholds first, for the whole process.
         memory: Whether to measure, in one more call each, the peak of what a case allocates.
 
     Raises:
@@ -162,25 +155,38 @@ def measure(
         >>> [row.against for row in report.rows]
         ['sum', 'sum']
     """
-    _check(cases, repetitions, warmup)
-    allocator = raise_malloc_thresholds() if large_malloc_thresholds else "as started"
-    with _torch_threads(threads):
-        calls = [_calls_in_a_turn(case.run, warmup, turn_ms) for case in cases]
-        turns: list[list[float]] = [[] for _ in cases]
-        for _ in range(repetitions):
-            for case, count, times in zip(cases, calls, turns, strict=True):
-                times.append(_cpu_ms(case.run, count))
+    names = [case.name for case in cases]
+    if not names:
+        raise UsageError("a benchmark needs at least one case, none arrived")
+    if len(set(names)) != len(names):
+        raise UsageError(f"the names of the cases must differ, got {names}")
+    check_integer("repetitions", repetitions)
+    for other in (name for case in cases for name in (case.against, case.floor) if name):
+        if other not in names:
+            raise unknown_name("case", other, names)
+    allocator, threads = raise_malloc_thresholds(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        calls = [_calls_in_a_turn(case.run, turn_ms) for case in cases]
+        turns = [
+            [_cpu_ms(c.run, n) for c, n in zip(cases, calls, strict=True)]
+            for _ in range(repetitions)
+        ]
         peaks = [_peak_mb(case.run) if memory else None for case in cases]
-    medians = [c.times * statistics.median(times) for c, times in zip(cases, turns, strict=True)]
-    cpu_ms = {case.name: median for case, median in zip(cases, medians, strict=True)}
+    finally:
+        torch.set_num_threads(threads)
+    medians = [
+        c.times * statistics.median(t) for c, t in zip(cases, zip(*turns, strict=True), strict=True)
+    ]
+    cpu_ms = dict(zip(names, medians, strict=True))
     rows = []
     for case, peak in zip(cases, peaks, strict=True):
         against = case.against or case.name
-        ratio = cpu_ms[case.name] / cpu_ms[against]
-        rows.append(Row(case.name, cpu_ms[case.name], ratio, against, peak))
-    return Report(
-        benchmark, threads, allocator, repetitions, provenance()["versions"], (*rows,), (*cases,)
-    )
+        rows.append(
+            Row(case.name, cpu_ms[case.name], cpu_ms[case.name] / cpu_ms[against], against, peak)
+        )
+    versions = provenance()["versions"]
+    return Report(benchmark, 1, allocator, repetitions, versions, (*rows,), (*cases,))
 
 
 def raise_malloc_thresholds() -> str:
@@ -200,20 +206,6 @@ def raise_malloc_thresholds() -> str:
     return "glibc, " + ", ".join(f"{name} {value}" for name, (_, value) in names.items())
 
 
-def _check(cases: Sequence[Case], repetitions: int, warmup: int) -> None:
-    names = [case.name for case in cases]
-    if not names:
-        raise UsageError("a benchmark needs at least one case, none arrived")
-    if len(set(names)) != len(names):
-        raise UsageError(f"the names of the cases must differ, got {names}")
-    check_integer("repetitions", repetitions)
-    check_integer("warmup", warmup)
-    for case in cases:
-        for other in (case.against, case.floor):
-            if other is not None and other not in names:
-                raise unknown_name("case", other, names)
-
-
 def _cpu_ms(run: Callable[[], object], calls: int) -> float:
     start = time.process_time_ns()
     for _ in range(calls):
@@ -221,8 +213,8 @@ def _cpu_ms(run: Callable[[], object], calls: int) -> float:
     return (time.process_time_ns() - start) / calls / 1e6
 
 
-def _calls_in_a_turn(run: Callable[[], object], warmup: int, turn_ms: float) -> int:
-    _cpu_ms(run, warmup)
+def _calls_in_a_turn(run: Callable[[], object], turn_ms: float) -> int:
+    _cpu_ms(run, _WARM_UP)
     return max(1, round(turn_ms / max(_cpu_ms(run, 1), 1e-3)))
 
 
@@ -244,14 +236,4 @@ def _peak_mb(run: Callable[[], object]) -> float:
         if event.name() == "[memory]":
             current += event.nbytes()
             peak = max(peak, current)
-    return (peak + python) / _MEGABYTE
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return (peak + python) / 1e6

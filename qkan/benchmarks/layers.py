@@ -63,24 +63,25 @@ def layer_cases(widths: list[int], batch: int) -> list[tuple[str, Callable[[], o
     x = 2 * torch.rand(batch, widths[0], generator=generator) - 1
     pairs = list(pairwise(widths))
 
-    def stack(make: Callable[[int, int, int], nn.Module]) -> nn.Sequential:
-        return nn.Sequential(*(make(m, n, depth) for depth, (m, n) in enumerate(pairs)))
-
     def linear(m: int, n: int, depth: int) -> nn.Module:
         layer = nn.Linear(m, n)
         return layer if depth == len(pairs) - 1 else nn.Sequential(layer, nn.SiLU())
 
-    models = {
-        "MLP": stack(linear),
-        "B-spline product alone": stack(lambda m, n, _: _ProductLayer(m, n, _GRID + _DEGREE + 1)),
-        "B-spline": stack(lambda m, n, _: BSplineKANLayer(m, n, _GRID, _DEGREE)),
-        "sine product alone": stack(lambda m, n, _: _SineProductLayer(m, n, _SINES)),
-        "sine": stack(lambda m, n, depth: SineKANLayer(m, n, _SINES, first=depth == 0)),
-        "Fourier, degree 4": stack(lambda m, n, _: FourierKANLayer(m, n, 4)),
-        "Chebyshev, degree 4": stack(lambda m, n, _: ChebyshevKANLayer(m, n, 4)),
-        "RBF, grid 8": stack(lambda m, n, _: RBFKANLayer(m, n, 8)),
+    kinds: dict[str, Callable[[int, int, int], nn.Module]] = {
+        "MLP": linear,
+        "B-spline product alone": lambda m, n, _: _ProductLayer(m, n, _GRID + _DEGREE + 1),
+        "B-spline": lambda m, n, _: BSplineKANLayer(m, n, _GRID, _DEGREE),
+        "sine product alone": lambda m, n, _: _SineProductLayer(m, n, _SINES),
+        "sine": lambda m, n, depth: SineKANLayer(m, n, _SINES, first=depth == 0),
+        "Fourier, degree 4": lambda m, n, _: FourierKANLayer(m, n, 4),
+        "Chebyshev, degree 4": lambda m, n, _: ChebyshevKANLayer(m, n, 4),
+        "RBF, grid 8": lambda m, n, _: RBFKANLayer(m, n, 8),
     }
-    return [(name, _train_step(model, x, widths[-1])) for name, model in models.items()]
+    chains = {
+        name: nn.Sequential(*(make(m, n, depth) for depth, (m, n) in enumerate(pairs)))
+        for name, make in kinds.items()
+    }
+    return [(name, _train_step(model, x, widths[-1])) for name, model in chains.items()]
 
 
 class _UnitLoopLayer(TableSplineLayer):

@@ -11,7 +11,7 @@ import pennylane as qml
 import torch
 from torch import Tensor, nn
 
-from circuits import Circuit, circuit
+from circuits import circuit
 from qkan.benchmarks.harness import Case, Report, measure, training_step
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.layers.series_sum import series_sum
@@ -28,7 +28,7 @@ _CASES: tuple[tuple[tuple[int, ...], int, float, float], ...] = (
 Step = Callable[[], object]
 
 
-def run(*, repetitions: int = 21, compiled: bool = False) -> Report:
+def run(*, repetitions: int = 21) -> Report:
     """Measure forward, backward and Adam of degree-3 edges with the base term, float32.
 
     The floor of each step is Adam on as many parameters and the matrix products alone, as a chain of linear layers
@@ -36,13 +36,10 @@ def run(*, repetitions: int = 21, compiled: bool = False) -> Report:
 
     Args:
         repetitions: Turns of each case.
-        compiled: Whether ``torch.compile`` is measured, too; compiling takes minutes.
     """
-    cases: list[Case] = []
-    for widths, batch, per_input, per_edge in _CASES:
-        cases += _steps(widths, batch, per_input, per_edge, compiled)
-    cases += _parts((784, 32), 64) + _parts((64, 64), 256)
-    return measure("qkan", [*cases, *_own_edge()], repetitions=repetitions)
+    cases = [case for setting in _CASES for case in _steps(*setting)]
+    cases += [*_parts((784, 32), 64), *_parts((64, 64), 256), *_own_edge()]
+    return measure("qkan", cases, repetitions=repetitions)
 
 
 def saved_for_backward(module: nn.Module, x: Tensor) -> int:
@@ -62,9 +59,7 @@ def saved_for_backward(module: nn.Module, x: Tensor) -> int:
     return sum(kept.values())
 
 
-def _steps(
-    widths: Sequence[int], batch: int, per_input: float, per_edge: float, compiled: bool
-) -> list[Case]:
+def _steps(widths: Sequence[int], batch: int, per_input: float, per_edge: float) -> list[Case]:
     label = f"{list(widths)} batch {batch}"
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(batch, widths[0], generator=generator)
@@ -78,7 +73,7 @@ def _steps(
     quantum = chain()
     megabytes = saved_for_backward(quantum, x) / 2**20
     case = partial(Case, against=against, floor=floor)
-    cases = [
+    return [
         Case(against, _step(linear, x)),
         Case(floor, _floor(quantum, widths, batch), against=against),
         case(f"QKAN {label} ({megabytes:.1f} MiB saved)", _step(quantum, x), target=per_input),
@@ -88,9 +83,6 @@ def _steps(
             target=per_edge,
         ),
     ]
-    if compiled:
-        cases.append(case(f"QKAN {label}, compiled", _step(torch.compile(chain()), x)))
-    return cases
 
 
 def _step(module: Any, x: Tensor) -> Step:
@@ -152,20 +144,7 @@ def _parts(widths: tuple[int, int], batch: int) -> list[Case]:
 
 def _own_edge() -> list[Case]:
     """A user's own edge by its nodes on default.qubit, beside the closed form of the same circuit."""
-    edge = _users_edge()
-    x = torch.rand(256, 64)
-    layers = [QuantumKANLayer(64, 64, edge, evaluate=how) for how in ("closed", "fourier")]
-    names = [
-        "own edge, closed form, [64, 64] batch 256",
-        "own edge, nodes by PennyLane, [64, 64] batch 256",
-    ]
-    return [
-        Case(names[0], _step(layers[0], x)),
-        Case(names[1], _step(layers[1], x), against=names[0], target=8),
-    ]
 
-
-def _users_edge() -> Circuit:
     @circuit(wires=1, degree=3, weights={"theta": (4, 2)})
     def own(inputs: Any, theta: Any) -> None:
         for layer in range(4):
@@ -174,4 +153,12 @@ def _users_edge() -> Circuit:
             if layer < 3:
                 qml.RZ(inputs[..., 0], wires=0)
 
-    return own
+    x = torch.rand(256, 64)
+    closed, nodes = (
+        _step(QuantumKANLayer(64, 64, own, evaluate=e), x) for e in ("closed", "fourier")
+    )
+    name = "own edge, closed form, [64, 64] batch 256"
+    return [
+        Case(name, closed),
+        Case("own edge, nodes by PennyLane, [64, 64] batch 256", nodes, name, target=8),
+    ]

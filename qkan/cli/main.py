@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,9 @@ from circuits.errors import UsageError
 from qkan.cli import bench, circuit_tools, experiments, kept, studies
 
 __all__ = ["app", "main"]
+
+_BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells have it
+_HOME = re.compile(r"^(--[\w-]+=)?~(?=/|$)")
 
 app = typer.Typer(
     help="Quantum Kolmogorov-Arnold networks and quanvolution: experiments and tools.",
@@ -66,11 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    # Wherever it stands, for who adds it to a command that failed puts it last.
-    words = [word for word in words if word != "--debug"]
+    # Wherever it stands, for who adds it to a command that failed puts it last. A shell leaves --out=~/x as it is.
+    words = [_HOME.sub(_at_home, word) for word in words if word != "--debug"]
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (it may have been closed)
     try:
         with _short_warnings():
-            return int(app(words, prog_name="qkan", standalone_mode=False) or 0)
+            code = int(app(words, prog_name="qkan", standalone_mode=False) or 0)
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:  # whoever read has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):
         _say("Interrupted.")
         return 130
@@ -89,10 +100,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _short_warnings() -> Iterator[None]:
-    """Print a warning as its message: the line of code that gave it helps no user."""
+    """Print a warning as its message, once: the line of code that gave it helps no user."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            _say(f"Warning: {message}")
+
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: _say(f"Warning: {message}")
+        warnings.showwarning = show
         yield
+
+
+def _at_home(found: re.Match[str]) -> str:
+    return (found[1] or "") + os.path.expanduser("~")
 
 
 def _say(line: str) -> None:

@@ -150,12 +150,17 @@ class RunFolder:
 
     @property
     def _stages(self) -> Store:
-        return Store(self.path / "stages")
+        return Store(self.inside("stages/any").parent)
+
+    def inside(self, name: str) -> Path:
+        """Return the path of a file in this folder, see :func:`circuits.store.inside`; its folder is made."""
+        target = inside(self.path, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file whole or not at all: first beside its place, then moved there."""
-        target = inside(self.path, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = self.inside(name)
         data = content.encode() if isinstance(content, str) else content
         write_whole(target, data)
         return target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,11 +53,6 @@ class Interval:
         """What a difference's interval allows to say: ``better``, ``worse``, or :data:`OPEN`."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else OPEN
 
-    @classmethod
-    def around(cls, estimate: float, half_width: float, level: float) -> Interval:
-        """Return the symmetric interval ``estimate`` +- ``half_width``."""
-        return cls(estimate, estimate - half_width, estimate + half_width, level)
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -93,9 +88,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
         >>> mean_interval([1.0, 2.0, 3.0]).low
         -0.484
     """
-    array = _finite(values, least=2)
-    half = _student(array, level) * array.std(ddof=1) / math.sqrt(len(array))
-    return Interval.around(float(array.mean()), float(half), level)
+    return _student(values, level, lambda n: 1 / n)
 
 
 def prediction_interval(values: ArrayLike, level: float = 0.995) -> Interval:
@@ -115,9 +108,7 @@ def prediction_interval(values: ArrayLike, level: float = 0.995) -> Interval:
         >>> 6.9 in interval, 7.0 in interval
         (True, False)
     """
-    array = _finite(values, least=2)
-    half = _student(array, level) * array.std(ddof=1) * math.sqrt(1 + 1 / len(array))
-    return Interval.around(float(array.mean()), float(half), level)
+    return _student(values, level, lambda n: 1 + 1 / n)
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Interval:
@@ -173,11 +164,9 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     rows, columns = _finite(array.mean(axis=1), least=2), _finite(array.mean(axis=0), least=2)
     parts = [(means.var(ddof=1) / len(means), len(means) - 1) for means in (rows, columns)]
     variance = sum(part for part, _ in parts)
-    if not variance:
-        return Interval.around(float(array.mean()), 0.0, level)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    half = _quantile(freedom, level) * math.sqrt(variance)
-    return Interval.around(float(array.mean()), float(half), level)
+    weight = sum(part**2 / degrees for part, degrees in parts)
+    freedom = variance**2 / weight if variance else 1.0
+    return _interval(float(array.mean()), variance, freedom, level)
 
 
 def summarise(results: Values) -> dict[str, Any]:
@@ -240,14 +229,18 @@ def ranges_and_marks(checks: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     return ranges, marks
 
 
-def _student(array: NDArray[np.float64], level: float) -> float:
-    return _quantile(len(array) - 1, level)
+def _student(values: ArrayLike, level: float, factor: Callable[[int], float]) -> Interval:
+    array = _finite(values, least=2)
+    n, variance = len(array), float(array.var(ddof=1))
+    return _interval(float(array.mean()), variance * factor(n), n - 1, level)
 
 
-def _quantile(freedom: float, level: float) -> float:
+def _interval(estimate: float, variance: float, freedom: float, level: float) -> Interval:
+    """Return the interval around an estimate of which the variance is known with some degrees of freedom."""
     if not 0 < level < 1:
         raise UsageError(f"expected a level between 0 and 1, got {level}")
-    return float(stats.t.ppf((1 + level) / 2, freedom))
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * math.sqrt(variance)
+    return Interval(estimate, estimate - half, estimate + half, level)
 
 
 def _finite(values: ArrayLike, least: int) -> NDArray[np.float64]:

@@ -5,10 +5,9 @@ A sweep is a model, data, a training, and which of their settings are varied. It
 ``{ low = ..., high = ... }`` is a range: of whole numbers if both ends are, with ``log = true`` logarithmic, with
 ``step`` in steps. The training's seed may be varied like any other setting.
 
-The trials are kept by Optuna, in ``trials.db`` in the sweep's folder (SQLite: on a disk of this machine). A killed
-sweep goes on where it stopped; several processes may share one. Every trial is written down as waiting before the first
-one runs, so that none is done twice; a process that runs one is heard of every few seconds, and where one falls silent,
-its trial waits again, with the same settings. The same seed gives the same trials: those of a grid and random ones
+Every finished trial is kept in the sweep's folder, so that a killed sweep goes on where it stopped. Several processes
+may share one: who runs a trial holds its lock, which the system takes from a process that dies (on a disk of this
+machine; not every network's file system does). The same seed gives the same trials: those of a grid and random ones
 always, those of TPE while trials are done one after the other (else they depend on which result comes first).
 
 References:
@@ -18,54 +17,70 @@ References:
 
 from __future__ import annotations
 
+import json
 import math
-import threading
 import time
-import warnings
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
-from itertools import product
+from functools import cached_property, partial
 from math import prod
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from circuits.errors import MissingExtraError, UsageError
 from qkan.config import from_mapping
-from qkan.studies.run import Places, RunFolder
-from qkan.studies.sweep_config import Dimension, SweepConfig, merged, parse_space
-from qkan.studies.sweep_report import Trial, write_sweep
-from qkan.studies.sweep_trial import (
+from qkan.plotting import Axis, plot_sweep
+from qkan.studies.report import Picture, Record, Section, Table, write_record
+from qkan.studies.run import Places, RunFolder, provenance
+from qkan.studies.statistics import summarise
+from qkan.studies.sweep_config import (
     DataConfig,
+    Dimension,
+    Range,
+    SweepConfig,
     check_settings,
     checksum,
+    label,
     load,
     loss_of,
+    merged,
+    parse_space,
     train_trial,
 )
-from qkan.studies.tasks import Failure, SerialExecutor
+from qkan.studies.tasks import Failure, TaskError
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.storages import RDBStorage
+__all__ = ["Trial", "run"]
 
-__all__ = ["run"]
+_POLL = 1
+"""Seconds between two looks at the trials of other processes."""
 
-_HEARTBEAT = 5
-"""Seconds between two signs of life of a process that runs a trial."""
+_MOST_POINTS = 1_000_000
+"""Of a grid that is to be tried whole."""
 
-_SILENCE = 20
-"""Seconds after which a process counts as dead."""
 
-_TRIES = 3
-"""Processes that may die of one trial."""
+@dataclass(frozen=True)
+class Trial:
+    """A trial that is over.
+
+    Attributes:
+        index: Which one, from 0.
+        point: The values of what was varied, by names with dots.
+        value: The metric; None if it failed.
+        results: All that was measured, one value a repetition.
+        reason: Why it failed; else empty.
+    """
+
+    index: int
+    point: dict[str, Any]
+    value: float | None
+    results: dict[str, list[float]]
+    reason: str = ""
 
 
 def run(config: SweepConfig, places: Places | None = None) -> RunFolder:
@@ -80,130 +95,151 @@ def run(config: SweepConfig, places: Places | None = None) -> RunFolder:
             configuration, its missing trials are done, beside other processes if there are any.
 
     Raises:
-        MissingExtraError: If Optuna is not installed.
+        MissingExtraError: If Optuna is not installed; a grid does without.
         UsageError: If a setting, the space, the data or the folder is not what it should be; or if all trials failed.
     """
     places, started = places or Places(), time.monotonic()
     space = parse_space(config.space)
     settings, facts = _checked(config, space, places.data_dir)
-    with _quiet_optuna():
-        folder = _folder(config, places)
-        storage = _storage(folder, config, space, facts["data"]["sha256"])
-        try:
-            trials = _Trials(config, space, settings, places, storage).run()
-        except KeyboardInterrupt as stop:
-            stop.add_note(f"Continue with: qkan sweep --resume {folder.path}")
-            raise
-        finally:
-            storage.engine.dispose()
-    write_sweep(folder, config, space, trials, facts, started)
+    if config.sampler != "grid":
+        _optuna()
+    folder = _folder(config, places, facts["data"]["sha256"])
+    try:
+        found = _Trials(config, space, settings, places, folder).run()
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"Continue with: qkan sweep --resume {folder.path}")
+        raise
+    _write(folder, config, space, found, facts, started)
     return folder
 
 
 @dataclass
 class _Trials:
-    """The trials of a sweep, as one process does them; each of its threads waits for one worker."""
+    """The trials of a sweep, as one process does them."""
 
     config: SweepConfig
     space: Mapping[str, Dimension]
     settings: Mapping[str, Any]
     places: Places
-    storage: RDBStorage
-    stopped: threading.Event = field(default_factory=threading.Event)
+    folder: RunFolder
+    found: dict[int, Trial] = field(default_factory=dict)
+    asked: dict[int, Any] = field(default_factory=dict)
 
     def run(self) -> list[Trial]:
-        """Do trials until all are over, and return them."""
+        """Do trials until all are over, and return them by index."""
         total = _number_of_trials(self.config, self.space)
-        with self.places.progress.task("sweep", total) as self._advance:
-            if isinstance(self.places.executor, SerialExecutor):
-                self._work()
-            else:
-                self._spread()
-        return _over(self._study())
-
-    def _spread(self) -> None:
-        working: set[Future[None]] = set()
-        with ThreadPoolExecutor(1000) as threads:
-            try:
-                while not any(each.done() for each in working):
-                    free = max(1, self.places.executor.workers) - len(working)  # some may have come
-                    working |= {threads.submit(self._work) for _ in range(free)}
-                    wait(working, 1, return_when=FIRST_COMPLETED)
-                for each in wait(working, return_when=FIRST_EXCEPTION).done:
-                    each.result()
-            except BaseException:
-                self.stopped.set()
-                self.places.executor.close()
-                raise
-
-    def _study(self) -> optuna.Study:
-        study: optuna.Study = _optuna().load_study(study_name=_NAME, storage=self.storage)
-        return study
-
-    def _work(self) -> None:
-        """Do one trial after the other; then wait for those of others, which may be left to do."""
-        optuna, study = _optuna(), self._study()
-        while not self.stopped.is_set():
-            optuna.storages.fail_stale_trials(study)
-            _give_back_unheard(study)
-            states = {trial.state.name for trial in _latest(study).values() if not _is_over(trial)}
-            if "WAITING" in states:
-                study.optimize(self._objective, 1, catch=_FailedError, callbacks=[self._tell])
-            elif states:
-                self.stopped.wait(1)
-            else:
-                break
-        self.storage.remove_session()
-
-    def _objective(self, trial: optuna.Trial) -> float:
-        index, samplers = trial.user_attrs.get("index"), _optuna().samplers
-        if index is None:  # another process took the last one that was waiting
-            raise _FailedError
-        self.storage.record_heartbeat(trial._trial_id)  # at once; Optuna's thread may be late
-        # From the index, so that neither a death nor another process changes what is drawn.
-        seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
-        kind = samplers.TPESampler if self.config.sampler == "tpe" else samplers.RandomSampler
-        trial.study.sampler = kind(seed=seed)
-        point = {name: each.suggest(trial, name) for name, each in self.space.items()}
-        trial.set_user_attr("point", point)
         train = partial(_train, self.places.data_dir)
-        try:
-            outcome = self.places.executor.call(train, merged(self.settings, point))
-        except BaseException:
-            self.stopped.set()
-            raise
-        finally:
-            if self.stopped.is_set():  # then it is to be done again
-                trial.study.enqueue_trial(trial.params, user_attrs={"index": index})
-        if self.stopped.is_set():
-            raise _FailedError
-        reason, value = "", math.nan
+        with self.places.progress.task("sweep", total) as advance:
+            while left := [index for index in range(total) if index not in self.found]:
+                mine: list[tuple[int, dict[str, Any], FileLock]] = []
+                outcomes = self.places.executor.outcomes(train, self._claimed(left, mine))
+                try:
+                    with closing(outcomes):
+                        for number, outcome in outcomes:
+                            index, point, lock = mine[number]
+                            end = self._keep(index, point, outcome)
+                            _release(lock)
+                            done = len(self.found)
+                            self.places.progress.say(f"trial {index}: {end}; {done} of {total}")
+                            advance(done, total)
+                finally:
+                    for _, _, lock in mine:
+                        _release(lock)
+                if not mine:  # others do the rest
+                    time.sleep(_POLL)
+        return [self.found[index] for index in range(total)]
+
+    def _claimed(
+        self, left: Sequence[int], mine: list[tuple[int, dict[str, Any], FileLock]]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the settings of trials that nobody has done or does, each when there is a worker for it."""
+        for index in left:
+            if self._is_kept(index):
+                continue
+            lock = FileLock(self.folder.inside(f"locks/{index}"))
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            if self._is_kept(index):  # it was finished in between
+                _release(lock)
+                continue
+            mine.append((index, self._point(index), lock))
+            yield merged(self.settings, mine[-1][1])
+
+    def _is_kept(self, index: int) -> bool:
+        kept = self.folder.finished(f"trial {index}", {})
+        if kept is not None:
+            self._learn(Trial(**json.loads(kept["trial"].tobytes())))
+        return kept is not None
+
+    def _keep(self, index: int, point: dict[str, Any], outcome: Any) -> str:
+        """Write down how a trial ended, and say it."""
+        value, results, reason = math.nan, {}, ""
         if isinstance(outcome, Failure):
             reason = outcome.reason
         else:
-            lists = {name: np.atleast_1d(array).tolist() for name, array in outcome.items()}
-            trial.set_user_attr("results", lists)
-            value = float(np.mean(lists[self.config.metric]))
+            results = {name: np.atleast_1d(array).tolist() for name, array in outcome.items()}
+            value = float(np.mean(results[self.config.metric]))
         if not math.isfinite(value):
-            trial.set_user_attr("reason", reason or f"its metric is {value}")
-            raise _FailedError
-        return value
+            trial = Trial(index, point, None, {}, reason or f"its metric is {value}")
+        else:
+            trial = Trial(index, point, value, results)
+        self._learn(trial)
+        # Without a traceback a worker died, which is no end of its trial: the sweep's next run tries it again.
+        if not isinstance(outcome, Failure) or outcome.traceback:
+            kept = {"trial": np.frombuffer(json.dumps(vars(trial)).encode(), np.uint8)}
+            self.folder.stage(f"trial {index}", {}, lambda: kept)
+        return f"failed: {trial.reason}" if trial.reason else f"{self.config.metric} {value:.4g}"
 
-    def _tell(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        if not _is_over(trial):
+    def _point(self, index: int) -> dict[str, Any]:
+        """Return what is varied in a trial; it follows from the index, whoever asks."""
+        if self.config.sampler == "grid":
+            point = {}
+            for name in reversed(list(self.space)):  # the last one runs fastest
+                index, position = divmod(index, self.space[name].count or 1)
+                point[name] = self.space[name].at(position)
+            return {name: point[name] for name in self.space}
+        samplers = _optuna().samplers
+        kind = samplers.TPESampler if self.config.sampler == "tpe" else samplers.RandomSampler
+        seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
+        self._study.sampler = kind(seed=seed)
+        asked = self.asked[index] = self._study.ask(self._distributions)
+        return {name: each.value(asked.params[name]) for name, each in self.space.items()}
+
+    def _learn(self, trial: Trial) -> None:
+        """Add a trial that is over to what the next ones are drawn from."""
+        self.found[trial.index] = trial
+        if self.config.sampler != "tpe":
             return
-        trials, end = _latest(study), f"failed: {trial.user_attrs.get('reason')}"
-        if trial.value is not None:
-            end = f"{self.config.metric} {trial.value:.4g}"
-        done = sum(map(_is_over, trials.values()))
-        self.places.progress.say(
-            f"trial {trial.user_attrs['index']}: {end}; {done} of {len(trials)}"
-        )
-        self._advance(done, len(trials))
+        optuna = _optuna()
+        state = optuna.trial.TrialState.FAIL if trial.value is None else None
+        if trial.index in self.asked:
+            self._study.tell(self.asked.pop(trial.index), trial.value, state)
+        elif trial.value is not None:
+            known = {"params": {name: label(value) for name, value in trial.point.items()}}
+            known |= {"distributions": self._distributions}
+            self._study.add_trial(optuna.trial.create_trial(value=trial.value, **known))
+
+    @cached_property
+    def _distributions(self) -> dict[str, Any]:
+        return {name: each.distribution() for name, each in self.space.items()}
+
+    @cached_property
+    def _study(self) -> Any:
+        optuna = _optuna()
+        before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            return optuna.create_study(direction=self.config.direction)
+        finally:
+            optuna.logging.set_verbosity(before)
 
 
-class _FailedError(Exception):
-    """A trial has no metric, for a reason that is written down, or is to be done again."""
+def _release(lock: FileLock) -> None:
+    with suppress(OSError):  # what it guards is kept by now, or is to be done again
+        Path(lock.lock_file).unlink()
+    lock.release()
 
 
 def _train(data_dir: Path | None, settings: dict[str, Any]) -> dict[str, NDArray[Any]]:
@@ -237,109 +273,46 @@ def _number_of_trials(config: SweepConfig, space: Mapping[str, Dimension]) -> in
     """Return how many trials a sweep has.
 
     Raises:
-        UsageError: If a grid has no end.
+        UsageError: If a grid has no end, or none in sight.
     """
     if config.sampler != "grid":
         return config.trials or 0
-    points = prod(len(dimension.grid(name)) for name, dimension in space.items())
-    return points if config.trials is None else min(points, config.trials)
+    counts = {name: dimension.count for name, dimension in space.items()}
+    for name, count in counts.items():
+        if count is None:
+            raise UsageError(
+                f"space.{name}: a grid needs a list of values, or a range with a step; got a continuous one"
+            )
+    points = prod(count or 1 for count in counts.values())
+    if config.trials is None and points > _MOST_POINTS:
+        raise UsageError(f"the grid has {points:,} points; say how many are tried with trials = N")
+    return min(points, config.trials or points)
 
 
-def _folder(config: SweepConfig, places: Places) -> RunFolder:
-    """Make the folder, or open it if the same sweep is in it; several processes may come at once."""
-    path = places.resume or places.out
-    if path is None:
-        return RunFolder.create("sweep", config, None)
-    if places.resume:
-        return RunFolder.resume(path, config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        if (path / "config.toml").is_file():
-            return RunFolder.resume(path, config)
-        return RunFolder.create("sweep", config, path)
-
-
-def _storage(
-    folder: RunFolder, config: SweepConfig, space: Mapping[str, Dimension], data: str
-) -> RDBStorage:
-    """Open the file of the trials, in which all of them wait from the beginning.
+def _folder(config: SweepConfig, places: Places, data: str) -> RunFolder:
+    """Make the folder, or open it if the same sweep is in it; several processes may come at once.
 
     Raises:
         UsageError: If the trials that are there were made with other data.
     """
-    optuna, storages = _optuna(), _optuna().storages
-    import sqlalchemy  # Optuna brings it
-
-    with FileLock(folder.path / "trials.lock"):
-        storage: RDBStorage = storages.RDBStorage(
-            f"sqlite:///{folder.path.resolve() / 'trials.db'}",
-            {"connect_args": {"timeout": 60}},
-            heartbeat_interval=_HEARTBEAT,
-            grace_period=_SILENCE,
-            heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(_TRIES - 1),
-        )
-        # Optuna takes a waiting trial by SELECT ... FOR UPDATE, which SQLite ignores: two processes would take one.
-        sqlalchemy.event.listen(storage.engine, "begin", _begin)
-        study = optuna.create_study(
-            storage=storage, study_name=_NAME, direction=config.direction, load_if_exists=True
-        )
-        if study.user_attrs.get("data", data) != data:
-            raise UsageError(
-                f"the data are not those that the sweep in {folder.path} was begun with; begin another one with --out"
+    path = places.resume or places.out
+    if path is None:
+        folder = RunFolder.create("sweep", config, None)
+    elif places.resume:
+        folder = RunFolder.resume(path, config)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            there = (path / "config.toml").is_file()
+            folder = (
+                RunFolder.resume(path, config) if there else RunFolder.create("sweep", config, path)
             )
-        study.set_user_attr("data", data)
-        points: Iterator[tuple[Any, ...]] = iter(())
-        if config.sampler == "grid":
-            points = product(*(dimension.grid(name) for name, dimension in space.items()))
-        there = _latest(study)
-        for index in range(_number_of_trials(config, space)):
-            point = dict(zip(space, next(points, ()), strict=False))
-            if index not in there:
-                study.enqueue_trial(point, user_attrs={"index": index})
-    return storage
-
-
-def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # from its first read on, a transaction is alone
-
-
-def _give_back_unheard(study: optuna.Study) -> None:
-    """Let trials wait again whose process died before its first sign of life, of which Optuna knows nothing."""
-    for index, trial in _latest(study).items():
-        if trial.state.name != "RUNNING" or "point" in trial.user_attrs or not trial.datetime_start:
-            continue
-        if (datetime.now() - trial.datetime_start).total_seconds() > 5 * _SILENCE:
-            study.tell(trial.number, state=_optuna().trial.TrialState.FAIL, skip_if_finished=True)
-            point = trial.system_attrs.get("fixed_params", {})
-            study.enqueue_trial(point, user_attrs={"index": index})
-
-
-def _latest(study: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
-    """Return every index's trial, the last one where it was tried again."""
-    trials = study.get_trials(deepcopy=False)
-    return {t.user_attrs["index"]: t for t in trials if "index" in t.user_attrs}
-
-
-def _is_over(trial: optuna.trial.FrozenTrial) -> bool:
-    """Tell whether a trial has its result or failed for good: one whose process died is tried again."""
-    given_up = len(trial.system_attrs.get("retry_history", ())) >= _TRIES - 1
-    failed = trial.state.name == "FAIL" and ("reason" in trial.user_attrs or given_up)
-    return trial.state.name == "COMPLETE" or failed
-
-
-def _over(study: optuna.Study) -> list[Trial]:
-    """Return all trials that are over, by index."""
-    return [
-        Trial(
-            index,
-            trial.user_attrs.get("point", {}),
-            trial.value,
-            trial.user_attrs.get("results", {}),
-            "" if trial.value is not None else trial.user_attrs.get("reason", _GIVEN_UP),
+    begun = folder.stage("data", {}, lambda: {"sha256": np.frombuffer(data.encode(), np.uint8)})
+    if begun["sha256"].tobytes() != data.encode():
+        raise UsageError(
+            f"the data are not those that the sweep in {folder.path} was begun with; begin another one with --out"
         )
-        for index, trial in sorted(_latest(study).items())
-        if _is_over(trial)
-    ]
+    return folder
 
 
 def _optuna() -> Any:
@@ -352,22 +325,81 @@ def _optuna() -> Any:
     return optuna
 
 
-@contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Let Optuna tell of errors only, and not that its heartbeats are an experimental feature of it."""
-    optuna = _optuna()
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
+def _write(
+    folder: RunFolder,
+    config: SweepConfig,
+    space: Mapping[str, Dimension],
+    trials: Sequence[Trial],
+    facts: Mapping[str, Any],
+    started: float,
+) -> None:
+    """Write the record, the report with a table of all trials, and its figure.
+
+    Raises:
+        TaskError: If all trials failed.
+    """
+    good = [(trial.value, trial) for trial in trials if trial.value is not None]
+    failed = [trial for trial in trials if trial.value is None]
+    if not good:
+        raise TaskError({f"trial {t.index}": Failure(t.reason) for t in failed}, len(failed))
+    maximize = config.direction == "maximize"
+    ranked = [t for _, t in sorted(good, key=lambda g: (-g[0] if maximize else g[0], g[1].index))]
+    axes = [
+        Axis(name, [_plain(t.point[name]) for _, t in good], isinstance(d, Range) and d.log)
+        for name, d in space.items()
+    ]
+    order, values = [t.index for _, t in good], [value for value, _ in good]
+    plot = plot_sweep(order, values, axes, config.metric, maximize=maximize)
+    caption = f"Every trial's {config.metric} in their order, with the best so far, and against each setting."
+    picture = Picture.save(folder, "sweep", caption, plot)
+    measured = sorted(ranked[0].results, key=lambda name: name != config.metric)  # that one first
+    columns: dict[str, Callable[[Trial], object]] = {
+        "trial": attrgetter("index"),
+        **{name: partial(_setting, name) for name in space},
+        **{name: partial(_mean, name) for name in measured},
+    }
+    table = Table.of(columns, ranked)
+    sections = [Section("Trials, the best first", table=table, pictures=[picture])]
+    best = ranked[0]
+    sentences = [
+        f"The best of {len(ranked)} trials is trial {best.index}, with {config.metric} {best.value:.4g}: "
+        f"{_words(best.point)}.",
+        "It is the best of as many looks at the same validation data, and so flattered: judge it on data that no trial "
+        "has seen, from several seeds.",
+    ]
+    if failed:
+        rows = [[str(t.index), _words(t.point), t.reason] for t in failed]
+        sections.append(Section("Failed", table=Table(["trial", "settings", "why"], rows)))
+        sentences.append(f"{len(failed)} trials failed.")
+    arms = {f"trial {t.index}": {k: np.array(v) for k, v in t.results.items()} for _, t in good}
+    told = [vars(trial) for trial in trials]
+    verdict = {"best": vars(best), "trials": told, "sentences": sentences}
+    write_record(
+        folder,
+        Record(summarise(arms), verdict, sections),
+        experiment="sweep",
+        title=f"Sweep of {config.model['kind']}: {', '.join(space)}",
+        config=config,
+        facts=provenance() | dict(facts),
+        lines=[],
+        started=started,
+    )
 
 
-_NAME = "sweep"
+def _setting(name: str, trial: Trial) -> object:
+    return _plain(trial.point[name])
 
-_GIVEN_UP = (
-    f"it was tried {_TRIES} times, and each time its process died (was there too little memory?)"
-)
+
+def _mean(name: str, trial: Trial) -> str:
+    values = trial.results[name]
+    average = float(np.mean(values))
+    mean = f"{average:,.0f}" if average.is_integer() else f"{average:.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
+
+
+def _plain(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else label(value)
+
+
+def _words(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {_plain(value)}" for name, value in point.items())

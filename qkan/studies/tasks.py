@@ -7,7 +7,7 @@ import pickle
 import sys
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -28,6 +28,8 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _POLL = 5
 """Seconds until an executor is asked again how many workers it has: some may have come."""
+
+_MOST_WORKERS = 1000
 
 _TOLD = 10
 """Failures that a message lists."""
@@ -114,7 +116,7 @@ class Executor(ABC):
         if len(called) != len(tasks):
             raise UsageError(f"expected a name for each of {len(tasks)} tasks, got {len(called)}")
         failures: dict[int, Failure] = {}
-        with closing(self._outcomes(function, tasks)) as outcomes:
+        with closing(self.outcomes(function, tasks)) as outcomes:
             for index, outcome in outcomes:
                 if isinstance(outcome, Failure):
                     failures[index] = outcome
@@ -123,26 +125,20 @@ class Executor(ABC):
         if failures:
             raise TaskError({called[i]: failures[i] for i in sorted(failures)}, len(tasks))
 
-    def call(self, function: Callable[[T], R], task: T) -> R | Failure:
-        """Run one task and return its result, or why it has none; several threads may call this at a time."""
-        try:
-            # Functions of a notebook, lambdas and closures travel whole, those of a module by their name.
-            content: bytes = cloudpickle.dumps((function, task))
-        except Exception as error:
-            return Failure(_CANNOT_BE_SENT.format(_told(error)))
-        return self._run(content)  # type: ignore[no-any-return]
-
-    def _outcomes(
-        self, function: Callable[[T], R], tasks: Sequence[T]
+    def outcomes(
+        self, function: Callable[[T], R], tasks: Iterable[T]
     ) -> Generator[tuple[int, R | Failure]]:
-        """Yield each task's index and outcome: a thread of this process waits for each one that runs."""
+        """Yield each task's index and its result or failure; a task is asked for when there is a worker for it.
+
+        A thread of this process waits for each one that runs.
+        """
         left = enumerate(tasks)
         pending: dict[Future[R | Failure], int] = {}
-        with ThreadPoolExecutor(max(1, len(tasks))) as threads:
+        with ThreadPoolExecutor(_MOST_WORKERS) as threads:
             try:
                 while True:
                     for index, task in islice(left, max(0, max(1, self.workers) - len(pending))):
-                        pending[threads.submit(self.call, function, task)] = index
+                        pending[threads.submit(self._call, function, task)] = index
                     if not pending:
                         return
                     for future in wait(pending, _POLL, return_when=FIRST_COMPLETED).done:
@@ -154,6 +150,14 @@ class Executor(ABC):
             finally:
                 if pending:
                     self.close()
+
+    def _call(self, function: Callable[[T], R], task: T) -> R | Failure:
+        try:
+            # Functions of a notebook, lambdas and closures travel whole, those of a module by their name.
+            content: bytes = cloudpickle.dumps((function, task))
+        except Exception as error:
+            return Failure(_CANNOT_BE_SENT.format(_told(error)))
+        return self._run(content)  # type: ignore[no-any-return]
 
     @abstractmethod
     def _run(self, content: bytes) -> Any:
@@ -182,11 +186,12 @@ class SerialExecutor(Executor):
     def _run(self, content: bytes) -> Any:
         return execute(content)
 
-    def _outcomes(
-        self, function: Callable[[T], R], tasks: Sequence[T]
+    def outcomes(
+        self, function: Callable[[T], R], tasks: Iterable[T]
     ) -> Generator[tuple[int, R | Failure]]:
+        """Yield each task's index and its result or failure, in order."""
         for index, task in enumerate(tasks):
-            yield index, self.call(function, task)
+            yield index, self._call(function, task)
 
 
 def execute(content: bytes) -> Any:
@@ -223,7 +228,7 @@ def _one_thread() -> Iterator[None]:
     """
     torch = sys.modules.get("torch")  # it has a number of its own beside OpenMP's
     threads = torch.get_num_threads() if torch else 1
-    before = {name: os.environ.get(name) for name in _THREADS}
+    before = dict(os.environ)
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         with threadpool_limits(1):
@@ -233,11 +238,9 @@ def _one_thread() -> Iterator[None]:
     finally:
         if torch:
             torch.set_num_threads(threads)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in _THREADS:
+            os.environ.pop(name, None)
+        os.environ.update({name: before[name] for name in _THREADS if name in before})
 
 
 def _told(error: BaseException) -> str:

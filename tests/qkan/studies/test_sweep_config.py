@@ -1,5 +1,4 @@
 import pytest
-from optuna.trial import FixedTrial
 
 from circuits.errors import UsageError
 from qkan.studies.sweep_config import Choice, Range, merged, parse_space
@@ -12,19 +11,20 @@ def test_tables_and_names_with_dots_are_the_same():
 
 
 def test_a_range_is_whole_if_both_ends_are():
-    assert Range(1, 3).grid("x") == [1, 2, 3]
-    assert Range(16, 64, step=16).grid("x") == [16, 32, 48, 64]
-    assert Range(0.1, 0.3, step=0.1).grid("x") == pytest.approx([0.1, 0.2, 0.3])
-    assert type(Range(0, 1).suggest(FixedTrial({"x": 1}), "x")) is int
-    assert type(Range(0, 1.0).suggest(FixedTrial({"x": 1.0}), "x")) is float
-    with pytest.raises(UsageError, match="a grid needs a list"):
-        Range(0.0, 1.0).grid("x")
+    def grid(dimension):
+        return [dimension.at(k) for k in range(dimension.count)]
+
+    assert grid(Range(1, 3)) == [1, 2, 3]
+    assert grid(Range(16, 64, step=16)) == [16, 32, 48, 64]
+    assert grid(Range(0.1, 0.3, step=0.1)) == pytest.approx([0.1, 0.2, 0.3])
+    assert [type(each.at(1)) for each in (Range(0, 1), Range(0, 1.0, step=1))] == [int, float]
+    assert Range(0.0, 1.0).count is Range(1, 8, log=True).count is None
 
 
 def test_lists_come_back_as_lists():
     choice = Choice(([784, 10], [784, 64, 10]))
-    trials = [FixedTrial({"sizes": label}) for label in choice.grid("sizes")]
-    assert [choice.suggest(trial, "sizes") for trial in trials] == [[784, 10], [784, 64, 10]]
+    labels = choice.distribution().choices
+    assert [choice.value(each) for each in labels] == [[784, 10], [784, 64, 10]]
 
 
 def test_merging_changes_nothing_else():
