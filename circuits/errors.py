@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -48,8 +49,14 @@ def unknown_name(kind: str, name: str, choices: Iterable[str]) -> UsageError:
     return UsageError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")
 
 
+def _number(value: Any) -> Any:
+    """Return what stands in a 0-dimensional array or tensor, or the value itself."""
+    scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
+    return value.item() if scalar else value
+
+
 def check_integer(name: str, value: Any, least: int = 1) -> int:
-    """Return an integer of at least ``least``; NumPy's are taken, booleans are not.
+    """Return an integer of at least ``least``; those of NumPy and torch are taken, booleans are not.
 
     Raises:
         UsageError: If the value is anything else.
@@ -59,15 +66,18 @@ def check_integer(name: str, value: Any, least: int = 1) -> int:
         Traceback (most recent call last):
         circuits.errors.UsageError: depth must be an integer of at least 1, got 0
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    number = _number(value)
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
         raise UsageError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return int(value)
+    return int(number)
 
 
 def check_real(
     name: str, value: Any, *, least: float | None = None, above: float | None = None
 ) -> float:
     """Return a finite real number, at least ``least`` and greater than ``above`` where they are given.
+
+    As for integers, those of NumPy and torch are taken, booleans are not.
 
     Raises:
         UsageError: If the value is anything else.
@@ -77,10 +87,12 @@ def check_real(
         Traceback (most recent call last):
         circuits.errors.UsageError: rate must be a finite number greater than 0, got -1
     """
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    low = least is not None and number and value < least
-    if not number or low or (above is not None and value <= above):
+    given = _number(value)
+    real = isinstance(given, Real) and not isinstance(given, bool)
+    number = float(given) if real and abs(given) <= sys.float_info.max else math.nan
+    fits = (least is None or number >= least) and (above is None or number > above)
+    if not (math.isfinite(number) and fits):
         bounds = [] if least is None else [f"of at least {least:g}"]
         bounds += [] if above is None else [f"greater than {above:g}"]
         raise UsageError(f"{name} must be {' '.join(['a finite number', *bounds])}, got {value!r}")
-    return float(value)
+    return number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,7 +12,7 @@ from scipy.interpolate import BSpline
 from torch import Tensor
 
 from circuits.errors import UsageError, check_integer, check_real, unknown_name
-from qkan.layers.checks import check_domain, require_tensor, traced
+from qkan.layers.checks import check_domain, check_settings, require_tensor, traced
 from qkan.layers.kan_layer import Common, KANLayer
 from qkan.layers.splines import (
     MAX_DEGREE,
@@ -89,18 +88,24 @@ class BSplineKANLayer(KANLayer):
         bias: bool = False,
         **common: Unpack[Common],
     ) -> None:
+        check_settings(common.get("dtype"), None)
         if extrapolation not in _EXTRAPOLATIONS:
-            raise unknown_name("extrapolation", extrapolation, _EXTRAPOLATIONS)
-        self.degree = check_integer("degree", degree, 0)
+            raise unknown_name("extrapolation", str(extrapolation), _EXTRAPOLATIONS)
+        self.degree = degree = check_integer("degree", degree, 0)
         if degree > MAX_DEGREE:
             raise UsageError(
-                f"degree must be at most {MAX_DEGREE}, got {degree}; to bend more, take a "
-                "finer grid"
+                f"degree must be at most {MAX_DEGREE}, got {degree}; to bend more, take a finer grid"
             )
         self.extrapolation = extrapolation
-        self.uniform = isinstance(grid, Integral)
-        ends = _breakpoints(check_integer("in_features", in_features), grid, domain)
-        self.cells = int(grid) if isinstance(grid, Integral) else ends.shape[1] - 1
+        self.uniform = np.ndim(grid) == 0  # type: ignore[arg-type]  # it takes what asarray takes
+        size = check_integer("in_features", in_features)
+        if self.uniform:
+            self.cells = check_integer("grid", grid)
+            given = [check_domain((-1.0, 1.0) if domain is None else domain)]
+            ends = torch.tensor(given, dtype=torch.float64).repeat(size, 1)
+        else:
+            ends = _breakpoints(size, grid, domain, common.get("dtype"))
+            self.cells = ends.shape[1] - 1
         if self.periodic and self.cells <= degree:
             raise UsageError(
                 f"a periodic spline needs grid > degree, got {self.cells} and {degree}"
@@ -311,27 +316,27 @@ class BSplineKANLayer(KANLayer):
         return super().options() | ({} if self.uniform else {"domain": None})
 
 
-def _breakpoints(
-    in_features: int, grid: int | Sequence[float] | ArrayLike, domain: tuple[float, float] | None
-) -> Tensor:
-    """Return the ends of a uniform grid, (in, 2), or the breakpoints, (in, n), in float64."""
-    if isinstance(grid, Integral):
-        check_integer("grid", grid)
-        ends = check_domain((-1.0, 1.0) if domain is None else domain)
-        return torch.tensor([ends], dtype=torch.float64).repeat(in_features, 1)
+def _breakpoints(size: int, grid: Any, domain: Any, dtype: torch.dtype | None) -> Tensor:
+    """Return the breakpoints, (in, n), in float64."""
     if domain is not None:
         raise UsageError("give either a number of cells and a domain, or breakpoints, not both")
-    points = torch.as_tensor(np.asarray(grid, dtype=np.float64))
+    try:
+        points = torch.as_tensor(np.array(grid, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the breakpoints of a grid must be numbers, got {grid!r}") from error
     if points.ndim not in (1, 2) or points.shape[-1] < 2:
         raise UsageError(
-            f"grid must be an integer, or at least two breakpoints of shape (n,) or "
-            f"({in_features}, n), got shape {tuple(points.shape)}"
+            "grid must be an integer, or at least two breakpoints of shape (n,) or "
+            f"({size}, n), got shape {tuple(points.shape)}"
         )
-    if points.ndim == 2 and points.shape[0] != in_features:
-        raise UsageError(f"grid has breakpoints for {points.shape[0]} of {in_features} inputs")
-    if not bool(points.isfinite().all()) or not bool((points.diff(dim=-1) > 0).all()):
-        raise UsageError("the breakpoints of a grid must be finite and increasing")
-    return points.expand(in_features, -1).clone()
+    if points.ndim == 2 and points.shape[0] != size:
+        raise UsageError(f"grid has breakpoints for {points.shape[0]} of {size} inputs")
+    rounding = 16 * torch.finfo(dtype or torch.get_default_dtype()).eps * points.abs().max()
+    if not bool(points.isfinite().all()) or not bool((points.diff(dim=-1) > rounding).all()):
+        raise UsageError(
+            "the breakpoints of a grid must be finite and increasing, by more than rounding"
+        )
+    return points.expand(size, -1).clone()
 
 
 def _common_knots(splines: NDArray[Any]) -> tuple[int, NDArray[np.float64]]:

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from circuits import Circuit, UsageError
-from circuits.errors import check_integer, unknown_name
+from circuits.errors import check_integer, check_real, unknown_name
 
 __all__ = [
     "Evaluation",
     "backward_without_autocast",
     "check_domain",
     "check_evaluation",
+    "check_settings",
     "choose",
     "evaluating",
     "inclusive_clamp",
@@ -81,6 +82,7 @@ def require_samples(x: Tensor, in_features: int, dtype: torch.dtype, who: str) -
             f"{who}: expected {dtype}, the layer's dtype, got {x.dtype}; "
             "convert the input or the layer with .to(dtype)"
         )
+    require_floating(x, who)
 
 
 def require_finite(x: Tensor, who: str) -> None:
@@ -135,19 +137,36 @@ def choose(evaluate: str, circuit: Circuit, count: int, rows: str) -> tuple[str,
     return "direct", f"it has more nodes ({nodes}) than there are {rows} ({count})"
 
 
-def check_domain(domain: tuple[float, float]) -> tuple[float, float]:
+def check_domain(domain: Any, dtype: torch.dtype = torch.float64) -> tuple[float, float]:
     """Return ``domain`` as two floats.
 
     Raises:
-        UsageError: If it is not two finite numbers in increasing order.
+        UsageError: If it is not two finite numbers in increasing order, further apart than rounding.
     """
     try:
-        lower, upper = (float(bound) for bound in domain)
+        lower, upper = domain
     except (TypeError, ValueError) as error:
         raise UsageError(f"domain must be two numbers (min, max), got {domain!r}") from error
-    if not (-torch.inf < lower < upper < torch.inf):
+    lower, upper = (check_real("each end of the domain", end) for end in (lower, upper))
+    if not lower < upper:
         raise UsageError(f"domain must be finite with min < max, got ({lower}, {upper})")
+    kind, size = torch.finfo(dtype), max(abs(lower), abs(upper))
+    if not max(1e3 * kind.eps * size, 1e3 * kind.tiny) < upper - lower < kind.max / 4:
+        raise UsageError(
+            f"domain ({lower}, {upper}) has no room for functions of {dtype}: shift and scale the inputs"
+        )
     return lower, upper
+
+
+def check_settings(dtype: Any, generator: Any) -> None:
+    """Refuse types without a sum of edges in full precision, and seeds in place of generators."""
+    if dtype is not None and dtype not in _REAL:
+        raise UsageError(f"expected dtype torch.float32 or torch.float64, got {dtype!r}")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise UsageError(
+            f"generator must be a torch.Generator, got {generator!r}; "
+            "for a seed take torch.Generator().manual_seed(seed)"
+        )
 
 
 def inclusive_clamp(x: Tensor, lower: float | Tensor, upper: float | Tensor) -> Tensor:

@@ -78,7 +78,7 @@ class FourierKANLayer(KANLayer):
         bias: bool = True,
         **common: Unpack[Common],
     ) -> None:
-        check_real("scale", scale, above=0)
+        scale = check_real("scale", scale, above=0)
         if frequencies not in get_args(Frequencies):
             raise unknown_name("frequencies", str(frequencies), get_args(Frequencies))
         if domain is None:
@@ -92,8 +92,8 @@ class FourierKANLayer(KANLayer):
             bias=bias,
             **common,
         )
-        self.scale, self.frequencies = float(scale), frequencies
-        shape = (in_features, out_features) if frequencies == "per-edge" else (in_features,)
+        self.scale, self.frequencies = scale, frequencies
+        shape = [self.in_features, self.out_features][: 2 if frequencies == "per-edge" else 1]
         start = self._like.new_ones(shape)
         self.frequency = None if frequencies == "fixed" else nn.Parameter(start)
         self.reset_parameters(common.get("generator"))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, TypedDict
+from typing import Any, ClassVar, NamedTuple, Self, TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from circuits.errors import UsageError, check_integer, unknown_name
-from qkan.layers.checks import check_domain, require_samples, without_autocast
+from qkan.layers.checks import (
+    check_domain,
+    check_settings,
+    require_samples,
+    without_autocast,
+)
 from qkan.layers.initialization import normal_points, variance_preserving
 from qkan.layers.input_map import input_map_name, make_input_map
 
@@ -71,7 +76,9 @@ class KANLayer(nn.Module, ABC):
     pruned edge gives 0 and gets no gradient, and :math:`\beta` keeps what it gave on average. Both are a part of the
     ``state_dict``: loading one gives the layer the mask that it holds, or none.
 
-    A NaN in the input gives a NaN in the output, as in ``nn.Linear``. Data are checked where they enter the library.
+    A NaN in the input gives a NaN in the output, as in ``nn.Linear``, and infinity what the formula gives. Data are
+    checked where they enter the library. Functions that vanish far from the domain (Gaussians, wavelets, splines with
+    ``extrapolation="zero"``) learn nothing from samples there: take a base function or an input map.
 
     Shape:
         - Input: :math:`(*, \text{in\_features})`, of the layer's dtype.
@@ -124,10 +131,25 @@ class KANLayer(nn.Module, ABC):
         super().__init_subclass__()
         signature = inspect.signature(cls.__init__)
         _, *own = signature.parameters.values()
-        if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:  # Unpack[Common]
+        handed_on = own and own[-1].kind is inspect.Parameter.VAR_KEYWORD
+        if handed_on and KANLayer in cls.__bases__:  # Unpack[Common]
             every = inspect.signature(KANLayer.__init__).parameters
             own[-1:] = [every[name] for name in Common.__annotations__]
         cls.__signature__ = signature.replace(parameters=own)  # what help() and completion show
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Refuse unknown keywords, with the names of those that there are."""
+        known: dict[str, Any] = {}
+        for kind in cls.__mro__:  # as long as keywords are handed on
+            parameters = inspect.signature(kind.__init__).parameters
+            known |= parameters
+            if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+                break
+        for name in options.keys() - known.keys():
+            raise unknown_name(
+                f"argument of {cls.__name__}", name, inspect.signature(cls).parameters
+            )
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -143,11 +165,11 @@ class KANLayer(nn.Module, ABC):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_settings(dtype, generator)
         super().__init__()
         self.in_features = check_integer("in_features", in_features)
         self.out_features = check_integer("out_features", out_features)
-        self._domain = check_domain(domain)
-        if base is not None and base not in BASE_FUNCTIONS:
+        if base is not None and (not isinstance(base, str) or base not in BASE_FUNCTIONS):
             raise unknown_name("base", str(base), BASE_FUNCTIONS)
         self.base = base
         self.input_map = make_input_map(
@@ -165,6 +187,7 @@ class KANLayer(nn.Module, ABC):
         self.register_buffer("mask", None)
         # Says dtype and device of a layer that may have no parameter at all.
         self.register_buffer("_like", torch.empty(0, device=device, dtype=dtype), persistent=False)
+        self._domain = check_domain(domain, self.dtype)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -368,6 +391,7 @@ class KANLayer(nn.Module, ABC):
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new weights by :func:`qkan.layers.initialization.variance_preserving`; set the bias to 0."""
+        check_settings(None, generator)
         z, probability, sd = normal_points(self.domain)
         points = z.to(self._like).unsqueeze(1).expand(-1, self.in_features)
         columns = [self._initial_basis(points)]

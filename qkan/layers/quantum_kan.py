@@ -147,6 +147,7 @@ class QuantumKANLayer(KANLayer):
             base=base,
             bias=False,
             input_map=input_map,
+            generator=generator,
             device=device,
             dtype=dtype,
         )

@@ -89,8 +89,8 @@ class SineKANLayer(KANLayer):
         )
         self.first, self.init = first, init
         like = self._like
-        self.frequencies = nn.Parameter(torch.empty(grid, device=like.device, dtype=like.dtype))
-        self.register_buffer("phases", _phases(in_features, grid).to(like))
+        self.frequencies = nn.Parameter(like.new_empty(self.grid))
+        self.register_buffer("phases", _phases(self.in_features, self.grid).to(like))
         self.reset_parameters(common.get("generator"))
 
     @property

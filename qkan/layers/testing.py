@@ -12,20 +12,34 @@ import copy
 import inspect
 import io
 import json
+import math
 import pickle
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, hessian, jvp, stack_module_state, vmap
+from torch.autograd import forward_ad
+from torch.func import (
+    functional_call,
+    grad,
+    hessian,
+    jacrev,
+    jvp,
+    stack_module_state,
+    vmap,
+)
 
 from circuits.errors import UsageError
 from qkan.layers.kan_layer import KANLayer
 
 __all__ = ["BATCH", "KANLayerContract", "LayerContract", "TracedLayerContract"]
 
+DOMAINS = ((1, 1), (2, -2), (0, math.inf), (math.nan, 1), (1,), (1, 2, 3), "12", (False, True), 5,
+           (1e8, 1e8 + 1), (0, 1e-45), (-3e38, 3e38))  # fmt: skip
+"""What is no domain of float32."""
 BATCH = 6
 """The size of the batches that the tests use."""
 
@@ -67,6 +81,9 @@ class LayerContract(ABC):
         assert y.shape == (*shape, self.out_features)
         flat = layer(x.reshape(-1, self.in_features))
         torch.testing.assert_close(y.reshape(flat.shape), flat, rtol=0, atol=0)
+        if y.requires_grad:
+            y.sum().backward()
+        assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in layer.parameters())
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     def test_dtype_of_parameters_and_outputs(self, dtype: torch.dtype) -> None:
@@ -99,6 +116,12 @@ class LayerContract(ABC):
         other.load_state_dict(torch.load(file, weights_only=True))
         x = self.inputs(BATCH)
         assert torch.equal(layer(x), other(x))
+
+    def test_a_layer_without_memory_is_whole_once_its_state_is_loaded(self) -> None:
+        layer, x = self.seeded(dtype=torch.float64).eval(), self.points()
+        other = self.seeded(1, dtype=torch.float64).eval().to("meta").to_empty(device="cpu")
+        other.load_state_dict(layer.state_dict())
+        assert torch.equal(other(x), layer(x))
 
     def test_functional_call_uses_the_given_parameters(self) -> None:
         layer, other = self.seeded(0).eval(), self.seeded(1).eval()
@@ -141,15 +164,32 @@ class LayerContract(ABC):
         for name, value in whole.items():
             torch.testing.assert_close(each[name].sum(0), value)
 
+    def points(self) -> Tensor:
+        """Return samples inside the domain (-1, 1), at its ends, on knots, outside and far outside, in float64."""
+        places = torch.tensor([-20.0, -1.5, -1.0, -0.6, 0.0, 0.2, 1.0, 2.0, 20.0]).double()
+        inside = self.inputs(BATCH, dtype=torch.float64)
+        return torch.cat([inside, places.unsqueeze(1).expand(-1, self.in_features)])
+
     # torch's own forward mode still scripts its decompositions
     @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
     def test_derivatives_forwards_are_those_backwards(self) -> None:
         layer = self.seeded(dtype=torch.float64).eval()
-        x, direction = (self.inputs(BATCH, dtype=torch.float64) for _ in range(2))
-        forwards = jvp(layer, (x,), (direction.flip(0),))[1]
+        x = self.points()
+        direction = torch.linspace(-1, 1, x.numel(), dtype=x.dtype).view_as(x)
         jacobian = torch.autograd.functional.jvp  # by two passes backwards
-        backwards = jacobian(layer, x, direction.flip(0))[1]  # type: ignore[no-untyped-call]
-        torch.testing.assert_close(forwards, backwards)
+        expected = jacobian(layer, x, direction)[1]  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(jvp(layer, (x,), (direction,))[1], expected)
+        with forward_ad.dual_level():
+            y = layer(forward_ad.make_dual(x, direction))
+            torch.testing.assert_close(forward_ad.unpack_dual(y).tangent, expected)
+
+        parameters = dict(layer.named_parameters())
+        slopes = {name: torch.sin(10 * p.detach() + 1) for name, p in parameters.items()}
+        forwards = jvp(lambda p: functional_call(layer, p, (x,)), (parameters,), (slopes,))[1]
+        weights = torch.cos(torch.arange(forwards.numel(), dtype=x.dtype)).view_as(forwards)
+        (layer(x) * weights).sum().backward()
+        wanted = [(p.grad * slopes[n]).sum() for n, p in parameters.items() if p.grad is not None]
+        torch.testing.assert_close((forwards * weights).sum(), torch.stack(wanted).sum())
 
     def test_gradcheck(self) -> None:
         layer = self.seeded(dtype=torch.float64).eval()
@@ -167,17 +207,19 @@ class LayerContract(ABC):
 
     # torch's own forward mode still scripts its decompositions
     @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
-    def test_hessian_is_symmetric(self) -> None:
+    def test_hessian_forwards_over_backwards(self) -> None:
         layer = self.seeded(dtype=torch.float64).eval()
-        x = self.inputs(dtype=torch.float64)
-        second = hessian(lambda point: layer(point).square().sum())(x)  # forward over reverse
-        torch.testing.assert_close(second, second.T)
-        if self.smooth:
-            assert bool(second.abs().max() > 0)
+        function: Any = lambda x: layer(x).square().sum()  # noqa: E731
+        for x in self.points():
+            second = hessian(function)(x)
+            torch.testing.assert_close(second, jacrev(jacrev(function))(x))
+            torch.testing.assert_close(second, second.T)
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-    @pytest.mark.parametrize("size", [1e4, -1e4])
-    def test_finite_far_outside(self, dtype: torch.dtype, size: float) -> None:
+    @pytest.mark.parametrize("size", [20.0, -1e4, 1e30, -1e30, 1e-30, 5e-324])
+    def test_finite_far_outside_and_for_the_smallest_numbers(
+        self, dtype: torch.dtype, size: float
+    ) -> None:
         layer = self.seeded(dtype=dtype).eval()
         x = torch.full((2, self.in_features), size, dtype=dtype, requires_grad=True)
         y = layer(x)
@@ -186,19 +228,19 @@ class LayerContract(ABC):
         for value in (x, *layer.parameters()):
             assert value.grad is None or bool(value.grad.isfinite().all())
 
-    def test_nan_is_refused_or_stays_in_its_row(self) -> None:
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+    def test_nan_and_infinity_are_refused_or_stay_in_their_row(self, value: float) -> None:
         layer = self.seeded().eval()
         x = self.inputs(2)
         expected = layer(x)[1]
-        x[0] = torch.nan
+        x[0] = value
         if self.refuses_nan:
-            with pytest.raises(
-                UsageError, match=f"{self.in_features} of {x.numel()} inputs are NaN"
-            ):
+            count = f"{self.in_features} of {x.numel()} inputs are NaN"
+            with pytest.raises(UsageError, match=count):
                 layer(x)
             return
         y = layer(x)
-        assert bool(y[0].isnan().all())
+        assert bool(y[0].isnan().all()) or value == value  # noqa: PLR0124
         torch.testing.assert_close(y[1], expected)
 
     def test_wrong_shapes_and_dtypes_are_named(self) -> None:
@@ -213,14 +255,25 @@ class LayerContract(ABC):
             layer(torch.zeros(2, self.in_features, dtype=torch.int64))
 
     @pytest.mark.parametrize("name", ["in_features", "out_features"])
-    @pytest.mark.parametrize("value", [0, -1, 2.0])
-    def test_wrong_sizes_are_named(self, name: str, value: float) -> None:
+    @pytest.mark.parametrize("value", [0, -1, 2.0, True, "3", None, math.nan])
+    def test_wrong_sizes_are_named(self, name: str, value: Any) -> None:
         arguments = {"in_features": 3, "out_features": 2, name: value}
         with pytest.raises(UsageError, match=f"{name} must be an integer of at least 1"):
             type(self.make())(**arguments)
 
+    def test_integers_of_other_libraries_are_taken(self) -> None:
+        for number in (np.int64(2), np.array(2), torch.tensor(2)):
+            assert type(self.make())(in_features=3, out_features=number).out_features == 2
+
+    def test_seeds_and_wrong_types_are_named(self) -> None:
+        with pytest.raises(UsageError, match=r"generator must be a torch\.Generator, got 0"):
+            self.make(generator=0)
+        for dtype in (torch.int64, torch.float16, torch.complex64, "float32"):
+            with pytest.raises(UsageError, match=r"float32 or .*float64"):
+                self.make(dtype=dtype)
+
     def test_unknown_keywords_are_errors(self) -> None:
-        with pytest.raises(TypeError, match="gird"):
+        with pytest.raises((TypeError, UsageError), match="gird"):
             self.make(gird=5)
 
     def test_weights_come_from_the_generator_alone(self) -> None:
@@ -354,12 +407,15 @@ class KANLayerContract(LayerContract):
         with pytest.raises(UsageError, match="did you mean 'layer'"):
             self.make(input_map="layr")
 
-    @pytest.mark.parametrize("domain", [(1.0, 1.0), (2.0, -2.0), (0.0, torch.inf), (1.0,), "ab"])
+    @pytest.mark.parametrize("domain", DOMAINS)
     def test_a_domain_is_two_increasing_numbers(self, domain: Any) -> None:
         if "domain" not in inspect.signature(type(self.kan())).parameters:
             pytest.skip("this layer's domain is a fact of its edges")
-        with pytest.raises(UsageError, match="domain must be"):
+        with pytest.raises(UsageError, match="domain"):
             self.make(domain=domain)
+        ends = np.array([-2.0, 2.0])
+        for good in (ends, torch.from_numpy(ends), [np.float32(-2), np.array(2)]):
+            assert self.make(domain=good).domain == (-2, 2)
 
     def test_the_variance_survives_six_layers(self) -> None:
         if not self.keeps_variance:

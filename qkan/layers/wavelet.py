@@ -77,7 +77,7 @@ class WaveletKANLayer(KANLayer):
             bias=bias,
             **common,
         )
-        self.wavelet, self.grid = wavelet, int(grid)
+        self.wavelet, self.grid = wavelet, check_integer("grid", grid)
         blank = self._like.new_empty(self.in_features, self.grid)
         self.translation, self.log_scale = nn.Parameter(blank), nn.Parameter(blank.clone())
         self.reset_parameters(common.get("generator"))
@@ -85,7 +85,7 @@ class WaveletKANLayer(KANLayer):
     def basis(self, x: Tensor) -> Tensor:
         """Return the wavelets at ``x``, (N, in_features) -> (N, in_features, grid)."""
         t = (x.unsqueeze(-1) - self.translation) * torch.exp(-self.log_scale)
-        return WAVELETS[self.wavelet](t)
+        return WAVELETS[self.wavelet](t.clamp(-1e4, 1e4))  # zero there; beyond, 0 times infinity
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:

@@ -34,6 +34,19 @@ class TestOwnKnots(KANLayerContract):
         return {"grid": UNEVEN}
 
 
+class TestClamp(KANLayerContract):
+    def make(self, **options):
+        return BSplineKANLayer(3, 2, extrapolation="clamp", **options)
+
+
+class TestUnevenAndPeriodic(KANLayerContract):
+    def make(self, **options):
+        grid = UNEVEN if "domain" not in options else 5
+        return BSplineKANLayer(
+            3, 2, **{"grid": grid, "degree": 2, "extrapolation": "periodic", **options}
+        )
+
+
 class TestPeriodic(KANLayerContract):
     def make(self, **options):
         return BSplineKANLayer(3, 2, extrapolation="periodic", **options)
@@ -318,14 +331,6 @@ def test_the_slope_on_the_knots_and_ends_is_scipys(compiled):
     for layer, slope in zip(layers, slopes, strict=True):
         expected = layer.to_scipy()[0, 0](knots.numpy(), 1)
         np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-12)
-
-
-def test_a_layer_without_memory_is_whole_once_its_state_is_loaded():
-    layer = seeded(2, 3, **DOUBLE)
-    empty = BSplineKANLayer(2, 3, **DOUBLE).to("meta")
-    empty.to_empty(device="cpu").load_state_dict(layer.state_dict())
-    x = torch.rand(5, 2, **DOUBLE)
-    torch.testing.assert_close(empty(x), layer(x), rtol=0, atol=0)
 
 
 def test_one_sample_far_outside_does_not_cost_the_others_their_function():

@@ -383,7 +383,7 @@ def curved(inputs, w):
         ({"input_map": "tan"}, UsageError, "did you mean 'tanh'"),
         ({"in_features": 0}, UsageError, "in_features must be an integer of at least 1"),
         ({"out_features": 2.0}, UsageError, "out_features must be"),
-        ({"gird": 5}, TypeError, "gird"),
+        ({"gird": 5}, UsageError, "gird"),
     ],
 )
 def test_mistakes_are_named(options, error, message):
