@@ -129,12 +129,17 @@ class KANLayer(nn.Module, ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "__init__" not in vars(cls):
+            return
         signature = inspect.signature(cls.__init__)
         _, *own = signature.parameters.values()
-        handed_on = own and own[-1].kind is inspect.Parameter.VAR_KEYWORD
-        if handed_on and KANLayer in cls.__bases__:  # Unpack[Common]
-            every = inspect.signature(KANLayer.__init__).parameters
-            own[-1:] = [every[name] for name in Common.__annotations__]
+        if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:  # what the class above takes
+            above = next(kind for kind in cls.__mro__[1:] if issubclass(kind, KANLayer))
+            more = getattr(above, "__signature__", inspect.signature(above.__init__)).parameters
+            optional = {n: p for n, p in more.items() if p.default is not inspect.Parameter.empty}
+            for name in {p.name for p in own} & optional.keys():
+                del optional[name]
+            own[-1:] = [p.replace(kind=p.KEYWORD_ONLY) for p in optional.values()]
         cls.__signature__ = signature.replace(parameters=own)  # what help() and completion show
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
@@ -429,6 +434,11 @@ class KANLayer(nn.Module, ABC):
             "input_map": input_map_name(self.input_map),
         }
         names = [n for n in inspect.signature(type(self)).parameters if n not in _NOT_OPTIONS]
+        for name in names:
+            if name not in settled and not hasattr(self, name):
+                raise UsageError(
+                    f"{type(self).__name__} must keep its argument {name!r} as self.{name}"
+                )
         return {name: settled[name] if name in settled else getattr(self, name) for name in names}
 
     def extra_repr(self) -> str:
