@@ -1,10 +1,13 @@
-"""Means, spreads and intervals over seeds; what they say of one published run; an arm against another."""
+"""Means, spreads and intervals over seeds; what they say of one published run; an arm against another.
+
+A training that failed, of which a value is NaN or infinite, is left out and counted; two at least must be left.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ __all__ = [
     "Interval",
     "Summary",
     "Values",
+    "combined_interval",
     "compare_with_published",
     "crossed_interval",
     "differences_to",
@@ -44,6 +48,8 @@ class Interval:
     low: float
     high: float
     level: float
+    failed: int = 0
+    """Seeds that were left out."""
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -56,27 +62,28 @@ class Interval:
 
 @dataclass(frozen=True)
 class Summary:
-    """The mean and the sample standard deviation (n - 1) of one metric over n seeds."""
+    """The mean and the sample standard deviation (n - 1) of one metric over n seeds; others failed."""
 
     mean: float
     sd: float
     n: int
     values: tuple[float, ...]
+    failed: int = 0
 
     @classmethod
     def of(cls, values: ArrayLike) -> Summary:
         """Summarise the values of one metric.
 
         Raises:
-            UsageError: If there is no value, or one is NaN or infinite.
+            UsageError: If there is no finite value.
 
         Example:
-            >>> Summary.of([1.0, 2.0, 3.0])
-            Summary(mean=2.0, sd=1.0, n=3, values=(1.0, 2.0, 3.0))
+            >>> Summary.of([1.0, 2.0, float("nan"), 3.0])
+            Summary(mean=2.0, sd=1.0, n=3, values=(1.0, 2.0, 3.0), failed=1)
         """
-        array = _finite(values, least=1)
+        array, failed = _finite(values, least=1)
         sd = float(array.std(ddof=1)) if len(array) > 1 else 0.0
-        return cls(float(array.mean()), sd, len(array), tuple(array.tolist()))
+        return cls(float(array.mean()), sd, len(array), tuple(array.tolist()), failed)
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
@@ -127,20 +134,21 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) 
         >>> paired_difference([2.0, 3.0, 5.0], [1.0, 1.0, 3.0]).estimate
         1.667
     """
-    a, b = _finite(first, least=2), _finite(second, least=2)
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape:
-        raise UsageError(f"expected the same seeds in both arms, got {len(a)} and {len(b)} values")
+        raise UsageError(
+            f"expected the same seeds in both arms, got shapes {a.shape} and {b.shape}"
+        )
     return mean_interval(a - b, level)
 
 
 def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     r"""Return an interval for the mean over further seeds *and* further images.
 
-    .. math:: \bar x \pm t_{\nu,(1+\mathrm{level})/2} \sqrt{s_{\text{seeds}}^2 / S + s_{\text{images}}^2 / N}
-
-    with the variances of the means of seeds (rows) and of images (columns), and Satterthwaite's degrees of freedom
-    :math:`\nu`. Each of the two holds the variance of single values once more, so the interval is rather too wide than
-    too narrow. An interval over seeds alone would say nothing of other test images.
+    It is :func:`combined_interval` of the variances of the means of seeds (rows) and of images (columns),
+    :math:`s_{\text{seeds}}^2 / S` and :math:`s_{\text{images}}^2 / N`. Each of the two holds the variance of single
+    values once more, so the interval is rather too wide than too narrow. An interval over seeds alone would say nothing
+    of other test images.
 
     Args:
         values: One value a seed and image: whether it is classified correctly, or the difference of two models.
@@ -150,8 +158,7 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
         ``(S, N)``, at least 2 of each.
 
     References:
-        A. Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1 (2007), doi:10.1214/07-AOAS122;
-        F. Satterthwaite, Biometrics Bull. 2 (1946), doi:10.2307/3002019.
+        A. Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1 (2007), doi:10.1214/07-AOAS122.
 
     Example:
         >>> interval = crossed_interval([[1, 1, 0, 1], [1, 0, 0, 1]])
@@ -161,25 +168,63 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or min(array.shape) < 2:
         raise UsageError(f"expected (seeds, images), 2 or more of each, got shape {array.shape}")
-    rows, columns = _finite(array.mean(axis=1), least=2), _finite(array.mean(axis=0), least=2)
+    rows, failed = _finite(array.mean(axis=1), least=2)
+    columns = array[np.isfinite(array).all(axis=1)].mean(axis=0)
     parts = [(means.var(ddof=1) / len(means), len(means) - 1) for means in (rows, columns)]
-    variance = sum(part for part, _ in parts)
-    weight = sum(part**2 / degrees for part, degrees in parts)
-    freedom = variance**2 / weight if variance else 1.0
-    return _interval(float(array.mean()), variance, freedom, level)
+    return replace(combined_interval(float(rows.mean()), parts, level), failed=failed)
+
+
+def combined_interval(
+    estimate: float, parts: Iterable[tuple[float, float]], level: float = 0.95
+) -> Interval:
+    r"""Return the interval around an estimate that several independent variations move.
+
+    .. math:: \bar x \pm \sqrt{\textstyle\sum_k t_{\nu_k,(1+\mathrm{level})/2}^2\, s_k^2}
+
+    where :math:`s_k^2` is the variance that variation k gives to the estimate, found with :math:`\nu_k` degrees of
+    freedom. One part is Student's interval. With two seeds, the quantile of a pooled number of degrees of freedom
+    (Satterthwaite's) covers .87 in place of .95: it is large whenever the seeds lie close together by chance.
+
+    Args:
+        estimate: The middle.
+        parts: ``(variance, degrees of freedom)`` of each; infinitely many for a variance that is known.
+        level: The probability to cover what is estimated.
+
+    References:
+        W. Howe, "Approximate confidence limits on the mean of X + Y", J. Am. Stat. Assoc. 69 (1974) 789.
+
+    Example:
+        >>> combined_interval(0.0, [(0.5, 1), (0.5, 10)]).high
+        9.121
+    """
+    if not 0 < level < 1:
+        raise UsageError(f"expected a level between 0 and 1, got {level}")
+    squares = [v * float(stats.t.ppf((1 + level) / 2, freedom)) ** 2 for v, freedom in parts]
+    half = math.sqrt(sum(squares))
+    if not math.isfinite(estimate + half):
+        raise UsageError("expected finite values, got NaN or infinity")
+    return Interval(estimate, estimate - half, estimate + half, level)
 
 
 def summarise(results: Values) -> dict[str, Any]:
-    """Return ``{arm: {metric: {"mean", "sd", "n", "values"}}}``.
+    """Return ``{arm: {metric: {"mean", "sd", "n", "values"}}}``, with ``"failed"`` where trainings did.
 
     Example:
         >>> summarise({"quantum": {"val_loss": np.array([1.0, 3.0])}})["quantum"]["val_loss"]["mean"]
         2.0
     """
     return {
-        arm: {metric: asdict(Summary.of(values)) for metric, values in metrics.items()}
+        arm: {metric: _summary(f"{metric} of {arm}", values) for metric, values in metrics.items()}
         for arm, metrics in results.items()
     }
+
+
+def _summary(what: str, values: ArrayLike) -> dict[str, Any]:
+    try:
+        facts = asdict(Summary.of(values))
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}") from error
+    return facts if facts["failed"] else {k: v for k, v in facts.items() if k != "failed"}
 
 
 def differences_to(reference: str, results: Values, level: float = 0.95) -> dict[str, Any]:
@@ -230,23 +275,18 @@ def ranges_and_marks(checks: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 
 
 def _student(values: ArrayLike, level: float, factor: Callable[[int], float]) -> Interval:
-    array = _finite(values, least=2)
+    array, failed = _finite(values, least=2)
     n, variance = len(array), float(array.var(ddof=1))
-    return _interval(float(array.mean()), variance * factor(n), n - 1, level)
+    interval = combined_interval(float(array.mean()), [(variance * factor(n), n - 1)], level)
+    return replace(interval, failed=failed)
 
 
-def _interval(estimate: float, variance: float, freedom: float, level: float) -> Interval:
-    """Return the interval around an estimate of which the variance is known with some degrees of freedom."""
-    if not 0 < level < 1:
-        raise UsageError(f"expected a level between 0 and 1, got {level}")
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * math.sqrt(variance)
-    return Interval(estimate, estimate - half, estimate + half, level)
-
-
-def _finite(values: ArrayLike, least: int) -> NDArray[np.float64]:
+def _finite(values: ArrayLike, least: int) -> tuple[NDArray[np.float64], int]:
+    """Return the finite ones among the values of all seeds, and how many others there are."""
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or len(array) < least:
-        raise UsageError(f"expected {least} or more values in one row, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise UsageError("expected finite values, got NaN or infinity")
-    return array
+    kept = array[np.isfinite(array)]
+    if array.ndim != 1 or len(kept) < least:
+        raise UsageError(
+            f"expected {least} or more finite values in one row, got {len(kept)} in shape {array.shape}"
+        )
+    return kept, len(array) - len(kept)

@@ -13,6 +13,7 @@ Source: J. Gallicchio, M. Schwartz, arXiv:1106.3076 (significance improvement); 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits.errors import MissingExtraError, UsageError
-from qkan.studies.statistics import Interval
+from qkan.studies.statistics import Interval, combined_interval
 
 __all__ = [
     "ROC",
@@ -210,8 +211,9 @@ def auc_difference(
 ) -> Interval:
     """Return the mean difference of the AUC, ``first - second``, over seeds and resampled jets.
 
-    In each resample the seeds are drawn anew, and the jets, which are the same for both taggers: so the interval holds
-    both what training leaves open and what the test sample does.
+    The jets are resampled, the same for both taggers and all seeds. The interval holds both what training leaves open,
+    by Student's quantile for few seeds, and what the test sample does (:func:`combined_interval`); of one seed only
+    the latter.
 
     Args:
         first: The runs of a tagger, one a seed.
@@ -228,12 +230,11 @@ def auc_difference(
             for a, b in pairs
         ]
     )
-    generator = np.random.default_rng(0)
-    drawn = generator.integers(len(paired), size=(len(paired), resamples))
-    means = np.take_along_axis(paired, drawn, axis=0).mean(axis=0)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    estimate = float(np.mean([float(a["auc"] - b["auc"]) for a, b in pairs]))
-    return Interval(estimate, float(low), float(high), level)
+    found = np.array([float(a["auc"] - b["auc"]) for a, b in pairs])
+    parts = [(float(paired.mean(axis=0).var(ddof=1)), math.inf)]
+    if len(found) > 1:
+        parts.append((float(found.var(ddof=1)) / len(found), len(found) - 1))
+    return combined_interval(float(found.mean()), parts, level)
 
 
 def _checked(

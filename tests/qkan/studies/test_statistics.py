@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -5,6 +7,7 @@ from scipy import stats
 from circuits.errors import UsageError
 from qkan.studies.statistics import (
     Summary,
+    combined_interval,
     compare_with_published,
     crossed_interval,
     differences_to,
@@ -49,9 +52,13 @@ def test_the_standard_deviation_is_the_samples():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Summary.of([]), "1 or more values"),
-        (lambda: Summary.of([1.0, np.nan]), "finite"),
-        (lambda: mean_interval([1.0]), "2 or more values"),
+        (lambda: Summary.of([]), "1 or more finite values"),
+        (lambda: Summary.of([np.inf, np.nan]), r"got 0 in shape \(2,\)"),
+        (lambda: mean_interval([1.0]), "2 or more finite values"),
+        (lambda: paired_difference([1.0, np.nan, 2.0], [1.0, 2.0, np.nan]), "got 1 in shape"),
+        (lambda: summarise({"kan": {"loss": [np.nan]}}), "loss of kan: expected 1 or more"),
+        (lambda: combined_interval(np.nan, [(1.0, 1)]), "finite"),
+        (lambda: crossed_interval([[1.0, np.nan], [1.0, 2.0], [3.0, np.nan]]), "2 or more finite"),
         (lambda: paired_difference([1.0, 2.0], [1.0, 2.0, 3.0]), "same seeds"),
         (lambda: prediction_interval([1.0, 2.0], level=95), "between 0 and 1"),
     ],
@@ -61,13 +68,30 @@ def test_bad_samples_are_refused(call, message):
         call()
 
 
-def test_a_crossed_interval_covers_the_mean_over_seeds_and_images():
-    rng, covered = np.random.default_rng(3), 0
-    for _ in range(400):
-        seeds, images = rng.normal(0, 0.5, (6, 1)), rng.normal(0, 2, (1, 40))
-        values = 1 + seeds + images + rng.normal(0, 1, (6, 40))
-        covered += 1.0 in crossed_interval(values, 0.9)
-    assert covered / 400 > 0.87
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("spread", [0.0, 0.1, 0.5, 2.0])  # of the seeds; that of the images is 2
+def test_a_crossed_interval_covers_the_mean_over_seeds_and_images(seeds, spread):
+    rng = np.random.default_rng(3)
+    rows, columns = rng.normal(0, spread, (1500, seeds, 1)), rng.normal(0, 2, (1500, 1, 40))
+    values = 1 + rows + columns + rng.normal(0, 0.3, (1500, seeds, 40))
+    assert np.mean([1.0 in crossed_interval(each) for each in values]) > 0.935
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 4])
+@pytest.mark.parametrize("other", [0.0, 0.01, 0.1, 1.0, 10.0])
+def test_intervals_of_several_variations_cover_what_they_say(freedom, other):
+    """The seeds' variance is 1, found with few degrees of freedom; that of the test sample is known."""
+    rng, n = np.random.default_rng(4), 20_000
+    variance = rng.chisquare(freedom, n) / freedom
+    half = np.sqrt(
+        variance * combined_interval(0, [(1.0, freedom)]).high ** 2
+        + combined_interval(0, [(other, np.inf)]).high ** 2
+    )
+    one = combined_interval(0, [(variance[0], freedom), (other, np.inf)])
+    assert one.high == pytest.approx(half[0])
+    covered = np.abs(rng.normal(0, np.sqrt(1 + other), n)) <= half
+    assert covered.mean() > 0.945
 
 
 def test_with_equal_seeds_it_is_the_interval_over_images():
@@ -78,6 +102,18 @@ def test_with_equal_seeds_it_is_the_interval_over_images():
 
 def test_a_crossed_interval_of_equal_values_is_a_point():
     assert crossed_interval(np.ones((3, 5))).low == 1.0
+
+
+def test_failed_trainings_are_left_out_and_counted():
+    nan = np.nan
+    assert mean_interval([1.0, nan, 2.0]) == replace(mean_interval([1.0, 2.0]), failed=1)
+    ours = paired_difference([1.0, nan, 4.0, 5.0], [0.0, 1.0, nan, 2.0])
+    assert ours == replace(mean_interval([1.0, 3.0]), failed=2)
+    rows = np.random.default_rng(1).normal(size=(4, 6))
+    rows[2, 3] = nan
+    expected = crossed_interval(np.delete(rows, 2, axis=0))
+    assert crossed_interval(rows) == replace(expected, failed=1)
+    assert summarise({"kan": {"loss": [1.0, np.inf]}})["kan"]["loss"]["failed"] == 1
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 5), (5, 1)])

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from circuits.errors import UsageError
+from qkan.experiments.jets import metrics
 from qkan.experiments.jets.metrics import (
     auc_difference,
     bootstrap,
@@ -119,3 +120,19 @@ def test_wrong_input_is_refused() -> None:
         calibration_error([1.5, 0.2], [1, 0])
     with pytest.raises(UsageError, match="signal efficiency"):
         roc([0.1, 0.2], [1, 0]).rejection(0.0)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("spread", [0.003, 0.01, 0.03])  # of the seeds; the test sample's is 0.01
+def test_the_interval_of_a_difference_covers_it(monkeypatch, seeds, spread):
+    rng, resampled = np.random.default_rng(0), np.random.default_rng(1).normal(0, 0.01, 200)
+    resampled *= 0.01 / resampled.std(ddof=1)
+    monkeypatch.setattr(metrics, "bootstrap", lambda scores, *_, **__: scores + resampled * scores)
+    runs = [{"scores.test": np.array(0.0), "auc": 0.0}] * seeds
+    ours = [{"scores.test": np.array(1.0)}] * seeds
+    covered = []
+    for _ in range(2000):
+        aucs = rng.normal(0, 0.01) + rng.normal(0, spread, seeds)
+        first = [run | {"auc": auc} for run, auc in zip(ours, aucs, strict=True)]
+        covered.append(0.0 in auc_difference(first, runs, None, resamples=200))
+    assert np.mean(covered) > 0.93
