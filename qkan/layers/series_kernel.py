@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import inf, prod
+from math import inf, pi, prod
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from circuits import FourierSeries
 from circuits.nodes import Block
+from qkan.layers.series_sum import LARGE
 
 __all__ = ["Factor", "Product", "SeriesKernel", "factorize"]
 
@@ -55,7 +56,7 @@ class SeriesKernel:
         form: Literal["products", "planes"] | None = None,
     ):
         self._scratch = _Scratch(dtype, device)
-        self._inputs = len(series.scales)
+        self._scales = series.scales
         self._forms: list[_Products | _Planes] = []
         for block, coefficients in zip(series.plan.blocks, series.coefficients, strict=True):
             scales = [series.scales[k] for k in block.inputs]
@@ -68,7 +69,7 @@ class SeriesKernel:
     @property
     def chunk(self) -> int:
         """The number of points that are best evaluated together."""
-        rows = self._inputs + max(form.rows for form in self._forms)
+        rows = len(self._scales) + max(form.rows for form in self._forms)
         return max(1, _SCRATCH_BYTES // (rows * self._scratch.dtype.itemsize))
 
     def __call__(self, points: Sequence[Tensor], out: Sequence[Tensor]) -> None:
@@ -81,6 +82,11 @@ class SeriesKernel:
         gathered = self._scratch.get("points", len(points), *points[0].shape)
         for row, point in zip(gathered, points, strict=True):
             row.copy_(point)
+        if gathered.dtype == torch.float32 and gathered.numel():
+            largest = float(torch.stack(torch.aminmax(gathered)).abs().max())
+            for row, scale in zip(gathered, self._scales, strict=True):
+                if scale * largest > LARGE:  # float32 would round it
+                    row.copy_(torch.remainder(scale * row.double(), 2 * pi) / scale)
         flat = gathered.view(len(points), -1)
         for form in self._forms:
             form(flat, out, self._scratch)

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from qkan.layers.checks import backward_without_autocast, traced
 
-__all__ = ["differentiable_gradient", "harmonics", "phases", "series_sum"]
+__all__ = ["LARGE", "differentiable_gradient", "harmonics", "phases", "series_sum"]
 
-_LARGE = 8.0
+LARGE = 8.0
 """Where angles may be beyond this, they are reduced before float32 rounds them."""
 
 _BLOCK = 2**17
@@ -65,7 +65,7 @@ def _large(x: Tensor, rate: Tensor | None, shift: Tensor | None, scale: float) -
         return True
     x, a, b = (None if t is None else t.detach().abs().max() for t in (x, rate, shift))
     bound = (x if a is None else x * a) + (0 if b is None else b)
-    return float(scale * bound) > _LARGE
+    return float(scale * bound) > LARGE
 
 
 def harmonics(angles: Tensor, degree: int, dim: int = 0) -> Tensor:

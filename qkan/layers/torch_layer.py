@@ -55,10 +55,10 @@ class CircuitModule(nn.Module, ABC):
 
     @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the expectation values."""
-        rows = inputs.reshape(-1, inputs.shape[-1])
+        """Return the expectation values; circuits compute in float64, so that no angle is rounded."""
+        rows = inputs.reshape(-1, inputs.shape[-1]).double()
         (values,) = self.each([(rows, self.by_name)])
-        return values.reshape(*inputs.shape[:-1], -1)
+        return values.reshape(*inputs.shape[:-1], -1).to(inputs.dtype)
 
     @abstractmethod
     def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
