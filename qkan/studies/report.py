@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,9 @@ class Picture:
 
     @classmethod
     def save(cls, folder: RunFolder, name: str, caption: str, plot: Plot) -> Picture:
-        """Write the figure in both formats and return it for a report."""
+        """Write the figure in both formats and return it for a report; nothing of it in a run without images."""
+        if not folder.images:
+            return cls(name, caption, b"")
         png = render(plot, "png")
         folder.write(f"figures/{name}.png", png)
         folder.write(f"figures/{name}.pdf", render(plot, "pdf"))
@@ -117,17 +120,24 @@ class Report:
 def render_report(report: Report, kind: str) -> str:
     """Return a report as ``"md"`` or ``"html"``.
 
-    Whatever text it holds (a circuit's name is the user's) is escaped in the HTML.
+    Whatever text it holds (a circuit's name is the user's) is escaped.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("qkan.studies", "templates"),
         autoescape=kind == "html",
+        finalize=_markdown if kind == "md" else None,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     return environment.get_template(f"report.{kind}.j2").render(report=report)
+
+
+def _markdown(value: Any) -> str:
+    """Return text as Markdown shows it: no tags, no code, no links, and one cell of a table."""
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(str(value).splitlines()))
+    return re.sub(r"([|`]|(?<=\])\()", r"\\\1", text)
 
 
 @dataclass(frozen=True)

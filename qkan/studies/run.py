@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import subprocess
@@ -20,22 +21,25 @@ from numpy.typing import NDArray
 
 import qkan
 from circuits.errors import UsageError
-from circuits.store import inside
+from circuits.store import explained, inside
 from qkan._version import NUMERICS
-from qkan.config import differences, read_toml, to_toml
+from qkan.config import differences, read_text, read_toml, to_toml
 from qkan.progress import Progress
-from qkan.store import Store, key, write_whole
-from qkan.studies.tasks import Executor, SerialExecutor
+from qkan.store import CacheError, Store, key, write_whole
+from qkan.studies.tasks import Executor, Failure, SerialExecutor, TaskError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Arrays", "Places", "RunFolder", "opened", "provenance", "run_tasks"]
+__all__ = ["Arrays", "Places", "RunFolder", "continued", "opened", "provenance", "run_tasks"]
 
 C = TypeVar("C", bound="DataclassInstance")
 
-_STAMP = f"# A run of hybrid-qkan, numerics {NUMERICS}\n"
-"""Begins the configuration of a run, whose finished tasks a version of other numerics does not know."""
+_STAMP = f"# A run of hybrid-qkan, numerics {NUMERICS}, settings "
+"""Begins the configuration of a run, whose finished tasks a version of other numerics does not know.
+
+A hash of the settings follows: the file is the user's to read, and the tasks follow from what it held at the beginning.
+"""
 
 _LONG = 90
 """Seconds; a shorter wait is not announced."""
@@ -54,6 +58,7 @@ class Places:
         cache_dir: Where circuits' results are kept; by default ``QKAN_CACHE``.
         progress: Silent by default.
         executor: Where independent pieces of work run; by default here, one after the other.
+        images: Whether figures are saved and shown in the report.
     """
 
     out: Path | None = None
@@ -62,13 +67,14 @@ class Places:
     cache_dir: Path | None = None
     progress: Progress = field(default_factory=Progress)
     executor: Executor = field(default_factory=SerialExecutor)
+    images: bool = True
 
 
 class RunFolder:
     """Where a run keeps its configuration, finished stages, results, figures and report."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, images: bool = True) -> None:
+        self.path, self.images = path, images
 
     @classmethod
     def create(cls, experiment: str, config: DataclassInstance, out: Path | None) -> RunFolder:
@@ -78,7 +84,7 @@ class RunFolder:
             UsageError: If ``out`` is a file or holds something already.
             OSError: If it cannot be written.
         """
-        path = out or Path("runs") / f"{experiment}-{datetime.now():%Y%m%d-%H%M%S}"
+        path = (out or Path("runs") / f"{experiment}-{datetime.now():%Y%m%d-%H%M%S}").expanduser()
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(
                 f"{path} is not an empty folder. Choose another folder with --out, or continue the "
@@ -86,7 +92,8 @@ class RunFolder:
             )
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)
-        folder.write("config.toml", _STAMP + to_toml(config))
+        text = to_toml(config)
+        folder.write("config.toml", f"{_stamp(text)}\n{text}")
         return folder
 
     @classmethod
@@ -111,13 +118,20 @@ class RunFolder:
         """Open the folder of a run that was started with the same configuration.
 
         Raises:
-            UsageError: If there is no run, or one with other settings (they are named) or of another version.
+            UsageError: If there is no run, or one with other settings (they are named), of another version, or with a
+                configuration that was edited since.
         """
-        changed = differences(cls.config_of(path, type(config)), config)
-        if not (path / "config.toml").read_text(encoding="utf-8").startswith(_STAMP):
+        begun = cls.config_of(path, type(config))
+        changed, stamp = differences(begun, config), read_text(path / "config.toml").split("\n")[0]
+        if not stamp.startswith(_STAMP):
             raise UsageError(
                 f"the run in {path} was begun by another version, whose numbers are not those of this one; start a "
                 "new run with --out"
+            )
+        if stamp != _stamp(to_toml(begun)):
+            raise UsageError(
+                f"{path / 'config.toml'} was edited since the run was begun; put the settings back, or start a new "
+                "run with --config and --out"
             )
         if changed:
             raise UsageError(
@@ -140,9 +154,17 @@ class RunFolder:
             name: What the stage is called.
             fields: All that changes its numbers.
             compute: Returns them.
+
+        Raises:
+            CacheError: If they cannot be written.
+            UsageError: If they are nothing that can be kept.
         """
-        meta = {"what": name, "fields": fields}
-        return dict(self._stages.get_or_compute(key(stage=name, **fields), compute, meta))
+        arrays = self.finished(name, fields)
+        if arrays is None:
+            arrays = dict(compute())
+            meta = {"what": name, "fields": fields}
+            self._stages.put(key(stage=name, **fields), arrays, meta)
+        return arrays
 
     def finished(self, name: str, fields: Mapping[str, object]) -> dict[str, NDArray[Any]] | None:
         """Return the arrays of a stage if it is finished, as :meth:`stage` does; else None."""
@@ -159,10 +181,16 @@ class RunFolder:
         return target
 
     def write(self, name: str, content: str | bytes) -> Path:
-        """Write a file whole or not at all: first beside its place, then moved there."""
-        target = self.inside(name)
-        data = content.encode() if isinstance(content, str) else content
-        write_whole(target, data)
+        """Write a file whole or not at all: first beside its place, then moved there.
+
+        Raises:
+            UsageError: If it cannot be written.
+        """
+        try:
+            target = self.inside(name)
+            write_whole(target, content.encode() if isinstance(content, str) else content)
+        except OSError as error:
+            raise UsageError(f"cannot write {self.path / name}: {explained(error)}") from error
         return target
 
     def write_json(self, name: str, content: Any) -> Path:
@@ -177,9 +205,14 @@ class RunFolder:
         """
         try:
             results = json.loads((self.path / "results.json").read_text(encoding="utf-8"))
+            sentences = list(map(str, results["verdict"]["sentences"]))
         except FileNotFoundError as error:
             raise UsageError(f"the run in {self.path} is not finished") from error
-        return "\n".join([*results["verdict"]["sentences"], f"Report: {self.path / 'report.html'}"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{self.path / 'results.json'} is damaged ({error}); write it again with --resume {self.path}"
+            ) from error
+        return "\n".join([*sentences, f"Report: {self.path / 'report.html'}"])
 
 
 @contextmanager
@@ -193,11 +226,22 @@ def opened(experiment: str, config: DataclassInstance, places: Places) -> Iterat
         folder = RunFolder.resume(places.resume, config)
     else:
         folder = RunFolder.create(experiment, config, places.out)
-    try:
+    folder.images = places.images
+    with continued(f"qkan reproduce {experiment}", folder):
         yield folder
+
+
+@contextmanager
+def continued(command: str, folder: RunFolder) -> Iterator[None]:
+    """Say how to go on after an interrupt, or when nothing more can be written."""
+    on = f"Continue with: {command} --resume {folder.path}"
+    try:
+        yield
     except KeyboardInterrupt as stop:
-        stop.add_note(f"Continue with: qkan reproduce {experiment} --resume {folder.path}")
+        stop.add_note(on)
         raise
+    except CacheError as error:
+        raise UsageError(f"{error} {on}") from error
 
 
 def run_tasks(
@@ -250,20 +294,48 @@ def run_tasks(
     there, total, started = len(results), len(tasks), time.monotonic()
     if there:
         progress.say(f"{what}: {there} of {total} are there already")
-    outcomes = (executor or SerialExecutor()).unordered(
-        partial(_call, function), [dict(tasks[name]) for name in missing], names=missing
+    outcomes = (executor or SerialExecutor()).outcomes(
+        partial(_call, function), (dict(tasks[name]) for name in missing)
     )
+    failures: dict[str, Failure] = {}
     with progress.task(what, total) as advance, closing(outcomes):
         advance(there, total)
-        for index, result in outcomes:
+        for index, outcome in outcomes:
             name = missing[index]
-            results[name] = folder.stage(name, keys[name], partial(dict, result))
+            kept = _kept(folder, name, keys[name], outcome)
+            if isinstance(kept, Failure):
+                failures[name] = kept
+                progress.say(f"{name}: failed, {kept.reason}")
+                continue
+            results[name] = kept
             done = len(results)
             left = (time.monotonic() - started) / (done - there) * (total - done)
             about = f", about {left / 60:.0f} min left" if left > _LONG else ""
             progress.say(f"{name}: finished, {done} of {total}{about}")
             advance(done, total)
+    if failures:
+        raise TaskError(
+            {name: failures[name] for name in missing if name in failures}, len(missing)
+        )
     return {name: results[name] for name in tasks}
+
+
+def _kept(
+    folder: RunFolder, name: str, fields: Mapping[str, object], outcome: Any
+) -> Arrays | Failure:
+    """Return a task's arrays as the folder keeps them; what it cannot keep is the failure of this task alone."""
+    if isinstance(outcome, Failure):
+        return outcome
+    try:
+        return folder.stage(name, fields, lambda: outcome)
+    except CacheError:  # the disk is full: there is no use in going on
+        raise
+    except UsageError as error:
+        return Failure(str(error))
+
+
+def _stamp(text: str) -> str:
+    return _STAMP + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _call(

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,8 +106,27 @@ class Results:
             for arm, seeds in self.runs.items()
         }
 
+    def failures(self) -> list[str]:
+        """Return a sentence on every arm of which trainings failed: a metric of theirs is NaN or infinite.
+
+        Example:
+            >>> Results({"kan": [{"loss": np.array(0.5)}, {"loss": np.array(np.nan)}]}).failures()
+            ['1 of 2 trainings of kan failed (NaN or infinity); means and differences leave them out.']
+        """
+        bad = {
+            arm: int(np.sum(~np.isfinite([*values.values()]).all(axis=0)))
+            for arm, values in self.metrics().items()
+            if values
+        }
+        return [
+            f"{n} of {len(self.runs[arm])} trainings of {arm} failed (NaN or infinity); means and differences leave "
+            "them out."
+            for arm, n in bad.items()
+            if n
+        ]
+
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield one mapping for every arm, seed and epoch.
+        """Yield one mapping for every arm, seed and epoch; a number that is none is None.
 
         Example:
             >>> list(Results({"kan": [{"train_loss": np.array([0.5])}]}).lines())
@@ -118,7 +137,8 @@ class Results:
                 names = _names(arrays, ndim=1)
                 rows = zip(*(arrays[name] for name in names), strict=True)
                 for epoch, row in enumerate(rows, start=1):
-                    numbers = dict(zip(names, map(float, row), strict=True))
+                    finite = (float(value) if np.isfinite(value) else None for value in row)
+                    numbers = dict(zip(names, finite, strict=True))
                     yield {"arm": arm, "seed": seed, "epoch": epoch, **numbers}
 
 
@@ -188,9 +208,13 @@ class Study:
         runs = {arm: self._seeds(arm, arrays) for arm in self.arms}
         results = Results(runs, self.labels)
         keep_models(folder, self.arms, runs)
+        record = self.conclude(results, folder)
+        if failed := results.failures():
+            told = [*record.verdict["sentences"], *failed]
+            record = replace(record, verdict={**record.verdict, "sentences": told})
         write_record(
             folder,
-            self.conclude(results, folder),
+            record,
             experiment=self.name,
             title=self.title,
             config=self.config,

@@ -37,7 +37,7 @@ from circuits.errors import MissingExtraError, UsageError
 from qkan.config import from_mapping
 from qkan.plotting import Axis, plot_sweep
 from qkan.studies.report import Picture, Record, Section, Table, write_record
-from qkan.studies.run import Places, RunFolder, provenance
+from qkan.studies.run import Places, RunFolder, continued, provenance
 from qkan.studies.statistics import summarise
 from qkan.studies.sweep_config import (
     DataConfig,
@@ -104,12 +104,10 @@ def run(config: SweepConfig, places: Places | None = None) -> RunFolder:
     if config.sampler != "grid":
         _optuna()
     folder = _folder(config, places, facts["data"]["sha256"])
-    try:
+    folder.images = places.images
+    with continued("qkan sweep", folder):
         found = _Trials(config, space, settings, places, folder).run()
-    except KeyboardInterrupt as stop:
-        stop.add_note(f"Continue with: qkan sweep --resume {folder.path}")
-        raise
-    _write(folder, config, space, found, facts, started)
+        _write(folder, config, space, found, facts, started)
     return folder
 
 

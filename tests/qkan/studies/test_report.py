@@ -55,7 +55,37 @@ def test_text_is_escaped_in_html(folder):
 
 def test_the_markdown_has_the_same_table_and_figure(folder):
     text = (folder.path / "report.md").read_text()
-    assert "| arm | loss |\n|---|---|\n| <quantum> | 1 ± 2 |\n" in text
+    assert "| arm | loss |\n|---|---|\n| &lt;quantum> | 1 ± 2 |\n" in text
     assert "![A plot.](figures/plot.png)" in text
     for suffix in ("png", "pdf"):
         assert (folder.path / f"figures/plot.{suffix}").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
+        ("a | b", "a \\| b"),
+        ("`rm`", "\\`rm\\`"),
+        ("[x](javascript:1)", "[x]\\(javascript:1)"),
+        ("two\nlines", "two lines"),
+        ("p < 0.05, [0, 1]", "p < 0.05, [0, 1]"),
+    ],
+)
+def test_a_users_names_are_text_in_both(name, shown):
+    table = Table([name, "b"], [[name, "1"]])
+    report = Report(name, [name], [Section(name, [name], table)], {name: name})
+    lines = render_report(report, "md").splitlines()
+    assert f"# {shown}" in lines
+    assert f"| {shown} | b |" in lines
+    assert lines.count(f"| {shown} | 1 |") == lines.count(f"| {shown} | {shown} |") == 1
+    assert "<script" not in render_report(report, "html")
+
+
+def test_a_report_without_images_has_its_words(folder):
+    folder.images = False
+    picture = Picture.save(folder, "other", "A plot.", None)
+    assert not (folder.path / "figures" / "other.png").exists()
+    report = Report("Title", ["One."], [Section("Arms", pictures=[picture])], {})
+    for kind in ("html", "md"):
+        assert "A plot" not in render_report(report, kind)

@@ -16,7 +16,7 @@ import qkan
 from circuits.errors import UsageError
 from qkan.store import CacheWarning
 from qkan.studies import run as run_module
-from qkan.studies.run import RunFolder, provenance, run_tasks
+from qkan.studies.run import Places, RunFolder, provenance, run_tasks
 from qkan.studies.tasks import TaskError
 from qkan.training import TrainingConfig
 
@@ -60,6 +60,32 @@ def test_a_run_of_another_version_is_refused(folder):
         RunFolder.resume(folder.path, TrainingConfig(epochs=3))
 
 
+def test_a_configuration_that_was_edited_is_refused(folder):
+    file = folder.path / "config.toml"
+    file.write_text(file.read_text().replace("epochs = 3", "epochs = 4"))
+    for config in (TrainingConfig(epochs=4), RunFolder.config_of(folder.path, TrainingConfig)):
+        with pytest.raises(UsageError, match=r"config.toml was edited since the run was begun"):
+            RunFolder.resume(folder.path, config)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"verdict": {"sentences": 3}}'])
+def test_a_damaged_result_is_said(folder, content):
+    folder.write("results.json", content)
+    with pytest.raises(UsageError, match=r"results.json is damaged .*--resume"):
+        folder.summary()
+
+
+@pytest.mark.parametrize(
+    "name", ["../thesis.tex", "/etc/passwd", "figures/../../thesis.tex", "link/a"]
+)
+def test_nothing_outside_of_the_folder_is_written(folder, tmp_path, name):
+    (folder.path / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="is no name of a file in"):
+        folder.write(name, "mine")
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_resume_needs_a_run(tmp_path):
     with pytest.raises(UsageError, match="no run to resume"):
         RunFolder.resume(tmp_path, TrainingConfig())
@@ -89,7 +115,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(folder, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", no_space)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UsageError, match=r"cannot write .*results.json: .*No space.*--resume"):
         folder.write("results.json", "new")
     assert sorted(folder.path.iterdir()) == before
     assert (folder.path / "results.json").read_text() == "old"
@@ -147,6 +173,45 @@ def test_a_failed_task_costs_no_other_and_is_tried_again(folder, log):
     with pytest.raises(TaskError, match="1 of 1 tasks failed"):
         run_tasks(square, settings(log, 1, 13, 2), folder)
     assert log.read_text().split() == ["1", "13", "2", "13"]
+
+
+BAD = {
+    "object": {"x": np.array([{}], dtype=object)},
+    "text": {"x": "three"},
+    "complex": {"x": np.array([1j])},
+    "dates": {"x": np.array(["2026-12-01"], dtype="datetime64[D]")},
+    "NaN as a name": {math.nan: np.ones(1)},
+    "a name of the format": {"__metadata__": np.ones(1)},
+    "a ragged list": {"x": [[1.0], [1.0, 2.0]]},
+}
+
+
+def odd(kind):
+    return BAD.get(kind, {"x": 1.0})
+
+
+def test_a_result_that_cannot_be_kept_is_the_failure_of_its_task(folder):
+    tasks = {kind: {"kind": kind} for kind in ["first", *BAD, "last"]}
+    with pytest.raises(TaskError) as caught:
+        run_tasks(odd, tasks, folder)
+    assert list(caught.value.failures) == list(BAD)
+    assert caught.value.total == len(tasks)
+    kept = [name for name in tasks if folder.finished(name, {"settings": tasks[name], "of": {}})]
+    assert kept == ["first", "last"]
+
+
+def test_a_full_disk_ends_a_run_and_says_how_to_go_on(tmp_path, log, monkeypatch):
+    def no_space(descriptor):
+        raise OSError(28, "No space left on device")
+
+    def run():
+        with run_module.opened("test", TrainingConfig(), Places(out=tmp_path / "new")) as new:
+            monkeypatch.setattr("os.fsync", no_space)
+            run_tasks(square, settings(log, 1, 2), new)
+
+    with pytest.raises(UsageError, match=r"No space(.|\n)*qkan reproduce test --resume .*new$"):
+        run()
+    assert log.read_text().split() == ["1"]
 
 
 def test_a_damaged_result_is_computed_again(folder, log):

@@ -160,3 +160,21 @@ def test_the_seeds_of_an_arm_may_be_trained_together(tmp_path):
     assert results["arms"]["steep"]["test_loss"]["values"] == [2.0, 3.0, 4.0]
     last = json.loads((folder.path / "metrics.jsonl").read_text().splitlines()[-1])
     assert last == {"arm": "steep", "seed": 2, "epoch": 2, "val_loss": 8.0}
+
+
+def test_a_training_that_failed_is_counted_and_costs_no_other(tmp_path):
+    def fails(seed, slope, log):
+        arrays = train(seed, slope, log)
+        if (seed, slope) == (1, 2.0):
+            arrays |= {"test_accuracy": np.array(np.nan), "train_loss": np.full(3, np.inf)}
+        return arrays
+
+    folder = study_of(partial(fails, log=tmp_path / "log")).run(Places(out=tmp_path / "run"))
+    results = json.loads((folder.path / "results.json").read_text())
+    assert results["arms"]["steep"]["test_accuracy"]["values"] == [0.0, 4.0]
+    assert results["arms"]["steep"]["test_accuracy"]["failed"] == 1
+    assert "1 of 3 trainings of steep failed" in folder.summary()
+    lines = map(json.loads, (folder.path / "metrics.jsonl").read_text().splitlines())
+    assert [
+        line["train_loss"] for line in lines if (line["arm"], line["seed"]) == ("steep", 1)
+    ] == 3 * [None]
