@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkan.config import at_least, positive_numbers, setting
-from qkan.experiments.mnist_task import Digits, Images, parameters_of, train_on_mnist
+from qkan.experiments.mnist_task import Digits, Images, parameters_of, survivors, train_on_mnist
 from qkan.experiments.mnist_task import arm as settings_of
+from qkan.models import MODELS
 from qkan.plotting import Measured, plot_curves, plot_tradeoff
 from qkan.studies.report import Picture, Record, Section, Table, percent, points
 from qkan.studies.run import Places, RunFolder
 from qkan.studies.statistics import OPEN, Interval, crossed_interval, summarise
-from qkan.studies.study import Results, Study
+from qkan.studies.study import FOLDER, Results, Study, trained
 
 __all__ = ["GROUPS", "KINDS", "Arm", "Config", "arms_of", "run"]
 
@@ -30,6 +31,8 @@ _COSTS = {
     "inference_us": "inference / µs an image",
 }
 _LEVEL = 0.95
+_CANDIDATE = "candidate"
+"""What the weights of seed 0 are called until it is known whose are kept."""
 
 KINDS = {
     "linear": "linear",
@@ -125,14 +128,15 @@ def run(config: Config, places: Places | None = None) -> RunFolder:
         "gamma": 0.8,
     }
     rates = positive_numbers("rates", config.rates)
+    of = partial(settings_of, training=training, images=images, rates=rates, keep_weights=True)
     arms = arms_of(config.width, qkan=config.qkan)
     return Study(
         "mnist",
         f"All models on {images.name if config.full else '5,000 images of MNIST'}",
         config,
-        {arm.name: settings_of(arm.model, training, images, rates=rates) for arm in arms},
+        {arm.name: of(arm.model) for arm in arms},
         config.seeds,
-        partial(train_on_mnist, data_dir=places.data_dir),
+        partial(train_on_mnist, data_dir=places.data_dir, weights=_CANDIDATE),
         partial(_conclude, config, images, arms),
         {"data": images.facts},
     ).run(places)
@@ -201,6 +205,8 @@ def _conclude(
     config: Config, images: Images, arms: Sequence[Arm], results: Results, folder: RunFolder
 ) -> Record:
     """Return the record of the comparison, and draw its figures."""
+    results, lost = survivors(results)
+    arms = [arm for arm in arms if arm.name in results.runs]
     summary = summarise(results.metrics())
     correct = {
         arm: np.stack([np.asarray(seed["test.correct"], dtype=np.float64) for seed in seeds])
@@ -219,13 +225,14 @@ def _conclude(
         f"{images.test:,} to test on once; {config.seeds} seeds.{less}"
     )
     verdict = {
-        "sentences": [data, *(sentence(group, found) for group, found in groups.items())],
+        "sentences": [data, *lost, *(sentence(group, found) for group, found in groups.items())],
         "joint_level": _LEVEL,
         "differences": {
             group: {f"{a.name} - {b.name}": asdict(interval) for a, b, interval in found}
             for group, found in groups.items()
         },
         "accuracy": {arm: asdict(interval) for arm, interval in accuracies.items()},
+        "kept": _keep_best(arms, results, folder),
     }
     sections = [
         _table(config, images, arms, summary, accuracies),
@@ -234,6 +241,22 @@ def _conclude(
         _training(arms, results, folder),
     ]
     return Record(summary, verdict, sections)
+
+
+def _keep_best(arms: Sequence[Arm], results: Results, folder: RunFolder) -> str | None:
+    """Write the model of seed 0 that validation prefers, of those that a file can hold; return its name."""
+    found = results.curves("val_accuracy")
+    kept = [arm for arm in arms if arm.model["kind"] in MODELS]
+    if not kept:
+        return None
+    best = max(kept, key=lambda arm: found[arm.name]["val_accuracy"].max(axis=1).mean())
+    arrays = {
+        name.replace(_CANDIDATE, "weights", 1): values
+        for name, values in results.runs[best.name][0].items()
+        if name.startswith(f"{_CANDIDATE}.")
+    }
+    trained(best.model, arrays).save(folder.path / FOLDER / f"{best.name}.safetensors")
+    return best.name
 
 
 def _share(interval: Interval) -> Interval:

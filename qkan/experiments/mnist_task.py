@@ -11,6 +11,7 @@ A study's settings begin with those of :class:`Digits`, its arms are made by :fu
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -32,7 +33,8 @@ from qkan.experiments.notebook_networks import make
 from qkan.plotting import plot_edge_functions, plot_network
 from qkan.studies.report import Picture
 from qkan.studies.run import RunFolder
-from qkan.training import History, TrainingConfig, evaluate, fit, predict
+from qkan.studies.study import Results
+from qkan.training import DivergedError, History, TrainingConfig, evaluate, fit, predict
 
 __all__ = [
     "Digits",
@@ -42,6 +44,8 @@ __all__ = [
     "from_random",
     "network_pictures",
     "parameters_of",
+    "survivors",
+    "ten_classes",
     "train_on_mnist",
 ]
 
@@ -274,6 +278,7 @@ def train_on_mnist(
     keep_weights: bool = False,
     data_dir: Path | None = None,
     way: Callable[..., Trained] = from_random,
+    weights: str = "weights",
 ) -> dict[str, NDArray[Any]]:
     """Train a model from one seed, and look at the test images as the protocol has it.
 
@@ -291,12 +296,14 @@ def train_on_mnist(
         keep_weights: Whether the weights of seed 0 are kept.
         data_dir: Where all of MNIST is.
         way: How a model is trained at one rate: a function like :func:`from_random`.
+        weights: What weights that are kept are called.
 
     Returns:
         The metrics ``test_accuracy``, ``test_loss``, ``best_epoch`` (from 1), ``rate`` (the first epoch's),
         ``parameters``, ``train_seconds`` (the epochs and the looks after them, at one rate) and ``inference_us`` (an
         image, in batches of 1,000); the curves ``train_loss``, ``val_loss``, ``val_accuracy`` and ``learning_rate``;
-        and ``test.correct``, one value an image.
+        and ``test.correct``, one value an image. ``diverged`` counts the rates at which the training diverged; if all
+        did, there is nothing else: see :func:`survivors`.
     """
     chosen = Images(**images)
     digits = mnist(full=chosen.full, data_dir=data_dir, download=False)
@@ -305,11 +312,24 @@ def train_on_mnist(
             f"the images are not those that the study began with: SHA-256 {digits.sha256}, expected {chosen.sha256}"
         )
     parts = [(chosen.scaled(x), y) for x, y in chosen.split(digits)]
-    runs = [way(model, config, *parts) for config in _configs(training, rates, seed=seed)]
+    runs, lost = [], []
+    for config in _configs(training, rates, seed=seed):
+        try:
+            runs.append(way(model, config, *parts))
+        except DivergedError:
+            lost.append(config.initial_rate)
+    diverged = {"diverged": np.array(len(lost)), "diverged.rates": np.array(lost, dtype=np.float64)}
+    if not runs:
+        return diverged
     # The first of equals: a tie must not depend on anything else.
     best = max(runs, key=lambda run: max(h.val_accuracy.max() for h in run.histories))
     net, histories, (x, labels) = best.net, best.histories, parts[2]
     scores = evaluate(net, (x, labels))
+    if not math.isfinite(scores["loss"]):
+        raise UsageError(
+            f"the loss on the test images is {scores['loss']} at the learning rate {histories[0].learning_rate[0]:g}, "
+            "where that on the validation images is finite; use smaller rates"
+        )
     earlier = sum(len(history["train_loss"]) for history in histories[:-1])
     metrics = {
         "test_accuracy": scores["accuracy"],
@@ -321,12 +341,40 @@ def train_on_mnist(
         "inference_us": _microseconds(net, x[:_TIMED_IMAGES]),
         **best.metrics,
     }
-    results = {name: np.array(value) for name, value in metrics.items()}
+    results = diverged | {name: np.array(value) for name, value in metrics.items()}
     results["test.correct"] = (predict(net, x).argmax(dim=1) == labels).numpy()
     results |= {name: np.concatenate([h[name] for h in histories]) for name in _CURVES}
     if keep_weights and seed == 0:
-        results |= {f"weights.{name}": value.numpy() for name, value in net.state_dict().items()}
+        results |= {f"{weights}.{name}": value.numpy() for name, value in net.state_dict().items()}
     return results
+
+
+def survivors(results: Results) -> tuple[Results, list[str]]:
+    """Return the arms that were trained from every seed, and what is to be said of trainings that diverged.
+
+    Raises:
+        UsageError: If no arm was.
+    """
+    rates = [
+        float(rate)
+        for seeds in results.runs.values()
+        for arrays in seeds
+        for rate in arrays.get("diverged.rates", ())
+    ]
+    said = []
+    if rates:
+        each = ", ".join(f"{rate:g} ({rates.count(rate)} trainings)" for rate in sorted({*rates}))
+        said.append(f"Trainings that diverged lose the choice of the learning rate: {each}.")
+    lost = {
+        arm: [k for k, arrays in enumerate(seeds) if "parameters" not in arrays]
+        for arm, seeds in results.runs.items()
+    }
+    if all(lost.values()):
+        raise UsageError(f"no arm could be trained from every seed. {' '.join(said)}")
+    gone = [f"{arm} (seed {', '.join(map(str, seeds))})" for arm, seeds in lost.items() if seeds]
+    if gone:
+        said.append(f"Left out, for they diverged at every learning rate: {'; '.join(gone)}.")
+    return replace(results, runs={a: s for a, s in results.runs.items() if not lost[a]}), said
 
 
 def network_pictures(model: nn.Module, images: Tensor, folder: RunFolder) -> list[Picture]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from math import pi
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from circuits.edges import edge as named_edge
-from circuits.errors import unknown_name
+from circuits.errors import UsageError, unknown_name
 from qkan.analysis import plot
 from qkan.config import at_least, setting
 from qkan.data.functions import FUNCTIONS, function
@@ -23,9 +23,9 @@ from qkan.models import make
 from qkan.plotting import plot_errors, plot_fits
 from qkan.studies.report import Picture, Record, Section, Table
 from qkan.studies.run import Places, RunFolder
-from qkan.studies.statistics import paired_difference, summarise
+from qkan.studies.statistics import OPEN, paired_difference, summarise
 from qkan.studies.study import Results, Study, trained
-from qkan.training import TrainingConfig, fit, predict
+from qkan.training import DivergedError, TrainingConfig, fit, predict
 
 __all__ = ["MODELS", "TARGETS", "Config", "arms_of", "run", "size_for", "train_on_function"]
 
@@ -216,7 +216,8 @@ def train_on_function(
 
     Returns:
         The metrics ``test_rmse``, ``test_error`` (it over the spread of the function), ``train_rmse``, ``parameters``
-        and ``train_seconds``; the curve ``train_loss``; the weights of seed 0.
+        and ``train_seconds``; the curve ``train_loss``; the weights of seed 0. ``diverged`` is 1, and there is nothing
+        else, if the loss did not stay finite.
     """
     target, rng = function(function_name), np.random.default_rng(seed)
     (x, y), (x_test, y_test) = target.sample(points, rng), target.sample(points, rng)
@@ -232,7 +233,10 @@ def train_on_function(
     )
     data = torch.from_numpy(half_width * x), torch.from_numpy((y - mean) / spread).unsqueeze(1)
     started = time.process_time()
-    history = fit(net, data, config=config, loss="mse")
+    try:
+        history = fit(net, data, config=config, loss="mse")
+    except DivergedError:
+        return {"diverged": np.array(1)}
     seconds = time.process_time() - started
 
     def rmse(points: NDArray[np.float64], values: NDArray[np.float64]) -> float:
@@ -241,6 +245,7 @@ def train_on_function(
 
     test = rmse(x_test, y_test)
     metrics = {
+        "diverged": 0,
         "test_rmse": test,
         "test_error": test / y_test.std(),
         "train_rmse": rmse(x, y),
@@ -258,27 +263,36 @@ def _conclude(
     config: Config, arms: Mapping[str, Mapping[str, Any]], results: Results, folder: RunFolder
 ) -> Record:
     """Return the record: medians over seeds, targets, and paired ratios of errors."""
+    lost = {
+        arm: sum("test_rmse" not in seed for seed in seeds) for arm, seeds in results.runs.items()
+    }
+    results = replace(results, runs={a: seeds for a, seeds in results.runs.items() if not lost[a]})
+    if not results.runs:
+        raise UsageError("every training diverged; are the circuits' scales what they should be?")
     metrics = results.metrics()
     values: dict[str, dict[str, Any]] = {name: {} for name in config.chosen}
-    for arm, labels in results.labels.items():
+    for arm in results.runs:
+        labels = results.labels[arm]
         values[labels["function"]][labels["model"]] = metrics[arm]
     targets = {
         name: {"median_test_rmse": float(np.median(values[name]["qkan"]["test_rmse"])), "target": t}
         for name, t in TARGETS.items()
-        if name in values
+        if "qkan" in values.get(name, {})
     }
     ratios = error_ratios(values)
-    over = f"{len(values)} functions and {config.seeds} seeds"
+    gone = [f"{arm} ({count} of {config.seeds})" for arm, count in lost.items() if count]
     verdict = {
         "sentences": [
             *(_target_sentence(name, **target) for name, target in targets.items()),
-            *(_ratio_sentence(kind, ratio, over) for kind, ratio in ratios.items()),
+            *(ratio_sentence(kind, of, config.seeds) for kind, of in ratios.items() if of),
+            *([f"Left out, for trainings diverged: {'; '.join(gone)}."] if gone else []),
         ],
         "targets": {
             name: {**target, "met": target["median_test_rmse"] <= target["target"]}
             for name, target in targets.items()
         },
         "error_ratios": ratios,
+        "diverged": {arm: count for arm, count in lost.items() if count},
     }
     sections = [_errors(values, folder)]
     pictures = [*_fits(results, arms, folder), *_network(results, arms, folder)]
@@ -290,33 +304,30 @@ def _conclude(
         "ranges": lambda name, _: ", ".join(
             f"{v} in [{low:.4g}, {high:.4g}]" for v, (low, high) in FUNCTIONS[name].ranges.items()
         ),
-        "parameters": lambda _, of: ", ".join(f"{int(of[k]['parameters'][0])}" for k in MODELS),
+        "parameters": lambda _, of: ", ".join(f"{int(of[k]['parameters'][0])}" for k in of),
         "source": lambda name, _: FUNCTIONS[name].source,
     }
     sections.append(Section("The functions", table=Table.of(columns, values)))
     return Record(summarise(metrics), verdict, sections)
 
 
-def error_ratios(values: Values) -> dict[str, dict[str, float]]:
-    r"""Return how many times larger the quantum KAN's error is, over all functions, with a 95 % interval.
+def error_ratios(values: Values, level: float = 0.95) -> dict[str, dict[str, dict[str, float]]]:
+    r"""Return how many times larger the quantum KAN's error is, ``{model: {function: ratio and interval}}``.
 
-    .. math:: \exp \Bigl( \frac1F \sum_f \log \frac{e_\mathrm{quantum}(f, \mathrm{seed})}{e(f, \mathrm{seed})} \Bigr),
+    .. math:: \exp \Bigl( \frac1S \sum_\mathrm{seed} \log
+              \frac{e_\mathrm{quantum}(f, \mathrm{seed})}{e(f, \mathrm{seed})} \Bigr),
 
-    Student's interval over seeds, which are pairs: the same points for every model.
+    Student's interval over seeds, which are pairs: the same points for every model. The level is that of all functions
+    of a model together (Bonferroni). Functions are not averaged: opposite effects would cancel.
     """
-    ratios = {}
-    for kind in MODELS:
-        if kind == "qkan":
-            continue
-        ours, theirs = (
-            np.mean([np.log(models[k]["test_error"]) for models in values.values()], axis=0)
-            for k in ("qkan", kind)
-        )
-        interval = paired_difference(ours, theirs)
-        ends = {
-            name: float(np.exp(getattr(interval, name))) for name in ("estimate", "low", "high")
-        }
-        ratios[kind] = ends | {"level": interval.level}
+    ratios: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in MODELS if kind != "qkan"}
+    for kind, found in ratios.items():
+        both = {name: of for name, of in values.items() if {"qkan", kind} <= of.keys()}
+        for name, of in both.items():
+            ours, theirs = (np.log(of[k]["test_error"]) for k in ("qkan", kind))
+            interval = paired_difference(ours, theirs, 1 - (1 - level) / len(both))
+            ends = {n: float(np.exp(getattr(interval, n))) for n in ("estimate", "low", "high")}
+            found[name] = {**ends, "level": interval.level}
     return ratios
 
 
@@ -328,30 +339,56 @@ def _target_sentence(name: str, median_test_rmse: float, target: float) -> str:
     )
 
 
-def _ratio_sentence(kind: str, ratio: Mapping[str, float], over: str) -> str:
-    if ratio["low"] <= 1 <= ratio["high"]:
-        verdict = "not measurably different"
-    else:
-        verdict = "larger" if ratio["estimate"] > 1 else "smaller"
+def ratio_sentence(kind: str, ratios: Mapping[str, Mapping[str, float]], seeds: int) -> str:
+    """Return on which functions the quantum KAN is better or worse than another model, and by how much.
+
+    Example:
+        >>> ratios = {"a": {"estimate": 20, "low": 9, "high": 44}, "b": {"estimate": 0.5, "low": 0.1, "high": 2}}
+        >>> print(ratio_sentence("mlp", ratios, 5))
+        QKAN against MLP at equal parameters, over 5 seeds: error larger on 1 of 2 functions (a 20 times [9, 44]);
+        not told apart on 1 (b). Intervals: 95 % for all functions together.
+    """
+
+    def told(names: Sequence[str]) -> str:
+        return ", ".join(
+            "{} {estimate:.2g} times [{low:.2g}, {high:.2g}]".format(name, **ratios[name])
+            for name in names
+        )
+
+    larger, smaller = (
+        sorted((n for n in ratios if side(ratios[n])), key=lambda n: -ratios[n]["estimate"])
+        for side in (lambda r: r["low"] > 1, lambda r: r["high"] < 1)
+    )
+    alike = [name for name in ratios if name not in {*larger, *smaller}]
+    clauses = [
+        f"error {word} on {len(names)} of {len(ratios)} functions ({told(names)})"
+        for word, names in (("larger", larger), ("smaller", smaller[::-1]))
+        if names
+    ]
+    if alike:
+        clauses.append(f"{OPEN} on {len(alike)} ({', '.join(alike)})")
     return (
-        f"QKAN against {MODELS[kind]} at equal parameters: its error is {verdict}, {ratio['estimate']:.2f} times, "
-        f"95 % interval [{ratio['low']:.2f}, {ratio['high']:.2f}] (geometric mean over {over})."
+        f"QKAN against {MODELS[kind]} at equal parameters, over {seeds} seeds: {'; '.join(clauses)}. Intervals: 95 % "
+        "for all functions together."
     )
 
 
 def _errors(values: Values, folder: RunFolder) -> Section:
     """Return every model's error for every function: a table, and a dot a seed."""
 
-    def cell(errors: NDArray[np.float64]) -> str:
-        error = 100 * errors
+    def cell(of: Mapping[str, Any], kind: str) -> str:
+        if kind not in of:
+            return "diverged"
+        error = 100 * of[kind]["test_error"]
         return f"{np.median(error):.2g} [{error.min():.2g}, {error.max():.2g}]"
 
     columns: dict[str, Callable[..., object]] = {"function": lambda name, _: name} | {
-        label: lambda _, models, kind=kind: cell(models[kind]["test_error"])
-        for kind, label in MODELS.items()
+        label: lambda _, models, kind=kind: cell(models, kind) for kind, label in MODELS.items()
     }
     errors = {
-        label: {name: models[kind]["test_error"] for name, models in values.items()}
+        label: {
+            name: models[kind]["test_error"] for name, models in values.items() if kind in models
+        }
         for kind, label in MODELS.items()
     }
     caption = "Test error over the spread of the function: a dot a seed, a tick at the median."

@@ -27,6 +27,7 @@ from qkan.experiments.mnist_task import (
     arm,
     from_random,
     parameters_of,
+    survivors,
     train_on_mnist,
 )
 from qkan.experiments.qkan_functions import fourier
@@ -250,6 +251,9 @@ def _conclude(
     folder: RunFolder,
 ) -> Record:
     """Return the record: accuracies, and the paired differences of every arm to the quantum KAN."""
+    results, lost = survivors(results)
+    if "qkan" not in results.runs:
+        raise UsageError(f"without the quantum KAN there is nothing to compare. {' '.join(lost)}")
     values = results.metrics()
     found = differences(values)
     accuracy = values["qkan"]["test_accuracy"].mean()
@@ -257,7 +261,8 @@ def _conclude(
     sentences = [
         f"QKAN [784, {config.width}, 10]: {100 * accuracy:.2f} % test accuracy after {config.epochs} epochs on "
         f"{images.train:,} images{met if config.full and images.name == 'MNIST' else ''}.",
-        *(_sentence(name, values, found.get(name)) for name in _SAID),
+        *(_sentence(name, values, found.get(name)) for name in _SAID if name in values),
+        *lost,
     ]
     verdict = {
         "sentences": sentences,
@@ -266,7 +271,7 @@ def _conclude(
     summary = summarise(values)
     sections = [
         _table(config, images, values, summary, found, folder),
-        _warm_start(config, values, results, folder),
+        *([_warm_start(config, values, results, folder)] if "qkan_warm" in values else []),
         _network(arms, results, folder),
     ]
     return Record(summary, verdict, sections)
@@ -300,6 +305,7 @@ def _table(
     found: Mapping[str, Interval],
     folder: RunFolder,
 ) -> Section:
+    shown = {name: label for name, label in LABELS.items() if name in values}
     columns: dict[str, Callable[..., object]] = {
         "arm": lambda _, label: label,
         "parameters": lambda name, _: f"{int(values[name]['parameters'][0]):,}",
@@ -314,11 +320,11 @@ def _table(
         f"({config.rates}) are chosen on {images.chosen_on}, which are not learnt from; times are CPU seconds of the "
         "chosen rate."
     )
-    scores = {label: {"test_accuracy": values[n]["test_accuracy"]} for n, label in LABELS.items()}
+    scores = {label: {"test_accuracy": values[n]["test_accuracy"]} for n, label in shown.items()}
     caption = "Test accuracy: a dot a seed, a tick at the mean."
     plot = plot_seeds(scores)
     picture = Picture.save(folder, "accuracy", caption, plot)
-    return Section("All arms", [text], Table.of(columns, LABELS), [picture])
+    return Section("All arms", [text], Table.of(columns, shown), [picture])
 
 
 def _warm_start(config: Config, values: Values, results: Results, folder: RunFolder) -> Section:
@@ -331,7 +337,9 @@ def _warm_start(config: Config, values: Values, results: Results, folder: RunFol
         f"the rest ({100 * warm['test_accuracy']:.2f} %). From random weights: {100 * cold:.2f} %."
     )
     curves = results.curves("train_loss", "val_accuracy")
-    plot = plot_curves({LABELS[name]: curves[name] for name in ("qkan", "qkan_warm", "twin")})
+    plot = plot_curves(
+        {LABELS[name]: curves[name] for name in ("qkan", "qkan_warm", "twin") if name in curves}
+    )
     caption = "Mean and standard deviation over seeds; the warm start is a KAN in its first half."
     return Section("Warm start", [text], pictures=[Picture.save(folder, "curves", caption, plot)])
 

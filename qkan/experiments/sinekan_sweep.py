@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from circuits.errors import UsageError
 from qkan.config import at_least, positive_numbers, setting
-from qkan.experiments.mnist_task import Digits, Images, train_on_mnist
+from qkan.experiments.mnist_task import Digits, Images, survivors, train_on_mnist
 from qkan.experiments.mnist_task import arm as settings_of
 from qkan.plotting import Measured, plot_curves, plot_heat_maps, plot_tradeoff
 from qkan.studies.report import Picture, Record, Section, Table, percent
@@ -190,6 +190,9 @@ def conclude(
     folder: RunFolder,
 ) -> Record:
     """Return the record: heat maps, lines, and the setting that validation prefers."""
+    results, lost = survivors(results)
+    every = {name: every[name] for name in results.runs}
+    grids = {name: [arm for arm in grid if arm.name in every] for name, grid in grids.items()}
     values = results.metrics()
     curves = results.curves("train_loss", "val_loss", "val_accuracy")
     judged = {name: each["val_accuracy"].max(axis=1) for name, each in curves.items()}
@@ -208,12 +211,13 @@ def conclude(
         f"{percent(summary[best]['test_accuracy'])} %.",
         f"Seeds of one setting spread by {100 * spread:.2f} points, so means that differ by less than about "
         f"{200 * spread * math.sqrt(2 / config.seeds):.1f} points are not told apart.",
+        *lost,
     ]
     verdict = {"sentences": sentences, "best": asdict(every[best]), "seed_sd": spread}
     rates, gammas, widths = (config.grid(name) for name in ("rates", "gammas", "widths"))
     panels = {
         f"width {width:g}": np.array(
-            [[100 * judged[Arm(r, g, int(width)).name].mean() for g in gammas] for r in rates]
+            [[_percent(judged, Arm(r, g, int(width))) for g in gammas] for r in rates]
         )
         for width in widths
     }
@@ -228,6 +232,11 @@ def conclude(
     ]
     published = {"source": _SOURCE, "widths": {str(w): value for w, value in _PUBLISHED.items()}}
     return Record(summary, verdict, sections, published)
+
+
+def _percent(judged: Judged, arm: Arm) -> float:
+    """Return the mean accuracy at a setting, NaN (an empty place) where it diverged."""
+    return float(100 * judged[arm.name].mean()) if arm.name in judged else math.nan
 
 
 def _line_section(

@@ -128,13 +128,14 @@ def plot_errors(errors: Mapping[str, Mapping[str, Array]], label: str) -> Figure
         >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
         ['task']
     """
-    tasks, colors = list(next(iter(errors.values()))), arm_colors(errors)
+    tasks = list(dict.fromkeys(task for of in errors.values() for task in of))
+    colors = arm_colors(errors)
     figure, (axes,) = subplots(1, 1, (6.8, 0.52 * len(tasks) + 1.1))
     offsets = np.linspace(-0.3, 0.3, len(errors))
     for (model, by_task), offset in zip(errors.items(), offsets, strict=True):
-        for row, task in enumerate(tasks):
-            values, y, color = by_task[task], row + offset, colors[model]
-            name = model if row == 0 else None
+        for task, values in by_task.items():
+            y, color = tasks.index(task) + offset, colors[model]
+            name = model if task == next(iter(by_task)) else None
             dots = np.full(len(values), y)
             axes.plot(values, dots, "o", color=color, ms=3.5, alpha=0.55, mew=0, label=name)
             axes.plot([np.median(values)], [y], "|", color=color, ms=9, mew=2)

@@ -13,7 +13,6 @@ Source: J. Gallicchio, M. Schwartz, arXiv:1106.3076 (significance improvement); 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,17 +20,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from circuits.errors import MissingExtraError, UsageError
+from circuits.errors import MissingExtraError, UsageError, check_integer
 from qkan.studies.statistics import Interval, combined_interval
 
 __all__ = [
     "ROC",
     "auc_difference",
-    "auc_error",
     "bootstrap",
     "calibration_error",
     "reliability",
     "roc",
+    "sample_errors",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -66,7 +65,7 @@ class ROC:
         """
         if not 0 < signal <= 1:
             raise UsageError(f"a signal efficiency lies above 0 and is at most 1, got {signal}.")
-        after = int(np.argmax(self.signal >= signal - 1e-12))
+        after = max(1, int(np.argmax(self.signal >= signal - 1e-12)))
         low, high = self.signal[after - 1], self.signal[after]
         share = (signal - low) / (high - low)
         step = self.background[after] - self.background[after - 1]
@@ -102,10 +101,7 @@ def roc(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | N
         raise MissingExtraError(
             "ROC curves come from scikit-learn: pip install 'hybrid-qkan[hep]'"
         ) from error
-    for name, kind in (("signal", 1), ("background", 0)):
-        total = w[y == kind].sum()
-        if total <= 0:
-            raise UsageError(f"the weights of the {name} sum to {total}; is there none of it?")
+    _require_both(y, w)
     background, signal, _ = roc_curve(y, s, sample_weight=w, drop_intermediate=False)
     return ROC(signal, background)
 
@@ -131,6 +127,7 @@ def reliability(
     """
     # scikit-learn's calibration_curve takes no weights and returns no shares.
     p, y, w = _checked(probabilities, labels, weights)
+    check_integer("the number of bins", bins)
     if p.min() < 0 or p.max() > 1:
         raise UsageError(f"probabilities lie in [0, 1], got {p.min()} to {p.max()}.")
     place = np.minimum((p * bins).astype(np.int64), bins - 1)
@@ -163,8 +160,9 @@ def bootstrap(
     weights: npt.ArrayLike | None = None,
     resamples: int = 500,
     seed: int = 0,
+    signal: float | None = None,
 ) -> Array:
-    """Return the AUC on resampled jets.
+    """Return the AUC on resampled jets, or the background rejection at a signal efficiency.
 
     The same seed draws the same jets, so the differences of two models' results are paired. Each class is drawn by
     itself, for how many jets of each there are was chosen, not observed (SciPy's bootstrap draws the two together).
@@ -175,6 +173,7 @@ def bootstrap(
         weights: Of the jets, (N,).
         resamples: How often.
         seed: Of the draws.
+        signal: The signal efficiency of a rejection, which is infinite where no background passes; None: the AUC.
 
     Shape:
         Result: (resamples,).
@@ -185,56 +184,107 @@ def bootstrap(
         (4,)
     """
     s, y, w = _checked(scores, labels, weights)
+    _require_both(y, w)
+    check_integer("the number of resamples", resamples)
     distinct, place = np.unique(s, return_inverse=True)
     classes = [np.flatnonzero(y == kind) for kind in (0, 1)]
     generator = np.random.default_rng(seed)
     values = np.empty(resamples)
     for index in range(resamples):
         drawn = [generator.choice(jets, len(jets)) for jets in classes]
-        background, signal = (np.bincount(place[d], w[d], len(distinct)) for d in drawn)
-        below = np.cumsum(background) - background / 2  # a tie counts half
-        values[index] = signal @ below / (signal.sum() * background.sum())
+        b, s = (np.bincount(place[d], w[d], len(distinct)) for d in drawn)
+        if signal is None:
+            values[index] = s @ (np.cumsum(b) - b / 2) / (s.sum() * b.sum())  # a tie counts half
+        else:
+            passed = (np.append(0.0, np.cumsum(each[::-1]) / each.sum()) for each in (s, b))
+            values[index] = ROC(*passed).rejection(signal)
     return values
 
 
-def auc_error(run: Run, labels: npt.NDArray[np.int64], resamples: int) -> float:
-    """Return the standard error that the finite test sample gives a tagger's AUC, by bootstrap."""
-    return float(bootstrap(run[_SCORES], labels, resamples=resamples).std(ddof=1))
+def sample_errors(run: Run, labels: npt.NDArray[np.int64], resamples: int) -> tuple[float, float]:
+    """Return what the finite test sample leaves open of a tagger's AUC and of its rejection at 50 %, by bootstrap.
+
+    The second is half of the middle 68 %: in a resample there may be no background that passes, as in ``scored``.
+    """
+    auc = bootstrap(run[_SCORES], labels, resamples=resamples).std(ddof=1)
+    rejections = bootstrap(run[_SCORES], labels, resamples=resamples, signal=0.5)
+    told = np.minimum(rejections, (labels == 0).sum())
+    low, high = np.quantile(told, [0.16, 0.84])
+    return float(auc), float(high - low) / 2
 
 
 def auc_difference(
     first: Sequence[Run],
     second: Sequence[Run],
-    labels: npt.NDArray[np.int64],
-    resamples: int,
+    labels: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> Interval:
-    """Return the mean difference of the AUC, ``first - second``, over seeds and resampled jets.
+    r"""Return the mean difference of the AUC, ``first - second``, over further seeds and further test jets.
 
-    The jets are resampled, the same for both taggers and all seeds. The interval holds both what training leaves open,
-    by Student's quantile for few seeds, and what the test sample does (:func:`combined_interval`); of one seed only
-    the latter.
+    With the placements :math:`V(x) = P(\text{background scores below } x)` of signal jets, and those of background
+    jets, the AUC is a mean over each class, so the test sample leaves open
+
+    .. math:: v = \frac{s^2_\mathrm{signal}}{N_s} + \frac{s^2_\mathrm{background}}{N_b},
+
+    :math:`s^2` being the variances of the differences of placements, averaged over seeds; what training leaves open
+    are the differences of the seeds. The parts are joined by :func:`qkan.studies.statistics.combined_interval`.
 
     Args:
-        first: The runs of a tagger, one a seed.
+        first: The runs of a tagger, one a seed, two or more.
         second: Those of another, from the same seeds.
         labels: Of the test jets.
-        resamples: How often.
+        weights: Of the test jets, of either sign; 1 by default.
         level: Of the interval.
+
+    Raises:
+        UsageError: As :func:`roc`, or if there are fewer than two seeds, or not as many of both.
+
+    Source: E. DeLong, D. DeLong, D. Clarke-Pearson, Biometrics 44 (1988) 837, doi:10.2307/2531595.
     """
-    pairs = list(zip(first, second, strict=True))
-    paired = np.stack(
-        [
-            bootstrap(a[_SCORES], labels, resamples=resamples)
-            - bootstrap(b[_SCORES], labels, resamples=resamples)
-            for a, b in pairs
-        ]
+    if len(first) != len(second) or len(first) < 2:
+        raise UsageError(
+            f"expected two seeds or more, the same of both taggers, got {len(first)} and {len(second)}"
+        )
+    gaps = []
+    for a, b in zip(first, second, strict=True):
+        ours, theirs = (_placements(*_checked(run[_SCORES], labels, weights)) for run in (a, b))
+        gaps.append([one - other for one, other in zip(ours, theirs, strict=True)])
+    _, y, w = _checked(first[0][_SCORES], labels, weights)
+    of_signal = np.array([np.average(gap[0], weights=w[y == 1]) for gap in gaps])
+    estimate, parts = (
+        float(of_signal.mean()),
+        [(of_signal.var(ddof=1) / len(gaps), len(gaps) - 1.0)],
     )
-    found = np.array([float(a["auc"] - b["auc"]) for a, b in pairs])
-    parts = [(float(paired.mean(axis=0).var(ddof=1)), math.inf)]
-    if len(found) > 1:
-        parts.append((float(found.var(ddof=1)) / len(found), len(found) - 1))
-    return combined_interval(float(found.mean()), parts, level)
+    for index, kind in enumerate((1, 0)):
+        mean, share = (
+            np.mean([gap[index] for gap in gaps], axis=0),
+            w[y == kind] / w[y == kind].mean(),
+        )
+        pulls = share * (mean - estimate)
+        freedom = len(pulls) - 1.0
+        if freedom < 1:
+            raise UsageError("expected two jets or more of each class")
+        parts.append((float(pulls @ pulls) / (len(pulls) * freedom), freedom))
+    return combined_interval(estimate, parts, level)
+
+
+def _placements(scores: Array, labels: Array, weights: Array) -> tuple[Array, Array]:
+    """Return for each signal jet the share of background below it, for each background jet that of signal above it."""
+    _require_both(labels, weights)
+    distinct, place = np.unique(scores, return_inverse=True)
+    of = [(place[labels == kind], weights[labels == kind]) for kind in (1, 0)]
+    signal, background = (np.bincount(at, w, len(distinct)) for at, w in of)
+    below = np.cumsum(background) - background / 2
+    above = signal.sum() - np.cumsum(signal) + signal / 2
+    return below[of[0][0]] / background.sum(), above[of[1][0]] / signal.sum()
+
+
+def _require_both(labels: Array, weights: Array) -> None:
+    for name, kind in (("signal", 1), ("background", 0)):
+        total = weights[labels == kind].sum()
+        if total <= 0:
+            raise UsageError(f"the weights of the {name} sum to {total}; is there none of it?")
 
 
 def _checked(

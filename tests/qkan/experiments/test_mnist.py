@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from circuits.errors import UsageError
 from qkan.experiments import mnist
@@ -14,6 +15,7 @@ from qkan.experiments.mnist import (
     sentence,
 )
 from qkan.experiments.mnist_task import parameters_of
+from qkan.models import load
 from qkan.studies.run import Places
 from qkan.studies.statistics import Interval
 
@@ -105,11 +107,16 @@ def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
     chosen = [arm for arm in arms_of(4) if arm.kind in few_kinds]
     monkeypatch.setattr(mnist, "arms_of", lambda width, qkan: chosen)
     few = {"train": 40, "validation": 10, "test": 20, "seeds": 2, "epochs": 1, "width": 4}
-    folder = run(Config(**few, rates="1e-3"), Places(out=tmp_path / "run"))
+    folder = run(Config(**few, rates="1e30,1e-3"), Places(out=tmp_path / "run"))
     results = json.loads((folder.path / "results.json").read_text())
     assert set(results["arms"]) == {arm.name for arm in chosen}
     assert set(results["verdict"]["differences"]) == {"width", "small", "large"}
     assert results["verdict"]["sentences"][0].startswith("The 5,000/1,000 images of MNIST")
+    assert "lose the choice of the learning rate: 1e+30" in results["verdict"]["sentences"][1]
+    assert results["arms"]["mlp_4"]["diverged"]["values"] == [1, 1]
+    (kept,) = (folder.path / "models").iterdir()
+    assert kept.stem == results["verdict"]["kept"]
+    assert load(kept)(torch.zeros(2, 784)).shape == (2, 10)
     report = (folder.path / "report.md").read_text()
     assert "| quanvolution | 4 |" in report
     assert "at 95 % for all 9 of them together (Bonferroni)" in report

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.data import mnist
-from qkan.experiments.mnist_task import Images, arm, train_on_mnist
+from qkan.data import MNIST, mnist
+from qkan.experiments.mnist_task import Images, arm, survivors, ten_classes, train_on_mnist
+from qkan.studies.study import Results
 from qkan.studies.study import trained as model_of
 from qkan.training import evaluate
 
@@ -71,6 +72,38 @@ def test_the_range_of_the_pixels():
     for pixels, ends in (("unit", (0, 1)), ("symmetric", (-1, 1))):
         scaled = few(pixels=pixels).scaled(mnist(test=1).test_images)
         assert (scaled.min(), scaled.max()) == ends
+
+
+def test_a_diverging_rate_loses_the_choice():
+    both, fine = trained(rates=[1e30, 1e-2], epochs=1), trained(rates=[1e-2], epochs=1)
+    for name in fine.keys() - TIMES - {"diverged", "diverged.rates"}:
+        np.testing.assert_array_equal(both[name], fine[name])
+    assert both["diverged.rates"].tolist() == [1e30]
+    lost = trained(rates=[1e30], epochs=1)
+    assert (lost.keys(), int(lost["diverged"])) == ({"diverged", "diverged.rates"}, 1)
+    left, said = survivors(Results({"a": [fine, both], "b": [lost, fine]}))
+    assert list(left.runs) == ["a"]
+    assert said == [
+        "Trainings that diverged lose the choice of the learning rate: 1e+30 (2 trainings).",
+        "Left out, for they diverged at every learning rate: b (seed 0).",
+    ]
+    assert survivors(Results({"a": [fine]})) == (Results({"a": [fine]}), [])
+    with pytest.raises(UsageError, match=r"no arm could be trained .* 1e\+30"):
+        survivors(Results({"b": [lost]}))
+
+
+def test_images_that_are_not_those_of_the_arm_are_refused():
+    settings = arm(MODEL, {"epochs": 1}, few())
+    settings["images"]["sha256"] = "0" * 64
+    with pytest.raises(UsageError, match="not those that the study began with"):
+        train_on_mnist(seed=0, **settings)
+
+
+@pytest.mark.parametrize(("side", "largest"), [(8, 9), (28, 25)])
+def test_other_shapes_and_more_classes_are_refused(side, largest):
+    images, labels = torch.zeros(3, 1, side, side, dtype=torch.uint8), torch.tensor([0, 1, largest])
+    with pytest.raises(UsageError, match=f"{side} x {side} pixels and labels up to {largest}"):
+        ten_classes(MNIST(images, labels, images, labels, "letters", ""))
 
 
 def test_images_that_are_not_there():

@@ -13,11 +13,12 @@ from qkan.experiments.qkan_functions import (
     arms_of,
     error_ratios,
     parameters_of,
+    ratio_sentence,
     run,
     train_on_function,
 )
 from qkan.studies.run import Places
-from qkan.training import predict
+from qkan.training import DivergedError, fit, predict
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +76,42 @@ def test_a_fit_can_be_repeated_and_gets_better():
     assert not any(name.startswith("weights.") for name in first)
 
 
-def test_ratios_are_geometric_means_over_functions():
-    """Twice the error on one function and eight times on the other: four times over both."""
-    values = {f: {kind: {"test_error": np.array([1.0, 3.0])} for kind in MODELS} for f in "ab"}
-    values["a"]["qkan"] = {"test_error": np.array([2.0, 6.0])}
-    values["b"]["qkan"] = {"test_error": np.array([8.0, 24.0])}
-    for ratio in error_ratios(values).values():
-        assert [ratio[name] for name in ("low", "estimate", "high")] == pytest.approx([4, 4, 4])
+def test_opposite_effects_are_not_averaged():
+    """Twenty times worse here, thirty-one times better there, the same elsewhere: each is said."""
+    seeds = np.array([1.0, 1.1, 0.9])
+    values = {f: {kind: {"test_error": seeds} for kind in MODELS} for f in "abc"}
+    for name, factor in (("a", 20 * seeds), ("b", seeds / 31), ("c", seeds[::-1])):
+        values[name]["qkan"] = {"test_error": factor * seeds[::-1]}
+    ratios = error_ratios(values)["mlp"]
+    assert ratios["a"]["level"] == pytest.approx(1 - 0.05 / 3)
+    told = ratio_sentence("mlp", ratios, 3)
+    assert "error larger on 1 of 3 functions (a 20 times" in told
+    assert "error smaller on 1 of 3 functions (b 0.032 times" in told
+    assert "not told apart on 1 (c)" in told
+    del values["a"]["mlp"]  # it diverged
+    assert set(error_ratios(values)["mlp"]) == {"b", "c"}
+
+
+@pytest.mark.slow
+def test_trainings_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch):
+    def diverges(net, *data, **options):
+        if options["config"].seed and isinstance(net, qkan.MLP):
+            raise DivergedError("loss is nan", None)
+        return fit(net, *data, **options)
+
+    monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
+    monkeypatch.setattr("qkan.experiments.qkan_functions.fit", diverges)
+    few = {
+        "functions": "sinc20",
+        "seeds": 2,
+        "iterations": 2,
+        "points": 20,
+        "single": "pz(depth=1)",
+    }
+    folder = run(Config(**few), Places(out=tmp_path / "run"))
+    verdict = json.loads((folder.path / "results.json").read_text())["verdict"]
+    assert verdict["diverged"] == {"sinc20: mlp": 1}
+    assert verdict["sentences"][-1] == "Left out, for trainings diverged: sinc20: mlp (1 of 2)."
 
 
 def test_mistakes():

@@ -9,7 +9,7 @@ from qkan.studies.run import Places
 
 FEW = {
     "train": 40, "validation": 10, "test": 20, "seeds": 2, "epochs": 1,
-    "rates": "1e-3", "gammas": "0.8,0.9", "widths": "4", "decays": "0.01,1", "line": "4,8", "depths": "2",
+    "rates": "1e-3,1e30", "gammas": "0.8,0.9", "widths": "4", "decays": "0.01,1", "line": "4,8", "depths": "2",
 }  # fmt: skip
 
 
@@ -38,7 +38,8 @@ def test_a_run_from_settings_to_report(tmp_path, monkeypatch):
     monkeypatch.setattr("qkan.studies.report.render", lambda plot, kind: b"figure")
     folder = run(Config(**FEW), Places(out=tmp_path / "run"))
     results = json.loads((folder.path / "results.json").read_text())
-    assert len(results["arms"]) == 2 + 2 + 2 + 1
+    assert len(results["arms"]) == 2 + 2 + 2 + 1  # and two that diverge
+    assert results["verdict"]["sentences"][-1].count("rate_1e+30") == 2
     best = Arm(**results["verdict"]["best"]).name
     tested = {arm for arm, metrics in results["arms"].items() if "test_accuracy" in metrics}
     assert tested == {best}  # the test images judge nothing
