@@ -138,8 +138,13 @@ def reachable_dimension(
 
 def _slopes(values: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     """Return the gradients of values, one a setting: these are independent, so their sum has all of them."""
-    options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-    return torch.autograd.grad(values.sum(), list(weights.values()), **options)
+    return torch.autograd.grad(
+        values.sum(),
+        list(weights.values()),
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
+    )
 
 
 def _coefficients(

@@ -5,12 +5,16 @@ r"""Formulas for curves: a small library of forms, each fitted with an affine ma
 For given a and b, the best c and d leave the share :math:`1 - r^2` of the variance, with r the correlation of y and
 :math:`f(a x + b)`. So all starting values of (a, b) are compared at once, and the best of them refined by SciPy's
 ``least_squares`` (variable projection: G. Golub, V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)).
+
+A form counts as a description only if, fitted to two thirds of the points, it gives the others as well, and if it does
+nothing between neighbouring points; a formula is written with as many digits as it takes to give the curve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,8 +35,11 @@ _REFUSED = 1e3
 """The residual where a form has no value, of a curve whose spread is 1."""
 _LARGE = 50.0
 """An exponential keeps a larger shift: as a factor it would overflow."""
-_EXACT = 1e-6
-"""Residuals below this share of the curve's spread are no reason to prefer a form."""
+_DIGITS = 4
+_ROUNDING = 5e-4
+"""What the digits of a formula may add to its error, as a share of the curve's spread."""
+_EXACT = 4e-7
+"""Residuals below this share of the curve's range are no reason to prefer a form."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +68,11 @@ class Form:
         """Whether a and b are fitted."""
         return bool(np.any(np.abs(self.scales) != 1)), bool(np.any(self.shifts != 0))
 
-    def write(self, factor: float, argument: str) -> str:
+    def write(self, factor: str, argument: str) -> str:
         """Return the text of ``factor`` times the function of ``argument``."""
         text = self.text.format(argument).replace("(x)^", "x^").replace("/(x)", "/x")
         if text.startswith("1/"):
-            return f"{factor:.4g}{text[1:]}"
+            return f"{factor}{text[1:]}"
         if self.text == "{}" and argument != "x":
             text = f"({text})"
         return _product(factor, text)
@@ -113,6 +120,8 @@ class SymbolicFit:
         r2: The share of the variance that it explains; 1 for a constant curve and a constant.
         max_error: The largest residual.
         rmse: The root of the mean squared residual.
+        held_out: The share of the variance that it explains on points that it was not fitted to.
+        digits: With how many digits the formula is written, parameter by parameter.
     """
 
     form: Form | None
@@ -120,18 +129,21 @@ class SymbolicFit:
     r2: float
     max_error: float
     rmse: float
+    held_out: float
+    digits: tuple[int, ...]
 
     @property
     def good(self) -> bool:
         """Whether it explains 99.9 % of the variance: a description, not only the best of a small library."""
-        return self.r2 >= _GOOD
+        return min(self.r2, self.held_out) >= _GOOD
 
     @property
     def formula(self) -> str:
-        """The formula, with four digits."""
-        a, b, c, d = self.parameters
-        if self.form is None or c == 0:
-            return f"{d:.4g}"
+        """The formula, with four digits or as many as it takes."""
+        written = zip(self.parameters, self.digits, strict=True)
+        a, b, c, d = (f"{number:.{digits}g}" for number, digits in written)
+        if self.form is None or float(c) == 0:
+            return d
         return _sum(self.form.write(c, _sum(_product(a, "x"), b)), d)
 
     def __call__(self, x: ArrayLike) -> Array:
@@ -139,7 +151,9 @@ class SymbolicFit:
         return _values(self.form, self.parameters, np.asarray(x, dtype=np.float64))
 
     def __str__(self) -> str:
-        error = f"1 - R^2 = {1 - self.r2:.1e}, largest error {self.max_error:.2g}"
+        error = (
+            f"1 - R^2 = {1 - min(self.r2, self.held_out):.1e}, largest error {self.max_error:.2g}"
+        )
         return f"{self.formula}   ({error}{'' if self.good else '; NOT a description'})"
 
 
@@ -160,7 +174,7 @@ def fit_formula(x: ArrayLike, y: ArrayLike, forms: Sequence[Form] = FORMS) -> Sy
         3 exp(-1.5 x) + 1
     """
     fits = fit_formulas(x, y, forms)
-    limit = max(_ALIKE * fits[0].rmse, _EXACT * float(np.std(np.asarray(y, dtype=np.float64))))
+    limit = max(_ALIKE * fits[0].rmse, _EXACT * float(np.ptp(np.asarray(y, dtype=np.float64))))
     order: list[Form | None] = [None, *forms]
     return min((fit for fit in fits if fit.rmse <= limit), key=lambda fit: order.index(fit.form))
 
@@ -174,7 +188,7 @@ def fit_formulas(x: ArrayLike, y: ArrayLike, forms: Sequence[Form] = FORMS) -> l
     points, values = _checked(x, y)
     if not forms:
         raise UsageError("expected one form or more to fit, got none")
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+    if np.ptp(values) <= 8 * np.finfo(float).eps * np.abs(values).max():
         return [_measured(None, (1.0, 0.0, 0.0, float(values.mean())), points, values)]
     found = [(form, _parameters(form, points, values)) for form in forms]
     fits = [_measured(form, p, points, values) for form, p in found if p is not None]
@@ -201,8 +215,12 @@ def _checked(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 def _parameters(form: Form, x: Array, y: Array) -> Parameters | None:
     """Return (a, b, c, d), or None if the form is defined at no starting value."""
     middle, half = (x.max() + x.min()) / 2, np.ptp(x) / 2
-    t, target = (x - middle) / half, (y - y.mean()) / y.std()
-    a, b = (grid.ravel() for grid in np.meshgrid(form.scales, form.shifts, indexing="ij"))
+    size = np.ptp(y)  # before squares, which of tiny numbers are 0
+    target = (y - y.mean()) / size
+    t, target = (x - middle) / half, target / target.std()
+    narrow = np.pi * (len(x) - 1) / 2  # beyond, a wave or a bump fits between two points
+    scales = form.scales[np.abs(form.scales) <= narrow]
+    a, b = (grid.ravel() for grid in np.meshgrid(scales, form.shifts, indexing="ij"))
     shares = _explained(form(a[:, None] * t + b[:, None]), target)
     starts = [k for k in np.argsort(-shares)[:_STARTS] if np.isfinite(shares[k])]
     if not starts:
@@ -210,17 +228,20 @@ def _parameters(form: Form, x: Array, y: Array) -> Parameters | None:
     tried = [_refined(form, np.array([a[k], b[k]]), t, target) for k in starts]
     _, (scale, shift) = min(tried, key=lambda one: one[0])
     scaled, shifted = form.free
+    if scaled and abs(scale) > narrow:
+        return None
     if scaled:
         scale, shift = scale / half, shift - scale * middle / half
     else:  # the size of a is a factor or an offset, which c and d hold
         shift = shift * half - scale * middle
     if not shifted and (abs(shift) <= _LARGE or not scaled):
         shift = 0.0
-    c, d, _ = _line(form(scale * x + shift), y)
+    c, d, _ = _line(form(scale * x + shift), y / size)
+    c, d = c * size, d * size
     if form.name == "sin":
         phase = shift if c > 0 else shift + np.pi
         shift, c = (phase + np.pi) % (2 * np.pi) - np.pi, abs(c)
-    return float(scale), float(shift), c, d
+    return float(scale), float(shift), float(c), float(d)
 
 
 def _explained(g: Array, y: Array) -> Array:
@@ -235,8 +256,9 @@ def _explained(g: Array, y: Array) -> Array:
 
 def _line(g: Array, y: Array) -> tuple[float, float, Array]:
     """Return the best c and d in y = c g + d, and the residuals."""
-    centred = g - g.mean()
-    norm = centred @ centred
+    with np.errstate(all="ignore"):
+        centred = g - g.mean()
+        norm = centred @ centred
     if not (np.isfinite(norm) and norm > 0):
         return 0.0, 0.0, np.full_like(y, _REFUSED)
     c = float(centred @ y / norm)
@@ -267,24 +289,50 @@ def _refined(form: Form, start: Array, t: Array, y: Array) -> tuple[float, Array
 
 def _values(form: Form | None, parameters: Parameters, x: Array) -> Array:
     a, b, c, d = parameters
-    return np.full_like(x, d) if form is None else c * form(a * x + b) + d
+    with np.errstate(all="ignore"):
+        return np.full_like(x, d) if form is None else c * form(a * x + b) + d
 
 
 def _measured(form: Form | None, parameters: Parameters, x: Array, y: Array) -> SymbolicFit:
-    residual = _values(form, parameters, x) - y
-    squares = float(np.square(residual).mean())
-    r2 = 1.0 if form is None else 1 - squares / float(y.var())
-    return SymbolicFit(form, parameters, r2, float(np.abs(residual).max()), squares**0.5)
+    size = np.ptp(y) or 1.0  # before squares, which of tiny numbers are 0
+    variance = float(np.square((y - y.mean()) / size).mean())
+
+    def unexplained(p: Parameters, at: Any = slice(None)) -> float:
+        with np.errstate(all="ignore"):
+            return float(np.square((_values(form, p, x[at]) - y[at]) / size).mean())
+
+    squares = unexplained(parameters)
+    r2 = 1.0 if form is None else 1 - squares / variance
+    held_out = r2
+    if form is not None and r2 >= _GOOD:
+        left = np.arange(len(x)) % 3 == 1
+        others = _parameters(form, x[~left], y[~left])
+        held_out = -np.inf if others is None else 1 - unexplained(others, left) / variance
+
+    def replaced(place: int, value: float) -> Parameters:
+        return tuple(value if k == place else p for k, p in enumerate(parameters))  # type: ignore[return-value]
+
+    for place in (1, 3) if form is not None else ():  # a shift or an offset that rounding has made
+        if unexplained(replaced(place, 0.0)) <= (1 + 1e-6) * squares + 1e-12 * variance:
+            parameters = replaced(place, 0.0)
+    digits = [_DIGITS] * 4
+    allowed = 1.1 * squares**0.5 + _ROUNDING * (variance**0.5 if form is not None else 1.0)
+    for place, exact in enumerate(parameters):
+        while digits[place] < 17:
+            if unexplained(replaced(place, float(f"{exact:.{digits[place]}g}"))) ** 0.5 <= allowed:
+                break
+            digits[place] += 1
+    largest = float(np.abs(_values(form, parameters, x) - y).max())
+    return SymbolicFit(form, parameters, r2, largest, size * squares**0.5, held_out, tuple(digits))
 
 
-def _product(factor: float, text: str) -> str:
+def _product(factor: str, text: str) -> str:
     """Write a factor in front of a text: ``-x``, ``2.5 x``."""
-    number = f"{factor:.4g}"
-    return {"1": text, "-1": f"-{text}"}.get(number, f"{number} {text}")
+    return {"1": text, "-1": f"-{text}"}.get(factor, f"{factor} {text}")
 
 
-def _sum(text: str, number: float) -> str:
+def _sum(text: str, number: str) -> str:
     """Write a number behind a text: ``x - 0.5``; nothing where it is 0."""
-    if abs(number) < 1e-12:
+    if float(number) == 0:
         return text
-    return f"{text} {'-' if number < 0 else '+'} {abs(number):.4g}"
+    return f"{text} - {number[1:]}" if number.startswith("-") else f"{text} + {number}"

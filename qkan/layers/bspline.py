@@ -97,7 +97,7 @@ class BSplineKANLayer(KANLayer):
                 f"degree must be at most {MAX_DEGREE}, got {degree}; to bend more, take a finer grid"
             )
         self.extrapolation = extrapolation
-        self.uniform = np.ndim(grid) == 0  # type: ignore[arg-type]  # it takes what asarray takes
+        self.uniform = np.ndim(grid) == 0
         size = check_integer("in_features", in_features)
         if self.uniform:
             self.cells = check_integer("grid", grid)

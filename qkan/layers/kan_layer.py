@@ -146,7 +146,7 @@ class KANLayer(nn.Module, ABC):
         """Refuse unknown keywords, with the names of those that there are."""
         known: dict[str, Any] = {}
         for kind in cls.__mro__:  # as long as keywords are handed on
-            parameters = inspect.signature(kind.__init__).parameters
+            parameters = inspect.signature(kind.__init__).parameters  # type: ignore[misc]  # of a class
             known |= parameters
             if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
                 break

@@ -350,8 +350,10 @@ def _fit(
         low, high = old.breakpoints[:, 0], old.breakpoints[:, -1]
         far = (2 * x - low - high).abs() / (high - low)
         measures = [_grams(old, new, x, far.clamp_min(1) ** -2), _grams(old, new, x)]
-        anchor = tuple(d + _ANCHOR * a for d, a in zip(measures[0], anchor, strict=True))
     square, mixed, _ = anchor
+    if x is not None:
+        square = measures[0][0] + _ANCHOR * square
+        mixed = measures[0][1] + _ANCHOR * mixed
     ridge = 1e-14 * square.diagonal(dim1=1, dim2=2).mean(1).clamp_min(
         1e-300
     )  # only rounding sees it
@@ -376,7 +378,7 @@ def _grams(
     """Return the means of new x new, new x old and old x old bases over the points ``x``."""
     total = [torch.zeros(())] * 3
     weights = torch.ones_like(x) if weights is None else weights
-    for points, some in zip(x.split(_CHUNK), weights.split(_CHUNK), strict=True):
+    for points, some in zip(torch.split(x, _CHUNK), torch.split(weights, _CHUNK), strict=True):
         a, b, w = new.basis(points), old.basis(points), some.unsqueeze(-1) / len(x)
         pairs = ((a, a), (a, b), (b, b))
         total = [

@@ -180,8 +180,9 @@ class LayerContract(ABC):
         expected = jacobian(layer, x, direction)[1]  # type: ignore[no-untyped-call]
         torch.testing.assert_close(jvp(layer, (x,), (direction,))[1], expected)
         with forward_ad.dual_level():
-            y = layer(forward_ad.make_dual(x, direction))
-            torch.testing.assert_close(forward_ad.unpack_dual(y).tangent, expected)
+            ad: Any = forward_ad
+            y = layer(ad.make_dual(x, direction))
+            torch.testing.assert_close(ad.unpack_dual(y).tangent, expected)
 
         parameters = dict(layer.named_parameters())
         slopes = {name: torch.sin(10 * p.detach() + 1) for name, p in parameters.items()}

@@ -123,7 +123,7 @@ def within_percent(axis: Axis, label: str) -> None:
 
 def legend_below(figure: Figure, columns: int) -> None:
     """Put one legend of all panels under the figure, in even rows of at most ``columns``."""
-    named = {}
+    named: dict[str, Any] = {}
     for axes in figure.axes:
         named |= {str(label): h for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     handles, labels = list(named.values()), list(named)

@@ -31,6 +31,11 @@ def test_what_was_given_is_recovered(form):
         (0 * GRID + 0.25, "0.25"),
         (2 * np.sin(3 * GRID + 0.5) - 0.3, "2 sin(3 x + 0.5) - 0.3"),
         (-np.sin(3 * GRID), "sin(3 x - 3.142)"),
+        (1e-9 * np.sin(3 * GRID), "1e-09 sin(3 x)"),
+        (1e-9 * np.sin(3 * GRID) + 1, "1e-09 sin(3 x) + 1"),
+        (np.sin(3 * GRID) + 1e9 + 0.5, "sin(3 x) + 1000000000.5"),
+        (1e-300 * GRID**2, "1e-300 x^2"),
+        (1e200 * np.tanh(GRID), "1e+200 tanh(x)"),
         (1 / GRID, "1/x"),
         (5 * (GRID - 0.5) ** 3 + 2, "5 (x - 0.5)^3 + 2"),
         (0.7 * np.log(2 * GRID + 2), "0.7 log(x + 1) + 0.4852"),
@@ -64,8 +69,21 @@ def test_a_bad_fit_is_called_bad():
 
 
 @pytest.mark.slow
-def test_noise_is_no_formula():
-    assert not fit_formula(GRID, RNG.normal(size=len(GRID))).good
+@pytest.mark.parametrize(
+    "y",
+    [RNG.normal(size=81), *RNG.normal(size=(4, 6)), np.sign(GRID - 1), np.eye(81)[40]],
+    ids=["noise", *(f"six points {k}" for k in range(4)), "a step", "a point"],
+)
+def test_what_happens_between_points_or_by_chance_is_no_formula(y):
+    assert not fit_formula(GRID[: len(y)], y).good
+
+
+@pytest.mark.slow
+def test_few_points_are_no_wave_between_them():
+    x = np.linspace(0, 1, 7)
+    fit = fit_formula(x, np.sin(2 * x))
+    assert fit.formula == "sin(2 x)"
+    np.testing.assert_allclose(fit(GRID / 2.1), np.sin(2 * GRID / 2.1), atol=1e-6)
 
 
 @pytest.mark.slow
