@@ -167,9 +167,15 @@ class _Trials:
 
     def _is_kept(self, index: int) -> bool:
         kept = self.folder.finished(f"trial {index}", {})
-        if kept is not None:
-            self._learn(Trial(**json.loads(kept["trial"].tobytes())))
-        return kept is not None
+        try:
+            trial = Trial(**json.loads(kept["trial"].tobytes())) if kept else None
+            if trial is None or trial.index != index or trial.point.keys() != self.space.keys():
+                return False
+            float(trial.value or 0)
+        except (ValueError, KeyError, TypeError, AttributeError):  # sealed, but not by a sweep
+            return False
+        self._learn(trial)
+        return True
 
     def _keep(self, index: int, point: dict[str, Any], outcome: Any) -> str:
         """Write down how a trial ended, and say it."""

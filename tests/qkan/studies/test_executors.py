@@ -156,6 +156,16 @@ def test_dask_gives_the_task_of_a_dead_worker_to_another(dask, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_cluster_of_this_machine_is_heard_of_on_this_machine_only(dask):
+    import psutil  # Dask brings it
+
+    assert dask.map(abs, [-1]) == [1]
+    me = psutil.Process()
+    sockets = [c for p in [me, *me.children(recursive=True)] for c in p.net_connections("inet")]
+    assert {c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+
+@pytest.mark.slow
 def test_a_worker_that_died_while_idle_is_nobodys_fault(processes):
     (pid,) = {*processes.map(lambda _: os.getpid(), [0])}
     os.kill(pid, signal.SIGKILL)

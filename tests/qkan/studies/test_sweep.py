@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -247,6 +248,65 @@ def test_workers_share_the_trials(tmp_path):
     for trial in spread + alone:
         trial["results"].pop("seconds")
     assert spread == alone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["locks", "locks/0", "stages", "figures", "results.json", "report.md"]
+)
+def test_a_foreign_folder_leads_nowhere(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
+    victim, out = tmp_path / "victim", tmp_path / "run"
+    victim.mkdir()
+    (victim / "thesis.tex").write_text("precious")
+    RunFolder.create("sweep", CONFIG, out)
+    (out / "locks").mkdir() if "/" in name else None
+    (out / name).symlink_to(
+        victim if "." not in name and "/" not in name else victim / "thesis.tex"
+    )
+    with contextlib.suppress(UsageError, OSError):  # the link is refused, or replaced
+        run(CONFIG, Places(resume=out))
+    assert [(f.name, f.read_text()) for f in victim.iterdir()] == [("thesis.tex", "precious")]
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        b"{",
+        b"[]",
+        b'{"index": 0}',
+        b'{"index": "../../victim/thesis.tex", "point": {}, "value": 1, "results": {}}',
+        b'{"index": 0, "point": {"training.learning_rate": 1}, "value": "x", "results": {}}',
+    ],
+)
+def test_a_record_that_no_sweep_wrote_is_no_trial(tmp_path, monkeypatch, trial):
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
+    config = with_(space={"training.learning_rate": [0.1, 0.2]}, sampler="grid", trials=1)
+    folder = RunFolder.create("sweep", config, tmp_path / "run")
+    folder.stage("trial 0", {}, lambda: {"trial": np.frombuffer(trial, np.uint8)})
+    assert trials_in(run(config, Places(resume=folder.path)))[0]["value"] == 0.1
+
+
+def test_points_of_a_grid_are_counted_not_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "train_trial", counted(tmp_path))
+    space = {"training.learning_rate": [0.1, 0.2], "training.seed": {"low": 0, "high": 2 * 10**9}}
+    config = with_(space=space, sampler="grid", trials=3)
+    points = [trial["point"] for trial in trials_in(run(config, Places(out=tmp_path / "run")))]
+    assert points == [{"training.learning_rate": 0.1, "training.seed": n} for n in range(3)]
+    with pytest.raises(UsageError, match="has 4,000,000,002 points; say how many are tried"):
+        run(with_(space=space, sampler="grid", trials=None), Places(out=tmp_path / "all"))
+
+
+@pytest.mark.slow
+def test_a_metric_that_is_none_fails_its_trial_alone(tmp_path, monkeypatch):
+    def train(*, training, **_):
+        value = np.nan if training["learning_rate"] == 0.2 else 0.5
+        return {"val_accuracy": np.array([value])}
+
+    monkeypatch.setattr(sweep, "train_trial", train)
+    config = with_(space={"training.learning_rate": [0.1, 0.2, 0.3]}, sampler="grid", trials=None)
+    trials = trials_in(run(config, Places(out=tmp_path / "run")))
+    assert [trial["reason"] for trial in trials] == ["", "its metric is nan", ""]
 
 
 @pytest.mark.slow
