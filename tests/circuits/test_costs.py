@@ -29,11 +29,8 @@ def test_counts_of_a_circuit_that_is_not_transpiled():
     assert (found.circuits, found.bases, found.total_shots) == (7, 3, 2100)
     assert (found.depth, found.two_qubit_gates, found.pubs) == (5, 3, None)
     assert found.seconds > 0
-
-
-def test_exact_values_need_no_bases_and_no_shots():
-    found = cost(ring, backend("default.qubit"), 1)
-    assert (found.bases, found.shots, found.total_shots) == (1, None, 0)
+    exact = cost(ring, backend("default.qubit"), 1)
+    assert (exact.bases, exact.shots, exact.total_shots) == (1, None, 0)
 
 
 def test_pubs_follow_the_limit(monkeypatch):

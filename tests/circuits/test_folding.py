@@ -101,12 +101,16 @@ def test_shots_of_different_scales_are_independent():
     np.testing.assert_allclose(mean, np.mean(alone, axis=0), atol=1e-12)
 
 
-@pytest.mark.parametrize("scale", [0, 2, -1, 1.5, True])
-def test_bad_scales(scale):
-    with pytest.raises(UsageError, match=r"odd positive integer|scale must be an integer"):
-        folded(turns, scale)
-
-
-def test_too_few_scales():
-    with pytest.raises(UsageError, match="needs more than 1 different scales"):
-        zero_noise(DEPOLARISED, turns, [[0.0]], scales=(3, 3), order=1)
+@pytest.mark.parametrize(
+    ("scales", "message"),
+    [
+        *(
+            ((scale, 7), r"odd positive integer|scale must be an integer")
+            for scale in (0, 2, -1, 1.5, True)
+        ),
+        ((3, 3), "needs more than 1 different scales"),
+    ],
+)
+def test_bad_scales(scales, message):
+    with pytest.raises(UsageError, match=message):
+        zero_noise(DEPOLARISED, turns, [[0.0]], scales=scales, order=1)

@@ -11,7 +11,14 @@ import pytest
 from circuits.backends import Noise, backend
 from circuits.errors import UsageError
 
-BACKENDS = ["default.qubit", "lightning.qubit", "default.mixed", "reference.qubit", "aer"]
+BACKENDS = [
+    "default.qubit",
+    "lightning.qubit",
+    "default.mixed",
+    "reference.qubit",
+    "aer",
+    "aer:fake_manila",
+]
 X = np.random.default_rng(1).uniform(-2, 2, (5, 3))
 WEIGHTS = {"theta": np.arange(4.0)}
 
@@ -19,20 +26,14 @@ WEIGHTS = {"theta": np.arange(4.0)}
 def test_values_are_compared_by_content():
     one = backend("default.qubit", shots=10, seed=3)
     same = backend("default.qubit", shots=np.int64(10), seed=np.int64(3))
-    assert one == same
+    assert one == same == pickle.loads(pickle.dumps(one))
     assert {one: "found"}[same] == "found"
     assert repr(one) == repr(same)
-    assert pickle.loads(pickle.dumps(one)) == one
     chosen = backend("auto", wires=2)
     assert chosen.reason
     assert chosen == backend(chosen.name)
-    others = [
-        backend("default.qubit", shots=11, seed=3),
-        backend("default.qubit", shots=10, seed=4),
-        backend("lightning.qubit", shots=10, seed=3),
-        backend("default.mixed", noise="bit-flip:0.1"),
-        backend("default.mixed", noise="bit-flip:0.2"),
-    ]
+    others = [replace(one, shots=11), replace(one, seed=4), replace(one, name="lightning.qubit")]
+    others += [backend("default.mixed", noise=f"bit-flip:{p}") for p in (0.1, 0.2)]
     assert len({one, *others}) == 6
     with pytest.raises(FrozenInstanceError):
         one.shots = 5
@@ -40,12 +41,7 @@ def test_values_are_compared_by_content():
 
 def test_key_holds_what_changes_the_numbers():
     noisy = backend("default.mixed", shots=10, seed=np.int64(3), noise=Noise("bit-flip", 1))
-    assert noisy.key == {
-        "device": "default.mixed",
-        "shots": 10,
-        "seed": 3,
-        "noise": "bit-flip:1.0",
-    }
+    assert noisy.key == {"device": noisy.name, "shots": 10, "seed": 3, "noise": "bit-flip:1.0"}
     assert all(value is None or type(value) in (str, int) for value in noisy.key.values())
     # A seed changes no exact value.
     assert backend("default.qubit", seed=3).key == backend("default.qubit").key
@@ -80,7 +76,7 @@ def test_what_values_are(name, options, exact, noisy, replaceable):
 
 @pytest.mark.slow
 def test_samples_follow_the_seed_and_the_stream(backend_name, pauli):
-    seeded = backend(backend_name, shots=100, seed=7)
+    seeded = backend(backend_name, shots=20, seed=7)
     first = seeded.run(pauli, X, WEIGHTS)
     np.testing.assert_array_equal(first, seeded.run(pauli, X, WEIGHTS))
     second = seeded.run(pauli, X, WEIGHTS, stream=1)
@@ -132,42 +128,37 @@ def test_chunks_shrink_with_shots_wires_and_noise(pauli, one_wire):
     assert backend("default.mixed").chunk_size(pauli) == noisy.chunk_size(pauli)
 
 
-@pytest.mark.parametrize("shots", [0, -1, 1.5, True, "100", np.nan])
-def test_bad_shots(shots):
-    with pytest.raises(UsageError, match="shots must be an integer of at least 1"):
-        backend("default.qubit", shots=shots)
-    with pytest.raises(UsageError, match="shots"):
-        replace(backend("default.qubit"), shots=shots)
-
-
-@pytest.mark.parametrize("seed", [-1, 1.0, True, "1"])
-def test_bad_seed(seed):
-    with pytest.raises(UsageError, match="seed must be an integer of at least 0"):
-        backend("default.qubit", shots=1, seed=seed)
-
-
+@pytest.mark.parametrize("name", ["default.qubit", "aer"])
 @pytest.mark.parametrize(
-    ("inputs", "message"),
+    ("what", "value", "least"),
     [
-        (np.zeros((0, 3)), r"N >= 1, got shape \(0, 3\)"),
-        (np.zeros(3), r"\(N, 3\)"),
-        (np.zeros((2, 4)), "3"),
-        (np.full((2, 3), np.nan), "NaN"),
-        (np.full((2, 3), np.inf), "NaN or infinity"),
+        *(("shots", value, 1) for value in (0, -1, 1.5, True, "100", np.nan)),
+        *(("seed", value, 0) for value in (-1, 1.0, True, "1")),
     ],
 )
-def test_bad_inputs(inputs, message, pauli):
-    with pytest.raises(UsageError, match=message):
-        backend("default.qubit").run(pauli, inputs, WEIGHTS)
+def test_bad_shots_and_seeds(name, what, value, least):
+    with pytest.raises(UsageError, match=f"{what} must be an integer of at least {least}"):
+        replace(backend(name, shots=1), **{what: value})
 
 
 @pytest.mark.parametrize(
-    "weights",
-    [None, {}, {"thta": np.zeros(4)}, {"theta": np.zeros(3)}, {"theta": [0, 0, 0, np.nan]}],
+    ("inputs", "weights", "message"),
+    [
+        (np.zeros((0, 3)), WEIGHTS, r"N >= 1, got shape \(0, 3\)"),
+        (np.zeros(3), WEIGHTS, r"\(N, 3\)"),
+        (np.zeros((2, 4)), WEIGHTS, "3"),
+        (np.full((2, 3), np.nan), WEIGHTS, "NaN"),
+        (np.full((2, 3), np.inf), WEIGHTS, "NaN or infinity"),
+        (X, None, "weight"),
+        (X, {}, "weight"),
+        (X, {"thta": np.zeros(4)}, "weight"),
+        (X, {"theta": np.zeros(3)}, "weight"),
+        (X, {"theta": [0, 0, 0, np.nan]}, "weight"),
+    ],
 )
-def test_bad_weights(weights, pauli):
-    with pytest.raises(UsageError, match="weight"):
-        backend("default.qubit").run(pauli, X, weights)
+def test_bad_data(inputs, weights, message, pauli):
+    with pytest.raises(UsageError, match=message):
+        backend("default.qubit").run(pauli, inputs, weights)
 
 
 def test_bad_stream(pauli):

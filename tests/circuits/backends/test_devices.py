@@ -57,25 +57,27 @@ def scalar(values):
     return (values * torch.arange(1, values.numel() + 1).reshape(values.shape)).sum()
 
 
-def torch_layer(chosen, circuit, weights):
+def torch_layer(chosen, circuit):
     layer = qml.qnn.TorchLayer(chosen.qnode(circuit), dict(circuit.weight_shapes)).double()
-    layer.load_state_dict(
-        {name: torch.as_tensor(value).double() for name, value in weights.items()}
-    )
+    layer.load_state_dict({"theta": torch.tensor(THETA)})
     return layer
 
 
-def gradients(chosen, circuit):
-    layer = torch_layer(chosen, circuit, {"theta": THETA})
+def slopes_of(function, theta):
+    """Values and gradients to inputs and weights of a function of inputs."""
     x = torch.tensor(X, requires_grad=True)
-    values = layer(x)
-    return values, *torch.autograd.grad(scalar(values), [x, layer.theta])
+    values = function(x)
+    return values, *torch.autograd.grad(scalar(values), [x, theta])
+
+
+def gradients(chosen, circuit):
+    layer = torch_layer(chosen, circuit)
+    return slopes_of(layer, layer.theta)
 
 
 def gradients_by_hand(circuit):
-    x, theta = torch.tensor(X, requires_grad=True), torch.tensor(THETA, requires_grad=True)
-    values = torch.stack([by_hand(circuit, row, theta) for row in x])
-    return values, *torch.autograd.grad(scalar(values), [x, theta])
+    theta = torch.tensor(THETA, requires_grad=True)
+    return slopes_of(lambda x: torch.stack([by_hand(circuit, row, theta) for row in x]), theta)
 
 
 def test_values_are_those_of_a_hand_written_qnode(name, measured):
@@ -120,7 +122,7 @@ def test_gradients_with_shots_are_those_of_the_exact_values(name, measured):
 
 @pytest.mark.parametrize("shots", [None, 200])
 def test_a_copied_layer_computes_the_same(name, measured, shots):
-    layer = torch_layer(backend(name, shots=shots, seed=1), measured, {"theta": THETA})
+    layer = torch_layer(backend(name, shots=shots, seed=1), measured)
     twin = copy.deepcopy(layer)
     torch.testing.assert_close(twin(torch.tensor(X)), layer(torch.tensor(X)), rtol=0, atol=0)
 

@@ -31,15 +31,6 @@ def test_exact_values_are_the_limit_of_many_shots(turned, point):
     assert abs(limit - backend("default.qubit").run(turned, *point)).max() > 0.03
 
 
-@pytest.mark.slow
-def test_the_same_value_gives_the_same_samples(turned, point):
-    seeded = backend(MANILA, shots=100, seed=7)
-    first = seeded.run(turned, *point)
-    np.testing.assert_array_equal(first, seeded.run(turned, *point))
-    assert (first != seeded.run(turned, *point, stream=1)).any()
-    assert (first != backend(MANILA, shots=100, seed=8).run(turned, *point)).any()
-
-
 def test_readout_is_a_map_of_pauli_operators():
     # <ZZ> of two bits misread independently, by hand, over all outcomes.
     errors = {0: (0.1, 0.2), 2: (0.05, 0.3)}
@@ -75,14 +66,6 @@ def test_what_cannot_be_made(name, options, message):
         backend(name, **options)
 
 
-def test_more_wires_than_qubits():
-    wide = circuit(wires=6)(lambda inputs: [qml.RY(inputs[..., 0], wires=k) for k in range(6)])
-    with pytest.raises(
-        UsageError, match="6 wires does not fit 'aer:fake_manila', which has 5 qubits"
-    ):
-        backend(MANILA).run(wide, [[0.1]])
-
-
 @dataclass(frozen=True)
 class Islands(AerBackend):
     """Two pairs of qubits without a connection."""
@@ -92,12 +75,19 @@ class Islands(AerBackend):
         return GenericBackendV2(4, coupling_map=[[0, 1], [1, 0], [2, 3], [3, 2]], seed=1)
 
 
-def test_wires_that_cannot_be_connected():
-    @circuit(wires=3)
+@pytest.mark.parametrize(
+    ("chosen", "wires", "message"),
+    [
+        (backend(MANILA), 6, "6 wires does not fit 'aer:fake_manila', which has 5 qubits"),
+        (Islands("aer"), 3, "cannot be laid out on 'aer'"),
+    ],
+)
+def test_circuits_that_do_not_fit(chosen, wires, message):
+    @circuit(wires=wires)
     def chain(inputs):
         qml.RY(inputs[..., 0], wires=0)
-        qml.CNOT([0, 1])
-        qml.CNOT([1, 2])
+        for k in range(wires - 1):
+            qml.CNOT([k, k + 1])
 
-    with pytest.raises(UsageError, match="cannot be laid out on 'aer'"):
-        Islands("aer").run(chain, [[0.1]])
+    with pytest.raises(UsageError, match=message):
+        chosen.run(chain, [[0.1]])

@@ -85,22 +85,29 @@ def test_what_the_device_does_not_connect_has_no_place():
 def test_qubits_that_are_all_alike():
     assert placements(line(2), None, Packing(qubits=7)) == ((0, 1), (2, 3), (4, 5))
     assert placements(line(2), None, Packing(qubits=(9, 4, 2))) == ((9, 4),)
-    with pytest.raises(UsageError, match="say how many"):
-        placements(line(2), None, Packing())
 
 
-@pytest.mark.parametrize("qubits", [2, (1, 2)])
-@pytest.mark.parametrize("target", [None, device()])
-def test_fewer_qubits_than_wires(qubits, target):
-    with pytest.raises(UsageError, match="packing of 2 qubits holds no circuit of 3 wires"):
-        placements(line(3), target, Packing(qubits=qubits))
-
-
-def test_no_good_qubit_is_an_error_that_tells_the_best():
-    with pytest.raises(UsageError, match=r"at most 0\.005: the best has 0\.01; raise most_error"):
-        placements(line(1), device(), Packing(most_error=0.005))
-    with pytest.raises(UsageError, match="has the qubits 0 to 5"):
-        placements(line(1), device(), Packing(qubits=(3, 6)))
+@pytest.mark.parametrize(
+    ("wires", "target", "options", "message"),
+    [
+        *(
+            (3, t, {"qubits": q}, "2 qubits holds no circuit of 3 wires")
+            for t in (None, device())
+            for q in (2, (1, 2))
+        ),
+        (
+            1,
+            device(),
+            {"most_error": 0.005},
+            r"at most 0\.005: the best has 0\.01; raise most_error",
+        ),
+        (1, device(), {"qubits": (3, 6)}, "has the qubits 0 to 5"),
+        (2, None, {}, "say how many"),
+    ],
+)
+def test_where_no_copy_fits(wires, target, options, message):
+    with pytest.raises(UsageError, match=message):
+        placements(line(wires), target, Packing(**options))
 
 
 @pytest.mark.parametrize(

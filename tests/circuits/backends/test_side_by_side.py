@@ -151,13 +151,14 @@ def test_a_network_trains_packed_as_alone():
 
 def test_packing_changes_the_key():
     together = packed(AER, qubits=5)
-    assert together.key != AER.key
-    assert together.key != packed(AER, qubits=6).key
+    assert len({str(each.key) for each in (AER, together, packed(AER, qubits=6))}) == 3
     assert replace(together, packing=None) == AER
 
 
-def test_only_devices_are_packed():
-    with pytest.raises(UsageError, match="no device with qubits to share"):
-        packed(backend("default.qubit"))
-    with pytest.raises(UsageError, match="say how many are to run side by side"):
-        packed(AER)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("default.qubit", "no device with qubits to share"), ("aer", "say how many")],
+)
+def test_only_devices_are_packed(name, message):
+    with pytest.raises(UsageError, match=message):
+        packed(backend(name))
