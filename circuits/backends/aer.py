@@ -18,6 +18,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from circuits.backends.base import BackendInfo
 from circuits.backends.estimator import EstimatorBackend
+from circuits.backends.pubs import EstimatorDevice, Pub
 from circuits.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from qiskit.providers import BackendV2
     from qiskit_aer import AerSimulator
 
-__all__ = ["AerBackend", "FakeDeviceBackend", "hardware_info", "misread"]
+    from circuits.definition import Circuit
+
+__all__ = ["AerBackend", "FakeDeviceBackend", "hardware_info", "ideal_device", "misread"]
 
 _ROWS = 1024
 
@@ -108,6 +111,17 @@ class AerBackend(EstimatorBackend):
         return _simulator(method, threads)
 
 
+def ideal_device(backend: EstimatorBackend, circuit: Circuit) -> EstimatorDevice:
+    """Return a device that runs what a backend's would, transpiled for it, but exactly and without errors."""
+
+    def run(pubs: Sequence[Pub], shots: int | None, seed: int) -> list[npt.NDArray[np.float64]]:
+        return AerBackend("aer").estimate(
+            [backend.transpiled_pub(pub, slice(None)) for pub in pubs], None, 0
+        )
+
+    return EstimatorDevice(circuit.num_wires, backend.name, run, np.random.SeedSequence(0))
+
+
 def hardware_info(
     name: str, module: str, *, noise: bool = False, own_noise: bool = False
 ) -> BackendInfo:
@@ -172,6 +186,9 @@ class FakeDeviceBackend(AerBackend):
         if device not in _classes():
             raise unknown_name("fake device", device, _classes())
         return info
+
+    def held_device(self, circuit: Circuit) -> EstimatorDevice:  # noqa: D102
+        return ideal_device(self, circuit)
 
     @property
     def most_shots(self) -> int | None:  # noqa: D102

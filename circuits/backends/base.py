@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from importlib import import_module
+from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pennylane as qml
 
-from circuits.backends.noise import Noise, only
-from circuits.errors import MissingExtraError, UsageError, check_integer
+from circuits.backends.noise import Noise
+from circuits.backends.routes import Call, Route, route_of
+from circuits.errors import CircuitError, MissingExtraError, UsageError, check_integer
+from circuits.gates import numbers_of
 
 if TYPE_CHECKING:
     from circuits.definition import Circuit
@@ -231,8 +234,20 @@ class Backend(ABC):
             UsageError: If it cannot.
         """
 
-    def qnode(self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0) -> qml.QNode:
+    def held_device(self, circuit: Circuit) -> qml.devices.Device:
+        """Return the device without samples and without noise of its own, to be held against the reference."""
+        return replace(self, shots=None, seed=None).device(circuit, (0,))
+
+    def noised(self, tape: qml.tape.QuantumScript) -> qml.tape.QuantumScript:
+        """Return a tape with the noise that was asked for behind each gate."""
+        return tape if self.noise is None else self.noise.apply(tape)
+
+    def qnode(
+        self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0, route: Route | None = None
+    ) -> qml.QNode:
         """Return a QNode of the circuit on this backend, differentiable in inputs and weights.
+
+        It runs the circuit in the first way whose values and gradients are right (``circuits.backends.routes``).
 
         Call it with ``inputs`` (N, num_inputs) and the weights by name; it returns a list with an (N,) array for each
         observable. The samples of successive calls are independent; a new QNode of the same ``stream`` repeats them.
@@ -240,20 +255,35 @@ class Backend(ABC):
         Args:
             circuit: What to run.
             stream: Number of an independent sequence of samples under the same seed.
+            route: A way that is to be held against the reference, exactly; by default the first that is right.
+
+        Raises:
+            CircuitError: When called, if there is no way, or a value is NaN or infinite.
         """
+        asked = local()
 
         # A list, not a tuple: of a tuple TorchLayer makes (num_observables, N, 1).
         @wraps(circuit.qfunc)
         def qfunc(*args: Any, **kwargs: Any) -> list[Any]:
+            values = {**dict(zip(("inputs", *circuit.weight_shapes), args, strict=False)), **kwargs}
+            asked.call, asked.inputs = Call.of(circuit, values), values["inputs"]
             return list(circuit.qfunc(*args, **kwargs))
 
-        device = self.device(circuit, stream if isinstance(stream, tuple) else (stream,))
+        def prepare(tape: qml.tape.QuantumScript) -> tuple[Sequence[Any], Callable[..., Any]]:
+            tape = self.noised(tape)
+            way = route_of(self, circuit, asked.call, tape) if route is None else route
+            tapes, join = way(tape)
+            if self.gradient == "parameter-shift":  # PennyLane's has none of a batch
+                tapes, join = _split_trained(tapes, join)
+            return tapes, lambda results: require_finite(circuit, asked.inputs, join(results))
+
+        streams = stream if isinstance(stream, tuple) else (stream,)
+        held = route is not None
+        device = self.held_device(circuit) if held else self.device(circuit, streams)
         qnode = qml.QNode(qfunc, device, diff_method=self.gradient)
-        if self.shots is not None:
+        if self.shots is not None and not held:
             qnode = qml.set_shots(qnode, shots=self.shots)
-        if self.noise is not None:
-            qnode = self.noise.apply(qnode)
-        return expand_trainable_batch(qnode) if self.gradient == "parameter-shift" else qnode
+        return _prepared(qnode, prepare)
 
     def run(
         self,
@@ -328,14 +358,42 @@ def run_chunk(
 
 
 @qml.transform  # type: ignore[untyped-decorator]
-def expand_trainable_batch(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
+def _prepared(tape: qml.tape.QuantumScript, prepare: Callable[..., Any]) -> Any:
+    return prepare(tape)
+
+
+def _split_trained(tapes: Sequence[Any], join: Callable[..., Any]) -> tuple[Sequence[Any], Any]:
     """Run a batch as one tape a sample if a batched parameter is trained, which PennyLane's shifts cannot be of."""
-    batched_and_trained = any(
-        tape.par_info[index]["op"].batch_size is not None for index in tape.trainable_params
-    )
-    if batched_and_trained:
-        return qml.transforms.broadcast_expand(tape)  # type: ignore[no-any-return]
-    return (tape,), only
+    if len(tapes) == 1:
+        (tape,) = tapes
+        if any(tape.par_info[k]["op"].batch_size is not None for k in tape.trainable_params):
+            several, joined = qml.transforms.broadcast_expand(tape)
+            return several, lambda results: join((joined(results),))
+    return tapes, join
+
+
+def require_finite(circuit: Circuit, inputs: Any, results: Any) -> Any:
+    """Return results, one or several observables', if all of them are finite.
+
+    Raises:
+        CircuitError: If one is NaN or infinite; it names the row and its inputs.
+    """
+    rows = numbers_of(inputs)
+    for result in results if isinstance(results, tuple | list) else (results,):
+        values = numbers_of(result)
+        if values is None or values.dtype.kind not in "fc" or np.isfinite(values).all():
+            continue
+        row = int(np.argmin(np.isfinite(np.atleast_1d(values))))
+        where = (
+            ""
+            if rows is None
+            else f" at inputs {np.atleast_2d(rows)[min(row, len(np.atleast_2d(rows)) - 1)].tolist()}"
+        )
+        raise CircuitError(
+            f"circuit {circuit.name!r} gives {np.atleast_1d(values)[row]}{where} (row {row}): a state of norm 0, or a "
+            "function outside of its domain? Shift or normalise such inputs, or leave them out"
+        )
+    return results
 
 
 def one_line(error: BaseException) -> str:

@@ -121,7 +121,7 @@ class EstimatorBackend(Backend):
             for index, part in enumerate(several)
             for start in range(0, len(part), self.most_rows)
         ]
-        ready = [self._transpiled_pub(several[index], rows) for index, rows in chunks]
+        ready = [self.transpiled_pub(several[index], rows) for index, rows in chunks]
         results = [np.empty((len(part), len(part.observables))) for part in several]
         for (index, rows), values in zip(chunks, self.estimate(ready, shots, seed), strict=True):
             results[index][rows] = values
@@ -155,7 +155,8 @@ class EstimatorBackend(Backend):
     ) -> list[npt.NDArray[np.float64]]:
         """Run transpiled PUBs ``(circuit, observables (M, 1), values (N, P))`` and return ``(N, M)`` for each."""
 
-    def _transpiled_pub(self, pub: Pub, rows: slice) -> tuple[Any, ...]:
+    def transpiled_pub(self, pub: Pub, rows: slice) -> tuple[Any, ...]:
+        """Return some rows of a PUB for the device."""
         circuit = transpiled(self, pub.template)
         observables = [[observable.apply_layout(circuit.layout)] for observable in pub.observables]
         # The transpiler may drop a parameter (of a rotation about the axis that is measured), never reorder them.

@@ -172,7 +172,7 @@ class IBMBackend(EstimatorBackend):
             copies = self.copies(pub)
             ready = []
             for part in self._spread(pub):
-                circuit, *rest = self._transpiled_pub(part, slice(None))
+                circuit, *rest = self.transpiled_pub(part, slice(None))
                 ready.append((circuit.copy(), *rest))  # it is kept for other jobs
                 ready[-1][0].metadata = {_TAG: tag}
             how = {**options, "default_shots": shots}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pennylane as qml
 
@@ -91,27 +90,10 @@ class Noise:
     def __str__(self) -> str:
         return f"{self.channel}:{self.strength!r}"
 
-    def apply(self, qnode: qml.QNode) -> qml.QNode:
-        """Return the QNode with this channel after every gate.
-
-        Args:
-            qnode: A QNode on a device that has channels, such as ``default.mixed``.
-        """
-        return qml.noise.insert(
-            without_barriers(qnode),
-            NOISE_CHANNELS[self.channel],
-            op_args=self.strength,
-            position="all",
-        )
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def without_barriers(tape: qml.tape.QuantumScript) -> tuple[Any, Any]:
-    """Remove barriers, which are no gates; nothing is optimised where channels are put in by hand."""
-    gates = [op for op in tape.operations if not isinstance(op, qml.Barrier)]
-    return (tape.copy(operations=gates),), only
-
-
-def only(results: tuple[Any, ...]) -> Any:
-    """Return the result of a transform that makes one tape of one."""
-    return results[0]
+    def apply(self, tape: qml.tape.QuantumScript) -> qml.tape.QuantumScript:
+        """Return the tape with this channel after every gate; barriers are none, and are left out."""
+        gates = [op for op in tape.operations if not isinstance(op, qml.Barrier)]
+        channel = NOISE_CHANNELS[self.channel]
+        plain = tape.copy(operations=gates)
+        (noisy,), _ = qml.noise.insert(plain, channel, op_args=self.strength, position="all")
+        return noisy

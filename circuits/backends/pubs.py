@@ -20,7 +20,7 @@ from pennylane.transforms.core import CompilePipeline
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import PauliList, SparsePauliOp
 
-from circuits.backends.noise import only
+from circuits.backends.routes import only
 from circuits.errors import UsageError
 from circuits.qiskit import (
     ANGLE_GATES,
