@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from circuits.backends.aer import hardware_info
+from circuits.backends.aer import hardware_info, ideal_device
 from circuits.backends.base import BackendInfo, one_line
 from circuits.backends.estimator import EstimatorBackend
 from circuits.backends.job_store import Job, JobStore, Values
@@ -35,7 +35,7 @@ from circuits.backends.jobs import (
     TransientError,
     run_jobs,
 )
-from circuits.backends.pubs import Pub, unpack
+from circuits.backends.pubs import EstimatorDevice, Pub, unpack
 from circuits.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -125,6 +125,9 @@ class IBMBackend(EstimatorBackend):
     def chunk_size(self, circuit: Circuit) -> int:
         """Return how many rows are asked for together: as many jobs as they take are sent before one is waited for."""
         return _MOST_EXECUTIONS
+
+    def held_device(self, circuit: Circuit) -> EstimatorDevice:  # noqa: D102
+        return ideal_device(self, circuit)
 
     def estimate(
         self, pubs: Sequence[tuple[Any, ...]], shots: int | None, seed: int

@@ -24,7 +24,7 @@ import numpy as np
 import pennylane as qml
 from pennylane.operation import Channel, Operator, StatePrepBase
 
-from circuits.errors import CircuitError
+from circuits.errors import CircuitError, UsageError
 from circuits.tape import spell
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ _ROUTES = (
     Route(True, "matrices"),
 )
 
-_found: WeakKeyDictionary[Any, dict[Any, Route | str]] = WeakKeyDictionary()
-_known: dict[Any, Route | str] = {}
+_found: WeakKeyDictionary[Any, dict[Any, Route]] = WeakKeyDictionary()
+_known: dict[Any, Route] = {}
 
 
 def route_of(backend: Backend, circuit: Circuit, call: Call, tape: qml.tape.QuantumScript) -> Route:
@@ -146,12 +146,10 @@ def route_of(backend: Backend, circuit: Circuit, call: Call, tape: qml.tape.Quan
             with ExitStack() as stack:
                 _alone(stack)
                 found = _try(backend, circuit, call, tape)
-            while len(_known) >= _KEPT:
+            if len(_known) >= _KEPT:
                 _known.pop(next(iter(_known)))
             _known[everywhere] = found
         of_circuit[key] = found
-    if isinstance(found, str):
-        raise CircuitError(found)
     return found
 
 
@@ -167,9 +165,7 @@ def _alone(stack: ExitStack) -> None:
         stack.enter_context(torch.enable_grad())
 
 
-def _try(
-    backend: Backend, circuit: Circuit, call: Call, tape: qml.tape.QuantumScript
-) -> Route | str:
+def _try(backend: Backend, circuit: Circuit, call: Call, tape: qml.tape.QuantumScript) -> Route:
     mixed = any(isinstance(op, Channel) for op in tape.operations)
     parts = [circuit]
     if circuit.num_wires > _MOST_WIRES[mixed or backend.density_matrix]:
@@ -187,7 +183,7 @@ def _try(
     hint = "use 'default.qubit' or decompose its gates into rotations and CNOTs"
     if mixed:
         hint = "channels need density matrices: use 'default.mixed' or 'aer'"
-    return (
+    raise CircuitError(
         f"circuit {circuit.name!r} is not right on {backend.name!r}: {problems[_AS_IT_IS]}; {hint}"
     )
 
@@ -206,6 +202,8 @@ def _departure(backend: Backend, circuit: Circuit, call: Call, route: Route) -> 
         qnode = backend.qnode(circuit, route=route)
         found = _differentiated(lambda v: _stacked(qnode(**v)), values, call)
     except Exception as error:  # PennyLane's, Qiskit's and each device's own
+        if isinstance(error, UsageError) and not isinstance(error, CircuitError):
+            raise  # it says what to do
         return _short(error)
     for what, ours, theirs in zip(("value", "gradient"), found, expected, strict=True):
         if ours.shape != theirs.shape:
