@@ -36,6 +36,10 @@ class Model(nn.Module):
         """
         raise NotImplementedError
 
+    def own_circuits(self) -> dict[str, Any]:
+        """Return the circuits that are not the library's, as :meth:`load` wants them: ``edge``, ``filters``."""
+        return {}
+
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters, and of the inputs."""
@@ -76,13 +80,18 @@ class Model(nn.Module):
         Args:
             path: The file.
             options: Of the constructor, beside the description: ``device``; where the model has
-                circuits, ``backend`` and ``evaluate``, and ``edge`` for a circuit of your own.
+                circuits, ``backend`` and ``evaluate``, and ``edge`` or ``filters`` for circuits of your own.
 
         Raises:
             UsageError: If the file is damaged, another program's, another model's, or its circuit
                 is another.
         """
-        return files.load_as(cls, cls.kind, path, **options)
+        file = files.read(path)
+        if (kind := file.facts["spec"]["kind"]) != cls.kind:
+            raise UsageError(
+                f"{path} holds a {kind!r}, not a {cls.kind!r}; qkan.models.load finds the class"
+            )
+        return files.build(cls, file, path, **options)
 
 
 class Chain(Model, nn.Sequential):

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from circuits import Circuit, quanvolutional_filter
 from circuits.backends import Backend
 from circuits.errors import UsageError, check_integer, check_real, unknown_name
+from circuits.filters import FILTERS
+from circuits.naming import parse_call
 from qkan.layers.checks import Evaluation
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.models.base import Chain, Model, check_sizes
@@ -267,6 +269,17 @@ class QuanvolutionNet(Model):
         """Return kind and settings; the head's are its own."""
         return {"kind": self.kind, **self._settings, "head": self.head.spec()}
 
+    def own_circuits(self) -> dict[str, Any]:
+        """Return the filters, if one of them is not the library's, and the edges of the head."""
+        filters: list[str | Circuit] = [
+            name if parse_call("filter", name)[0] in FILTERS else layer.circuit
+            for name, layer in zip(
+                self._settings["filters"], self.quanvolution.quantum_layers, strict=True
+            )
+        ]
+        own = any(isinstance(given, Circuit) for given in filters)
+        return ({"filters": filters} if own else {}) | self.head.own_circuits()
+
     def forward(self, image: Tensor) -> Tensor:
         """Return the head's outputs."""
         _require_images(self, image, (4,))
@@ -318,6 +331,8 @@ def linear(
 def _drawn(layer: L, generator: torch.Generator | None, device: torch.device | str | None) -> L:
     """Give a layer a place and weights, drawn in float64, so that a seed gives the same layer in any dtype."""
     layer.to_empty(device=device or "cpu")
+    if layer.weight.is_meta:
+        return layer
     bound = layer.weight[0].numel() ** -0.5
     place = torch.device("cpu") if generator is None else generator.device
     for parameter in layer.parameters():

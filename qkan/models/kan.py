@@ -126,11 +126,22 @@ class KAN(Chain):
             "pz(depth=4, frequencies='per-input', base='silu', ...)"
         """
         layers: list[KANLayer] = list(self)  # type: ignore[arg-type]  # a KAN has no others
+        for layer in layers:
+            if not isinstance(layer, KANLayer):
+                raise UsageError(
+                    f"a KAN is made of KAN layers, this one has a {type(layer).__name__}"
+                )
         return {
             "kind": self.kind,
             "sizes": [layers[0].in_features, *(layer.out_features for layer in layers)],
             "layers": [_written(layer) for layer in layers],
         }
+
+    def own_circuits(self) -> dict[str, Any]:
+        """Return the circuit of the layers that are called ``own``."""
+        circuits = [layer.circuit for layer in self if isinstance(layer, QuantumKANLayer)]
+        own = [circuit for circuit in circuits if _edge_name(circuit)[0] == _OWN]
+        return {"edge": own[0]} if own else {}
 
 
 class SineKAN(KAN):

@@ -63,7 +63,8 @@ def load(path: str | Path, **options: Any) -> Model:
     Raises:
         UsageError: If the file is damaged or another program's, or a circuit is another.
     """
-    return _find(str(files.read(path).facts["spec"].get("kind"))).load(path, **options)
+    file = files.read(path)
+    return files.build(_find(file.facts["spec"]["kind"]), file, path, **options)
 
 
 def _find(name: str) -> type[Model]:
