@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         QKAN as QKAN,
         QuanvolutionNet as QuanvolutionNet,
         SineKAN as SineKAN,
+        load as load,
+        summary as summary,
     )
     from qkan.training import History as History, TrainingConfig as TrainingConfig, fit as fit
 else:

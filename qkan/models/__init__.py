@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qkan.models.kan import KAN as KAN, QKAN as QKAN, SineKAN as SineKAN, from_kan as from_kan
     from qkan.models.pruning import prune as prune
     from qkan.models.registry import MODELS as MODELS, load as load, make as make
+    from qkan.models.overview import summary as summary
 else:
     from circuits._lazy import lazy_exports
 

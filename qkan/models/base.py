@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from circuits.backends import Backend
 from circuits.errors import UsageError, check_integer
 from qkan.layers.checks import require_samples, require_tensor
+from qkan.layers.quantum_kan import use_backend
 from qkan.models import files
 from qkan.models.conversions import refine, to_classical
 from qkan.models.pruning import PrunedLayer, prune
@@ -59,6 +61,11 @@ class Model(nn.Module):
     def refine(self, amount: int | None = None, **options: Any) -> Self:
         """Give edges more parameters in place, keep the function; see :func:`qkan.models.refine`."""
         refine(self, amount, **options)
+        return self
+
+    def use_backend(self, backend: str | Backend) -> Self:
+        """Let the circuits run on another backend, in place; see :func:`qkan.use_backend`."""
+        use_backend(self, backend)
         return self
 
     def to_classical(self) -> nn.Module:
@@ -147,7 +154,8 @@ def check_sizes(sizes: Sequence[int]) -> list[int]:
         Traceback (most recent call last):
         circuits.errors.UsageError: sizes are at least two widths, such as [784, 32, 10], got 3
     """
-    listed = hasattr(sizes, "__iter__") and not isinstance(sizes, str)
-    if not listed or len(sizes) < 2:
+    listed = hasattr(sizes, "__iter__") and getattr(sizes, "ndim", 1) == 1
+    widths = list(sizes) if listed and not isinstance(sizes, str | dict | set) else []
+    if len(widths) < 2:
         raise UsageError(f"sizes are at least two widths, such as [784, 32, 10], got {sizes!r}")
-    return [check_integer(f"sizes[{k}]", size) for k, size in enumerate(sizes)]
+    return [check_integer(f"sizes[{k}]", width) for k, width in enumerate(widths)]

@@ -27,13 +27,13 @@ __all__ = ["build", "read", "save", "write_call"]
 
 _FORMAT, _FIRST = "hybrid-qkan model 2", "hybrid-qkan model 1"
 
-_DTYPES = {str(t).removeprefix("torch."): t for t in (torch.float32, torch.float64)}
-_DTYPES |= {"float16": torch.float16, "bfloat16": torch.bfloat16}
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 _SMALL = 32
 """Numbers up to this are taken as they are; larger ones are sizes, and a tensor of that size is in the file."""
 
-_CHOSEN = {"backend", "edge", "evaluate", "filters", "device"}
+_SAID = {"backend", "evaluate", "device"}
+_CHOSEN = _SAID | {"edge", "filters"}
 """What is said when a model is loaded."""
 
 M = TypeVar("M", bound=nn.Module)
@@ -56,22 +56,28 @@ def save(model: nn.Module, path: str | Path) -> None:
             "sources": _sources(own),
         }
         file = Sealed(_FORMAT, facts, model.state_dict())
+        _check(file)
         twin = build(type(model), file, "this model", **own)
-    except UsageError as error:
+        _require_alike(model, twin)
+    except Exception as error:  # whatever was done to the model by hand
         raise UsageError(f"{path} is not written, for it could not be loaded: {error}") from error
-    for (name, one), (_, other) in zip(model.named_modules(), twin.named_modules(), strict=True):
-        if type(one) is not type(other) or _settings(one) != _settings(other):
-            raise UsageError(
-                f"{path} is not written, for it could not be loaded: {name or 'the model'} is {one}, and what is saved "
-                f"would make {other}"
-            )
     write_tensors(path, _FORMAT, facts, file.arrays)
 
 
-def _settings(module: nn.Module) -> str:
-    """Return what torch's own modules say of themselves; what ours are is in the description."""
-    own = type(module).__module__.partition(".")[0] != "torch"
-    return "" if own else module.extra_repr()
+def _require_alike(model: nn.Module, twin: nn.Module) -> None:
+    """Refuse a twin with other parts than a model; what our own layers are is in the description."""
+    parts, others = (
+        {
+            name: f"{type(part).__name__}({part.extra_repr()})"
+            for name, part in net.named_modules()
+            if not type(part).__module__.startswith("qkan.")
+        }
+        for net in (model, twin)
+    )
+    for name in parts | others:
+        one, other = parts.get(name), others.get(name)
+        if one != other:
+            raise UsageError(f"{name} is {one}, what is saved would make {other}")
 
 
 def read(path: str | Path) -> Sealed:
@@ -100,6 +106,9 @@ def _check(file: Sealed) -> None:
         facts["spec"] = _spec_of_first(facts["config"])
     if not isinstance(facts["spec"]["kind"], str) or facts["dtype"] not in _DTYPES:
         raise UsageError(f"it is of the type {facts['dtype']!r}; known are {list(_DTYPES)}")
+    for part in (facts["spec"], facts["spec"].get("head")):
+        if isinstance(part, Mapping) and (said := part.keys() & _SAID):
+            raise UsageError(f"it says {', '.join(sorted(said))}, which is said when it is loaded")
     for circuit in facts["circuits"].values():
         if {type(circuit[word]) for word in ("name", "fingerprint")} != {str}:
             raise UsageError("a circuit in it has no name and fingerprint")

@@ -15,7 +15,7 @@ from circuits.backends import Backend
 from circuits.errors import UsageError, check_integer, check_real, unknown_name
 from circuits.filters import FILTERS
 from circuits.naming import parse_call
-from qkan.layers.checks import Evaluation
+from qkan.layers.checks import Evaluation, check_settings, require_tensor
 from qkan.layers.quanvolution import Quanvolution2d
 from qkan.models.base import Chain, Model, check_sizes
 from qkan.models.kan import KAN, QKAN, SineKAN
@@ -63,6 +63,7 @@ class MLP(Chain):
         dtype: torch.dtype | None = None,
     ) -> None:
         sizes, dropout = check_sizes(sizes), _dropout(dropout)
+        check_settings(dtype, generator)
         if activation not in _ACTIVATIONS:
             raise unknown_name("activation", str(activation), _ACTIVATIONS)
         layers: list[nn.Module] = []
@@ -124,6 +125,7 @@ class CNN(Model):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        check_settings(dtype, generator)
         self.image = _image(image)
         self._settings = {
             "channels": (channels := _integers("channels", channels)),
@@ -233,6 +235,7 @@ class QuanvolutionNet(Model):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        check_settings(dtype, generator)
         self.image, classes = _image(image), check_integer("classes", classes)
         dtype = torch.get_default_dtype() if dtype is None else dtype
         listed: list[Any] = list(filters) if isinstance(filters, list | tuple) else [filters]
@@ -362,8 +365,16 @@ def _dropout(p: float) -> float:
 
 def _require_images(model: CNN | QuanvolutionNet, image: Tensor, axes: tuple[int, ...]) -> None:
     """Refuse what are no images of the model's shape, in a tensor of so many axes."""
+    name = type(model).__name__
+    require_tensor(image, name)
     if image.ndim not in axes or tuple(image.shape[-3:]) != model.image:
         shape = ", ".join(map(str, model.image))
         raise UsageError(
-            f"{type(model).__name__}: expected images of shape (N, {shape}), got {tuple(image.shape)}"
+            f"{name}: expected images of shape (N, {shape}), got {tuple(image.shape)}; other images need a "
+            f"{name}(image=(channels, height, width))"
+        )
+    if image.dtype not in (model.dtype, *([] if isinstance(model, CNN) else [torch.uint8])):
+        raise UsageError(
+            f"{name}: expected {model.dtype}, the model's dtype, got {image.dtype}; convert the images or the model "
+            "with .to(dtype)"
         )

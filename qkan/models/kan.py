@@ -18,7 +18,7 @@ from circuits.edges import edge as named_edge
 from circuits.errors import UsageError, unknown_name
 from circuits.naming import parse_call
 from qkan.layers import LAYERS, KANLayer
-from qkan.layers.checks import Evaluation
+from qkan.layers.checks import Evaluation, require_circuit
 from qkan.layers.quantum_kan import QuantumKANLayer
 from qkan.models.base import Chain, check_sizes
 from qkan.models.files import write_call
@@ -26,7 +26,7 @@ from qkan.models.warm_start import EdgeFits, follow
 
 __all__ = ["KAN", "QKAN", "SineKAN", "from_kan"]
 
-_OWN = "own"
+_OWN, _UNNAMED = "own", ("own", "quantum")
 _TAKEN = {"self", "in_features", "out_features", "edge", "backend", "evaluate", "stream"}
 _TAKEN |= {"generator", "device", "dtype"}
 
@@ -89,6 +89,8 @@ class KAN(Chain):
             raise UsageError(
                 f"{len(sizes)} widths have {len(steps)} layers between them, got {len(named)}: {named}"
             )
+        if edge is not None and not any(str(name).startswith(_UNNAMED) for name in named):
+            raise UsageError(f"edge= is of layers that are called 'own', there are {named}")
         common: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
         made: list[nn.Module] = []
         for index, ((before, after), layer) in enumerate(zip(steps, named, strict=True)):
@@ -195,7 +197,9 @@ class QKAN(KAN):
     ) -> None:
         check_sizes(sizes)  # before an edge is looked for: QKAN(2, 3, 1) has none called 3
         circuit = edge if isinstance(edge, Circuit) else named_edge(edge)
-        super().__init__(sizes, layers, circuit, **options)
+        names = [layers] if isinstance(layers, str) else layers
+        unused = not any(str(name).startswith(_UNNAMED) for name in names)
+        super().__init__(sizes, layers, None if unused else circuit, **options)
         self.warm_start: tuple[EdgeFits, ...] = ()
 
     @property
@@ -244,12 +248,12 @@ def _circuit(
     name: str, options: dict[str, Any], edge: str | Circuit | None
 ) -> tuple[Circuit, dict[str, Any]]:
     """Return the edge circuit of a name, and the options that are the layer's."""
-    if name in (_OWN, "quantum"):
+    if name in _UNNAMED:
         options = dict(options)
         edge = options.pop("edge", edge)
         if edge is None:
             raise UsageError(f"the layer {name!r} needs a circuit of your own: pass it as edge=")
-        return named_edge(edge) if isinstance(edge, str) else edge, options
+        return named_edge(edge) if isinstance(edge, str) else require_circuit(edge), options
     if name not in EDGES:
         raise unknown_name("layer", name, [*LAYERS, *EDGES, _OWN])
     known = inspect.signature(EDGES[name]).parameters

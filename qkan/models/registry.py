@@ -34,6 +34,8 @@ def make(model: str | Mapping[str, Any], **options: Any) -> Model:
         >>> make({"kind": "mlp", "sizes": [2, 8, 1]})
         MLP(...)
     """
+    if not isinstance(model, str | Mapping):
+        raise UsageError(f"a model is a name or settings with a kind, got {model!r}")
     settings = {"kind": model} if isinstance(model, str) else dict(model)
     if "kind" not in settings:
         raise UsageError(f"a model's settings need a kind, one of: {', '.join(MODELS)}")

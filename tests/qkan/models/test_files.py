@@ -1,6 +1,8 @@
 """Files that are cut, foreign or of another model are told apart, and nothing in them is run."""
 
 import json
+import random
+import time
 from pathlib import Path
 
 import pennylane as qml
@@ -11,7 +13,9 @@ from safetensors.torch import save_file
 
 import circuits
 from circuits.errors import UsageError
-from qkan.models import KAN, MLP, QKAN, SineKAN, load
+from qkan.layers import QuantumKANLayer
+from qkan.models import KAN, MLP, QKAN, QuanvolutionNet, SineKAN, files, load
+from qkan.store import write_tensors
 
 FIRST = Path(__file__).parents[2] / "golden" / "models"
 
@@ -56,16 +60,6 @@ def test_a_file_keeps_whether_there_is_a_base(model, tmp_path):
     assert torch.equal(again(x), model(x))
 
 
-def test_layers_that_were_changed_one_by_one_are_saved_as_they_are(tmp_path):
-    model, x = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0)), torch.rand(4, 2)
-    model[0].refine(10)
-    model[0].update_grid(x)
-    model.save(tmp_path / "model")
-    again = load(tmp_path / "model")
-    assert [layer.grid for layer in again] == [10, 5]
-    assert torch.equal(again(x), model(x))
-
-
 @pytest.mark.parametrize("keep", [0, 7, 200, -1])
 def test_a_cut_file(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
@@ -105,12 +99,171 @@ def test_another_model(path):
         MLP.load(path)
 
 
-def test_weights_that_do_not_fit(tmp_path, monkeypatch):
-    model = KAN([3, 2])
-    monkeypatch.setattr(model, "spec", KAN([3, 4]).spec)
-    model.save(tmp_path / "model")
-    with pytest.raises(UsageError, match=r"(?s)do not fit its description.*size mismatch"):
+def with_layer(index, layer):
+    def change(model):
+        model[index] = layer
+
+    return change
+
+
+def parametrized(model):
+    torch.nn.utils.parametrizations.weight_norm(model[0], "edge_weight")
+
+
+def poisoned(model):
+    with torch.no_grad():
+        model[0].edge_weight[0, 0] = torch.nan
+
+
+@circuits.circuit(wires=1, weights={"w": (2,)})
+def mine(inputs, w):
+    qml.RY(w[0], wires=0)
+    qml.RX(inputs[..., 0], wires=0)
+    qml.RY(w[1], wires=0)
+
+
+@circuits.circuit(wires=1)
+def bare(inputs):
+    qml.RX(inputs[..., 0], wires=0)
+
+
+KAN_OF = {
+    "kan": lambda: KAN([2, 3, 1], generator=torch.Generator().manual_seed(0)),
+    "qkan": lambda: QKAN([2, 3, 1], mine, generator=torch.Generator().manual_seed(0)),
+    "mlp": lambda: MLP([2, 3, 1], dropout=0.1),
+    "net": lambda: QuanvolutionNet(image=(1, 4, 4), classes=2),
+}
+CHANGES = [
+    ("kan", lambda m: m[0].refine(10), None),
+    ("kan", lambda m: m[0].update_grid(torch.rand(50, 2)), None),
+    ("kan", lambda m: m.prune(torch.rand(50, 2), fraction=0.3), None),
+    ("kan", lambda m: m[0].prune_edges(torch.tensor([[1, 1, 0], [0, 1, 1]]).bool()), None),
+    ("kan", with_layer(1, QuantumKANLayer(3, 1, "pz")), None),
+    ("kan", lambda m: m.append(KAN([1, 2])[0]), None),
+    ("qkan", lambda m: m.use_backend("default.mixed"), None),
+    ("qkan", lambda m: m[0].select_features(torch.tensor([0]), torch.tensor([0, 1, 2])), None),
+    ("kan", lambda m: m.double(), None),
+    (
+        "kan",
+        lambda m: m[0].select_features(torch.tensor([0, 1]), torch.tensor([0])),
+        "size mismatch",
+    ),
+    ("kan", lambda m: m[0].double(), r"is torch\.float32, of a model in torch\.float64"),
+    ("kan", lambda m: m.half(), "float16"),
+    ("kan", lambda m: m.to("meta"), "meta"),
+    ("kan", poisoned, "is NaN"),
+    ("kan", parametrized, "ParametrizedBSplineKANLayer has no name"),
+    ("kan", with_layer(1, torch.nn.Linear(3, 1)), "this one has a Linear"),
+    ("kan", lambda m: m.append(torch.nn.Tanh()), "this one has a Tanh"),
+    ("kan", lambda m: m[0].add_module("more", torch.nn.Linear(2, 2)), r"more\.weight"),
+    ("kan", lambda m: m[0].register_buffer("more", torch.ones(2)), "more"),
+    ("qkan", with_layer(1, QuantumKANLayer(3, 1, bare)), "another circuit than 'mine'"),
+    ("mlp", with_layer(1, torch.nn.Tanh()), r"1 is Tanh\(\), .* make ReLU"),
+    ("mlp", lambda m: m.append(torch.nn.Tanh()), r"Tanh\(\), .*None"),
+    ("mlp", lambda m: setattr(m[2], "p", 0.5), r"p=0\.5.* make .*p=0\.1"),
+    ("net", lambda m: setattr(m, "head", MLP([16, 3])), None),
+    ("net", lambda m: setattr(m, "head", torch.nn.Linear(16, 2)), "Linear"),
+]
+
+
+@pytest.mark.parametrize(("kind", "change", "wrong"), CHANGES)
+def test_what_is_written_can_be_loaded(kind, change, wrong, tmp_path):
+    model, path = KAN_OF[kind](), tmp_path / "model"
+    change(model)
+    if wrong:
+        with pytest.raises(UsageError, match=f"(?s)is not written, for it could not.*{wrong}"):
+            model.save(path)
+        assert not path.exists()
+        return
+    model.save(path)
+    again = load(path, **({"edge": mine} if kind == "qkan" else {}))
+    x = torch.rand(5, *(model.image if kind == "net" else [model.in_features]), dtype=model.dtype)
+    torch.testing.assert_close(again.eval()(x), model.eval()(x))
+
+
+def test_the_source_of_a_circuit_of_ones_own_is_there_to_be_read(tmp_path):
+    KAN_OF["qkan"]().save(tmp_path / "model")
+    sources = files.read(tmp_path / "model").facts["sources"]
+    assert list(sources) == ["mine"]
+    assert "qml.RX(inputs[..., 0], wires=0)" in sources["mine"]
+    assert "sources" in files.read(tmp_path / "model").facts
+
+
+def sealed(path, **facts):
+    """Write a file that is whole, of facts that nobody would write."""
+    usual = {"spec": KAN([2, 1]).spec(), "dtype": "float32", "circuits": {}}
+    write_tensors(path, "hybrid-qkan model 2", usual | facts, KAN([2, 1]).state_dict())
+
+
+def spec(kind="kan", sizes=(2, 1), layers=("bspline",), **more):
+    return {"spec": {"kind": kind, "sizes": list(sizes), "layers": list(layers), **more}}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        spec(sizes=[5000, 5000]),
+        spec(sizes=[27, 27, 27, 27] * 2000, layers=["bspline"] * 7999),
+        spec(layers=["bspline(grid=100000)"]),
+        spec(layers=["bspline(degree=3000)"]),
+        spec(layers=["pz(depth=100000)"]),
+        spec(layers=["entangled(wires=2, depth=4000)"]),
+        spec(layers=["bspline(grid=" + "(" * 900 + ")" * 900 + ")"]),
+        spec(layers="bspline" * 1000),
+        spec(layers=["bspline(domain=(0, 1e999))"]),
+        spec(kind="mlp", sizes=[20000, 20000]),
+        spec(backend="ibm:test"),
+        spec(device="meta"),
+        spec(evaluate="direct"),
+        {"spec": {"kind": "cnn", "hidden": 2**30}},
+        {"spec": {"kind": "cnn", "channels": [27] * 200}},
+        {"spec": {"kind": "quanvolution", "filters": ["demo"] * 10**5}},
+        {"spec": {"kind": "quanvolution", "filters": ["random(layers=90000)"]}},
+        {"spec": {"kind": "quanvolution", "head": {"kind": "kan", "sizes": [784, 10**6]}}},
+        {"circuits": {"0": {"name": "pz", "fingerprint": "00"}}},
+        {"dtype": "hub"},
+        {"dtype": "float16"},
+        {"spec": {"kind": "quanvolution", "head": {"kind": "quanvolution"}}},
+    ],
+)
+def test_what_a_file_claims_is_held_against_its_tensors_first(facts, tmp_path, monkeypatch):
+    sealed(tmp_path / "model", **facts)
+    started = time.process_time()
+    with pytest.raises(UsageError):
         load(tmp_path / "model")
+    assert time.process_time() - started < 2
+
+
+ODD = [None, True, -1, 0, 2**70, 0.5, 1e400, "hub", "", "pz", [], [1, None], {}, {"kind": "kan"}]
+
+
+@pytest.mark.slow
+def test_odd_facts_are_our_error_or_the_right_model(tmp_path):
+    """Three hundred times something else in place of a part of the facts of a sealed file."""
+    path, draw = tmp_path / "model", random.Random(0)
+    models = [model() for model in KAN_OF.values()]
+    refused = 0
+    for attempt in range(300):
+        model = models[attempt % len(models)]
+        model.save(path)
+        file = files.read(path)
+        tree, key = draw.choice(list(places(file.facts)))
+        tree[key] = draw.choice(ODD)
+        write_tensors(path, "hybrid-qkan model 2", file.facts, file.arrays)
+        try:
+            again = load(path, **({"edge": mine} if model is models[1] else {}))
+            assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
+        except UsageError:
+            refused += 1
+    assert 200 < refused < 300
+
+
+def places(tree):
+    """Yield every place in a tree of JSON: the dictionary or list that it is in, and its key."""
+    for key, value in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
+        yield tree, key
+        if isinstance(value, dict | list):
+            yield from places(value)
 
 
 def test_what_was_there_stays_when_writing_fails(path, monkeypatch):
@@ -147,13 +300,6 @@ def test_files_of_the_first_version_are_written_again_as_todays(name, tmp_path):
     again = load(tmp_path / "model")
     assert again.spec() == model.spec()
     assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
-
-
-@circuits.circuit(wires=1, weights={"w": (2,)})
-def mine(inputs, w):
-    qml.RY(w[0], wires=0)
-    qml.RX(inputs[..., 0], wires=0)
-    qml.RY(w[1], wires=0)
 
 
 def test_circuits_of_ones_own_in_files_of_the_first_version_cannot_be_checked():

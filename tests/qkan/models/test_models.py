@@ -148,6 +148,27 @@ def test_images_are_flattened_only_where_that_fits():
         ("qkan", {"sizes": [3, 2], "edge": "pz(dept=3)"}, "did you mean 'depth'"),
         ("qkan", {"sizes": [3, 2], "edge": "rael"}, "unknown edge 'rael'"),
         ("qkan", {"sizes": [3, 2], "frequencies": "per_input"}, "unknown frequencies 'per_input'"),
+        ("kan", {"sizes": [3, True]}, r"sizes\[1\] must be an integer"),
+        ("kan", {"sizes": [3, np.nan]}, r"sizes\[1\] must be an integer"),
+        ("kan", {"sizes": np.ones((2, 2), int)}, "sizes are at least two widths"),
+        ("kan", {"sizes": [3, 2], "grid": np.nan}, "grid must be an integer"),
+        ("kan", {"sizes": [3, 2], "edge": "pz"}, "edge= is of layers that are called 'own'"),
+        (
+            "kan",
+            {"sizes": [3, 2], "layers": "own", "edge": 7},
+            r"expected a circuits\.Circuit, int",
+        ),
+        ("mlp", {"sizes": [3, 2], "dropout": True}, "dropout must be a finite number"),
+        ("cnn", {"channels": 3}, "channels must be integers, one or more"),
+        (5, {}, "a model is a name or settings with a kind, got 5"),
+        *(
+            (kind, SETTINGS[kind] | {"generator": 0}, "generator must be a torch")
+            for kind in SETTINGS
+        ),
+        *(
+            (kind, SETTINGS[kind] | {"dtype": torch.half}, "float32 or torch.float64")
+            for kind in SETTINGS
+        ),
         ({"sizes": [3, 2]}, {}, "need a kind, one of: kan, sinekan"),
         ({"kind": "kan", "sizes": [3, 2], "gird": 3}, {}, "'gird'; did you mean 'grid'"),
     ],
@@ -155,6 +176,42 @@ def test_images_are_flattened_only_where_that_fits():
 def test_mistakes_are_named(model, settings, message):
     with pytest.raises(UsageError, match=message):
         make(model, **settings)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers():
+    labels = torch.tensor([0, 2, 1])
+    for sizes in (
+        [2, 3, labels.max() + 1],
+        torch.tensor([2, 3, 3]),
+        [2, np.int64(3), 3],
+        iter((2, 3, 3)),
+    ):
+        model = KAN(sizes, grid=np.int64(4), domain=np.array([-1, 1]))
+        assert model.spec() == KAN([2, 3, 3], grid=4).spec()
+    assert MLP([2, 3], dropout=np.float32(0.5)).spec()["dropout"] == 0.5
+
+
+def test_a_summary_counts_what_is_trained_and_run():
+    mixed = KAN([2, 3, 1], ("bspline", "pz(depth=2)"))
+    rows = [line.split() for line in qkan.summary(mixed, samples=64).splitlines()]
+    assert [row[0] for row in rows] == ["layer", "0", "1", "total"]
+    assert rows[2][1:5] == ["QuantumKANLayer", "3", "->", "1"]
+    assert int(rows[-1][-1]) == mixed.num_parameters
+    for evaluate, circuits in (("closed", 0), ("fourier", 5 * 3), ("direct", 64 * 3)):
+        text = qkan.summary(KAN([3, 1], "pz(depth=2)", evaluate=evaluate), samples=64)
+        assert text.splitlines()[1].split()[-3:] == [evaluate, "default.qubit", str(circuits)]
+    assert " 9\n" in qkan.summary(make("quanvolution"), samples=64)
+
+
+def test_images_of_another_kind_are_refused():
+    for model in (CNN(image=IMAGE), make("quanvolution", image=IMAGE)):
+        for images, message in (
+            (torch.rand(2, 3, 6, 4), r"\(N, 1, 6, 4\).*image=\(channels, height, width\)"),
+            (torch.rand(2, 1, 6, 4, dtype=torch.float64), "the model's dtype, got torch.float64"),
+            (np.zeros((2, 1, 6, 4)), r"expects a torch\.Tensor, ndarray"),
+        ):
+            with pytest.raises(UsageError, match=message):
+                model(images)
 
 
 @pytest.mark.parametrize("kind", [KAN, QKAN, MLP])
