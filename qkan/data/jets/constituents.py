@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from circuits.errors import UsageError
 
-__all__ = ["NEUTRINOS", "Constituents", "charges", "masses"]
+__all__ = ["NEUTRINOS", "Constituents", "charges", "integers", "masses"]
 
 Array = npt.NDArray[np.float64]
 
 NEUTRINOS = (12, 14, 16)
+
+_ROUNDING = 1e-4
 
 _SPECIES: dict[int, tuple[float, int]] = {
     11: (0.000511, -1),
@@ -127,6 +129,10 @@ class Constituents:
         _refuse(self.mass < 0, "the mass is negative")
         if self.pid is not None:
             _refuse((self.pt == 0) & (self.pid != 0), "a particle has no transverse momentum")
+        if not self.pt.size:
+            raise UsageError(
+                f"there are no jets, or none with room for a constituent: {self.pt.shape}."
+            )
         empty = np.flatnonzero(~self.there.any(axis=1))
         if len(empty):
             raise UsageError(
@@ -143,8 +149,7 @@ class Constituents:
         """
         array = _columns(particles, "pt, y, phi, pid")
         pt, y, phi, pid = np.moveaxis(array, 2, 0)
-        _refuse(~np.isfinite(pid) | (pid != np.round(pid)), "pid is not an integer")
-        return cls(pt, y, phi, masses(pid), pid.astype(np.int64))
+        return cls(pt, y, phi, masses(integers(pid)), integers(pid))
 
     @classmethod
     def from_momenta(cls, momenta: npt.ArrayLike) -> Constituents:
@@ -152,7 +157,7 @@ class Constituents:
 
         Raises:
             UsageError: If the shape is another, a number is not finite, or a particle's energy is
-                not above its momentum along the beam.
+                below its momentum.
         """
         array = _columns(momenta, "E, px, py, pz")
         infinite = np.asarray(~np.isfinite(array).all(axis=2))
@@ -164,8 +169,12 @@ class Constituents:
         _refuse(~there & (energy != 0), "a particle has no transverse momentum")
         y = np.zeros_like(pt)
         y[there] = 0.5 * np.log((energy[there] + pz[there]) / (energy[there] - pz[there]))
-        # Rounding makes the squared mass of a massless particle negative.
+        # Rounding makes the squared mass of a massless particle negative, by parts in a million of float32 momenta.
         squared = energy**2 - px**2 - py**2 - pz**2
+        _refuse(
+            there & (squared < -_ROUNDING * energy**2),
+            "the mass is imaginary: the energy is below the momentum",
+        )
         mass = np.sqrt(np.maximum(squared, 0.0)) * there
         return cls(pt, y, np.arctan2(py, px) * there, mass)
 
@@ -248,6 +257,16 @@ class Constituents:
         jet_y = 0.5 * np.log((energy + pz) / (energy - pz))
         dphi = np.remainder(self.phi - np.arctan2(py, px)[:, None] + np.pi, 2 * np.pi) - np.pi
         return (self.y - jet_y[:, None]) * self.there, dphi * self.there
+
+
+def integers(pid: Array) -> npt.NDArray[np.int64]:
+    """Return PDG numbers as integers.
+
+    Raises:
+        UsageError: If one is none.
+    """
+    _refuse(~np.isfinite(pid) | (pid != np.round(pid)), "pid is not an integer")
+    return pid.astype(np.int64)
 
 
 def _refuse(wrong: npt.NDArray[np.bool_], what: str) -> None:

@@ -20,9 +20,7 @@ MissingExtraError if h5py, which reads HDF5, is not installed.
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -32,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits.errors import MissingExtraError, UsageError, check_integer
-from qkan.data.jets.constituents import Array, Constituents, masses
+from qkan.data.jets.constituents import Array, Constituents, integers, masses
+from qkan.data.jets.sample import binary_labels, read_npz
 
 __all__ = ["HLS4ML_CLASSES", "ecal", "energyflow", "from_awkward", "hls4ml", "top_tagging"]
 
@@ -58,10 +57,13 @@ def energyflow(path: str | Path, limit: int | None = None) -> tuple[Constituents
     """
     path = _require(path, _ENERGYFLOW)
     _check_md5(path, "energyflow.md5", _ENERGYFLOW)
-    arrays = _read_npz(path, ("X", "y"))
+    with path.open("rb") as file:
+        arrays = read_npz(file, str(path), ("X", "y"))
     _same_count(path, arrays["X"], arrays["y"])
     taken = _rows(limit)
-    return Constituents.of(arrays["X"][taken]), arrays["y"][taken].astype(np.int64)
+    return Constituents.of(_floats(path, arrays["X"][taken])), binary_labels(
+        path, arrays["y"][taken]
+    )
 
 
 def top_tagging(path: str | Path, limit: int | None = None) -> tuple[Constituents, Labels]:
@@ -82,14 +84,15 @@ def top_tagging(path: str | Path, limit: int | None = None) -> tuple[Constituent
                 f"{path}: expected a table with values_block_0 and values_block_1, it has {names}."
             )
         records = table[_rows(limit)]
-    numbers = records["values_block_0"].astype(float)
+    numbers, facts = _floats(path, records["values_block_0"]), records["values_block_1"]
     width, truth = 4 * 200, 4
     if numbers.ndim != 2 or numbers.shape[1] not in (width, width + truth):
         raise UsageError(
             f"{path}: expected {width} or {width + truth} momenta a jet, got {numbers.shape}."
         )
     momenta = numbers[:, :width].reshape(len(numbers), 200, 4)
-    return Constituents.from_momenta(momenta), records["values_block_1"][:, -1].astype(np.int64)
+    labels = binary_labels(path, facts[:, -1] if facts.ndim == 2 else facts)
+    return Constituents.from_momenta(momenta), labels
 
 
 def hls4ml(path: str | Path, limit: int | None = None) -> tuple[Constituents, Labels]:
@@ -106,12 +109,19 @@ def hls4ml(path: str | Path, limit: int | None = None) -> tuple[Constituents, La
     with _open_hdf5(path, sets, _HLS4ML) as file:
         _same_count(path, file["jetConstituentList"], file["jets"])
         taken = _rows(limit)
-        particles = file["jetConstituentList"][taken].astype(float)
-        features = file["jets"][taken].astype(float)
+        particles = _floats(path, file["jetConstituentList"][taken])
+        features = _floats(path, file["jets"][taken])
+        if particles.ndim != 3 or features.ndim != 2:
+            raise UsageError(
+                f"{path}: expected jets (N, features) and constituents (N, M, features), got {features.shape} and "
+                f"{particles.shape}."
+            )
         particle = _columns(path, file["particleFeatureNames"], momentum)
         feature = _columns(path, file["jetFeatureNames"], HLS4ML_CLASSES)
+    if features.shape[1] <= max(feature) or particles.shape[2] <= max(particle):
+        raise UsageError(f"{path} has more names of columns than columns.")
     classes = features[:, feature]
-    if not (classes.sum(axis=1) == 1).all():
+    if not (np.isin(classes, (0, 1)).all() and (classes.sum(axis=1) == 1).all()):
         raise UsageError(
             f"{path}: a jet belongs to none of the classes {HLS4ML_CLASSES}, or to two."
         )
@@ -133,10 +143,10 @@ def ecal(path: str | Path, limit: int | None = None) -> tuple[npt.NDArray[np.flo
         if file["X"].ndim != 4 or file["X"].shape[1:] != (32, 32, 2):
             raise UsageError(f"{path}: expected images (N, 32, 32, 2), got {file['X'].shape}.")
         taken = _rows(limit)
-        pixels, labels = file["X"][taken], file["y"][taken]
+        pixels, labels = _floats(path, file["X"][taken]), file["y"][taken]
     if not np.isfinite(pixels).all():
         raise UsageError(f"{path}: a pixel is NaN or infinite.")
-    return np.moveaxis(pixels, 3, 1).astype(np.float32), labels.astype(np.int64)
+    return np.moveaxis(pixels, 3, 1).astype(np.float32), binary_labels(path, labels)
 
 
 _CARTESIAN = (("E", "energy", "e", "t"), ("px", "x"), ("py", "y"), ("pz", "z"))
@@ -181,6 +191,8 @@ def from_awkward(momenta: Any) -> Constituents:
         return {known[0]: array[str(n)] for known, n in zip(spellings, names, strict=True)}
 
     def padded(values: Any) -> Array:
+        if any(awkward.any(awkward.is_none(values, axis)) for axis in (0, 1)):
+            raise UsageError("a jet or a number of a particle is missing (None); leave it out.")
         most = int(awkward.max(awkward.num(values, axis=1), initial=1))
         filled = awkward.fill_none(awkward.pad_none(values, most, clip=True), 0.0)
         return np.asarray(awkward.to_numpy(filled), dtype=float)
@@ -196,7 +208,7 @@ def from_awkward(momenta: Any) -> Constituents:
             f"got {sorted(array.fields)}."
         )
     vectors = vector.zip(fields)
-    pid = padded(array["pid"]).astype(np.int64) if "pid" in array.fields else None
+    pid = integers(padded(array["pid"])) if "pid" in array.fields else None
     if pid is not None:
         masses(pid)  # refuses kinds that are unknown
     pt, y, phi, mass = (
@@ -232,20 +244,6 @@ def _check_md5(path: Path, listed: str, doi: str) -> None:
         )
 
 
-def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
-    content = io.BytesIO(path.read_bytes())  # a damaged file would be left open
-    try:
-        with np.load(content, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise UsageError(f"{path} holds one array; expected an npz file with {names}.")
-            _require_members(path, file.files, names)
-            return {name: file[name] for name in names}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"{path} is truncated or no npz file: {error}") from error
-
-
 @contextmanager
 def _open_hdf5(path: str | Path, names: tuple[str, ...], doi: str) -> Iterator[Any]:
     try:
@@ -257,23 +255,34 @@ def _open_hdf5(path: str | Path, names: tuple[str, ...], doi: str) -> Iterator[A
     path = _require(path, doi)
     try:
         with h5py.File(path, "r") as file:
-            _require_members(path, file, names)
+            _require_sets(
+                path, file, [n for n in names if not isinstance(file.get(n), h5py.Dataset)]
+            )
             yield file
-    except OSError as error:
+    except UsageError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # all of them h5py's
         raise UsageError(f"{path} is truncated or no HDF5 file: {error}") from error
 
 
-def _require_members(path: Path, there: Any, names: tuple[str, ...]) -> None:
-    missing = [name for name in names if name not in there]
+def _require_sets(path: Path, file: Any, missing: Sequence[str]) -> None:
     if missing:
-        raise UsageError(
-            f"{path} has no {', '.join(missing)}; it has {', '.join(there) or 'nothing'}."
-        )
+        there = ", ".join(file) or "nothing"
+        raise UsageError(f"{path} has no {', '.join(missing)}; it has {there}.")
+
+
+def _floats(path: str | Path, values: npt.NDArray[Any]) -> Array:
+    if values.dtype.kind not in "fiu":
+        raise UsageError(f"{path}: expected numbers, got {values.dtype}.")
+    return values.astype(float)
 
 
 def _columns(path: str | Path, listed: Any, wanted: tuple[str, ...]) -> list[int]:
     """Return where the wanted names are in a data set of names."""
-    known = [name.decode() if isinstance(name, bytes) else str(name) for name in listed[:]]
+    known = [
+        name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        for name in listed[:]
+    ]
     for name in wanted:
         if name not in known:
             raise UsageError(f"{path} has no column {name!r}; it has {', '.join(known)}.")

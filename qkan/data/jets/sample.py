@@ -6,22 +6,27 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from circuits.errors import UsageError, unknown_name
 
-__all__ = ["JetSample", "quark_gluon", "read_sample", "sample_bytes"]
+__all__ = ["JetSample", "binary_labels", "quark_gluon", "read_npz", "read_sample", "sample_bytes"]
 
 EMBEDDED_FILE = "quark-gluon-10000.npz"
 EMBEDDED_SHA256 = "797216b65ec1bce6256d1ecc19c935c0568f2511cdd06a2eb5b9998f49b14996"
 _SPLIT = {"train": (0, 6000), "validation": (6000, 7000), "test": (7000, 10000)}
+_DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, NotImplementedError, SyntaxError, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What zip, zlib and NumPy raise for content that is not what it says."""
 _ARRAYS = ("observables", "images", "labels")
 
 
@@ -59,6 +64,11 @@ class JetSample:
             raise UsageError(
                 f"expected observables of shape (jets, {len(self.names)}), one column for each of "
                 f"{', '.join(self.names)}; got {self.observables.shape}."
+            )
+        if self.images.ndim != 4 or self.labels.ndim != 1 or self.weights.ndim != 1:
+            raise UsageError(
+                "expected images (jets, 1, pixels, pixels), labels (jets,) and weights (jets,), got "
+                f"{self.images.shape}, {self.labels.shape} and {self.weights.shape}."
             )
         wrong = np.argwhere(~np.isfinite(self.observables))
         if len(wrong):
@@ -165,22 +175,62 @@ def sample_bytes(sample: JetSample) -> bytes:
 
 
 def _parse(content: bytes, name: str) -> JetSample:
+    members = (*_ARRAYS, "names", "metadata", "weights")
+    arrays = read_npz(io.BytesIO(content), name, members[:-1], members[-1:])
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {member: file[member] for member in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(
-            f"{name} is no whole file of jets ({error}); make or get it anew."
-        ) from error
-    missing = [member for member in (*_ARRAYS, "names", "metadata") if member not in arrays]
-    if missing:
-        raise UsageError(f"{name} is no file of jets: it has no {', '.join(missing)}.")
-    labels = arrays["labels"].astype(np.int64)
+        metadata = json.loads(str(arrays["metadata"]))
+    except ValueError as error:
+        raise UsageError(f"{name}: the metadata are no JSON ({error}).") from error
+    if not isinstance(metadata, dict):
+        raise UsageError(f"{name}: the metadata are no mapping.")
+    numbers = {key: arrays.get(key) for key in ("observables", "images", "weights")}
+    for key, array in numbers.items():
+        if array is not None and array.dtype.kind not in "fiu":
+            raise UsageError(f"{name}: expected numbers in {key}, got {array.dtype}.")
+    labels = binary_labels(name, arrays["labels"])
     return JetSample(
         arrays["observables"],
         arrays["images"],
         labels,
         arrays.get("weights", np.ones(len(labels))),
-        tuple(str(n) for n in arrays["names"]),
-        json.loads(str(arrays["metadata"])),
+        tuple(str(n) for n in np.atleast_1d(arrays["names"])),
+        metadata,
     )
+
+
+def read_npz(
+    file: BinaryIO, name: str, needed: Sequence[str], more: Sequence[str] = ()
+) -> dict[str, npt.NDArray[Any]]:
+    """Return arrays of an npz file, those of ``more`` if they are there.
+
+    Raises:
+        UsageError: If it is truncated, damaged or no npz file, or an array is missing; ``name`` names it.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            there = getattr(found, "files", [])
+            arrays = {m: found[m] for m in (*needed, *more) if m in there}
+    except MemoryError as error:
+        raise UsageError(f"{name} announces more numbers than memory holds: {error}") from error
+    except _DAMAGE as error:
+        raise UsageError(f"{name} is truncated, damaged or no npz file: {error}") from error
+    missing = [member for member in needed if member not in arrays]
+    if missing:
+        raise UsageError(
+            f"{name} has no {', '.join(missing)}; it has {', '.join(there) or 'one array'}."
+        )
+    return arrays
+
+
+def binary_labels(name: str | Path, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return labels as integers: 1 for signal, 0 for background, ``(N,)``.
+
+    Raises:
+        UsageError: If they are others.
+    """
+    if values.ndim != 1 or not len(values) or not np.isin(values, (0, 1)).all():
+        some = ", ".join(map(str, np.unique(values.astype(str))[:5]))
+        raise UsageError(
+            f"{name}: expected labels (N,), 1 (signal) or 0 (background), got shape {values.shape} of {some or 'none'}."
+        )
+    return values.astype(np.int64)

@@ -1,5 +1,6 @@
 """The sample inside the package: what it says of itself, physics that it must show, files that are refused."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -68,11 +69,25 @@ def test_damaged_files_and_wrong_arrays_are_refused(tmp_path, sample: JetSample)
     with pytest.raises(UsageError, match="cannot be read"):
         read_sample(path)
     path.write_bytes(sample_bytes(sample[:20])[:-100])
-    with pytest.raises(UsageError, match="no whole file"):
+    with pytest.raises(UsageError, match="truncated, damaged or no npz"):
         read_sample(path)
     np.savez(path, observables=np.zeros(3))
-    with pytest.raises(UsageError, match="it has no images, labels"):
+    with pytest.raises(UsageError, match="has no images, labels"):
         read_sample(path)
+    with np.load(io.BytesIO(sample_bytes(sample[:20]))) as file:
+        arrays = dict(file)
+    for change, message in (
+        ({"labels": np.full(20, 0.5)}, "expected labels"),
+        ({"metadata": np.array("{")}, "no JSON"),
+        ({"metadata": np.array("[]")}, "no mapping"),
+        ({"images": arrays["images"][:, 0]}, "expected images"),
+        ({"observables": np.full((20, 12), "a")}, "expected numbers in observables"),
+        ({"weights": np.ones((20, 1))}, "weights"),
+        ({"names": np.array("width")}, "expected observables of shape"),
+    ):
+        np.savez(path, **arrays | change)
+        with pytest.raises(UsageError, match=message):
+            read_sample(path)
     with pytest.raises(UsageError, match="20, 20, 19 and 20"):
         replace(sample[:20], labels=sample.labels[:19])
     wrong = sample.observables[:20].copy()
