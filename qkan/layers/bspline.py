@@ -26,6 +26,7 @@ from qkan.layers.splines import (
 
 __all__ = ["BSplineKANLayer"]
 
+_MOST_CELLS = 2000
 _EXTRAPOLATIONS = ("linear", "clamp", "zero", "periodic", "error")
 
 
@@ -193,9 +194,11 @@ class BSplineKANLayer(KANLayer):
         Raises:
             UsageError: If an edge would change by more.
         """
-        check_integer("grid", grid, self.degree + 1 if self.periodic else 1)
+        grid = check_integer("grid", grid, self.degree + 1 if self.periodic else 1)
         check_real("tolerance", tolerance, least=0)
-        new, fitted, change = refine_grid(self.splines(), int(grid), self.coefficients().double())
+        if grid > _MOST_CELLS:
+            raise UsageError(f"refine takes up to {_MOST_CELLS:,} cells, got {grid:,}")
+        new, fitted, change = refine_grid(self.splines(), grid, self.coefficients().double())
         if grid % self.cells and not change <= tolerance:
             raise UsageError(
                 f"with {grid} cells instead of {self.cells}, edges would change by up to {change:.1%} of their norm; "

@@ -64,14 +64,15 @@ def make_input_map(
     Args:
         name: ``"none"``; ``"tanh"``: :math:`x \to r \tanh x`; ``"batch"``: ``nn.BatchNorm1d``; ``"layer"``:
             ``nn.LayerNorm`` (as FastKAN, arXiv:2405.06721, has it); ``"standardise"``, by running mean and variance:
-            ``nn.BatchNorm1d`` without its affine map; ``"arccos"``, from [-1, 1] to [0, pi].
+            ``nn.BatchNorm1d`` without its affine map; ``"arccos"``, from [-1, 1] to [0, pi]. To a variance torch adds
+            1e-5: scale inputs whose spread is below .01 before.
         features: How many inputs there are.
         reach: r; pi for layers whose edges are periodic.
         device: The device of its parameters and statistics.
         dtype: Their type.
 
     Raises:
-        UsageError: If the name is unknown.
+        UsageError: If the name is unknown, or ``"layer"`` would make a single input 0.
 
     Example:
         >>> make_input_map("layer", 3)
@@ -84,6 +85,10 @@ def make_input_map(
             return Tanh(reach)
         case "batch":
             return nn.BatchNorm1d(features, device=device, dtype=dtype)
+        case "layer" if features == 1:
+            raise UsageError(
+                "input_map='layer' makes a single input 0, whatever it is; use 'batch'"
+            )
         case "layer":
             return nn.LayerNorm(features, device=device, dtype=dtype)
         case "standardise":

@@ -30,6 +30,8 @@ BASE_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 """The fixed functions that an edge may add to its own, each with a weight."""
 
+MOST_COEFFICIENTS = 10_000
+"""So many may an edge have."""
 _NOT_OPTIONS = {"generator", "device", "dtype"}
 
 
@@ -177,6 +179,12 @@ class KANLayer(nn.Module, ABC):
         if base is not None and (not isinstance(base, str) or base not in BASE_FUNCTIONS):
             raise unknown_name("base", str(base), BASE_FUNCTIONS)
         self.base = base
+        numbers = self.in_features * self.out_features * (num_free + 1)
+        if num_free > MOST_COEFFICIENTS or numbers > 2**32:
+            raise UsageError(
+                f"{num_free:,} coefficients an edge and {numbers:,} in all are too many: an edge takes up to "
+                f"{MOST_COEFFICIENTS:,}, a layer up to 2^32"
+            )
         self.input_map = make_input_map(
             input_map, self.in_features, reach=self.reach, device=device, dtype=dtype
         )
@@ -287,6 +295,10 @@ class KANLayer(nn.Module, ABC):
         """Check the input, flatten its leading dimensions and map it."""
         require_samples(input, self.in_features, self.dtype, type(self).__name__)
         x = input.reshape(-1, self.in_features)
+        if isinstance(self.input_map, nn.BatchNorm1d) and self.training and len(x) == 1:
+            raise UsageError(
+                "one sample has no variance to standardise by: train with two or more, or call .eval()"
+            )
         return x if self.input_map is None else self.input_map(x)
 
     def edge_functions(self, input: Tensor) -> Tensor:

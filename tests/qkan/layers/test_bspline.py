@@ -204,17 +204,60 @@ class TestRefine:
         assert layer.coefficients().shape[1] == layer.num_basis > 3 * cells - 1
         torch.testing.assert_close(layer(x), before, rtol=0, atol=1e-10)
 
-    def test_any_other_number_stays_close(self):
+    @pytest.mark.parametrize("grid", [[-1, -0.9, 1.0], [-1, 0, 1e-3, 5.0], np.geomspace(1, 50, 4)])
+    @pytest.mark.parametrize("times", [2, 3, 7])
+    @pytest.mark.parametrize("degree", [1, 3, 5])
+    def test_cells_of_any_size_are_divided_exactly(self, grid, times, degree):
+        layer = seeded(1, 2, grid, degree, base=None, **DOUBLE)
+        x = torch.linspace(*layer.domain, 300, **DOUBLE).unsqueeze(1)
+        before = layer(x)
+        gap = (layer.refine(times * layer.cells)(x) - before).abs().max()
+        assert gap.item() < 1e-9 * before.abs().max().item()
+
+    def test_any_other_number_stays_close_or_is_refused(self):
         x = np.linspace(-1, 1, 8)
         layer = BSplineKANLayer.from_scipy([[make_interp_spline(x, np.sin(2 * x))]], **DOUBLE)
         points = torch.linspace(-1, 1, 100, **DOUBLE).unsqueeze(-1)
         before = layer(points)
         after = layer.refine(13)(points)
         assert ((after - before).norm() / before.norm()).item() < 1e-3
+        rough = seeded(2, 3, **DOUBLE)
+        state = {name: value.clone() for name, value in rough.state_dict().items()}
+        for grid in (3, 7):
+            with pytest.raises(UsageError, match=r"would change by up to .*take a multiple of 5"):
+                rough.refine(grid)
+        assert all(torch.equal(value, state[name]) for name, value in rough.state_dict().items())
+        assert rough.refine(7, tolerance=1.0).cells == 7
 
-    def test_a_grid_without_cells_is_refused(self):
-        with pytest.raises(UsageError, match="at least 1"):
-            seeded(1, 1).refine(0)
+    def test_an_optimiser_keeps_the_parameter_and_says_that_its_shape_is_another(self):
+        layer = seeded(2, 1)
+        optimizer = torch.optim.Adam(layer.parameters())
+        layer(torch.rand(5, 2)).sum().backward()
+        optimizer.step()
+        layer.refine(10)(torch.rand(5, 2)).sum().backward()
+        with pytest.raises(RuntimeError, match="size"):
+            optimizer.step()
+
+    @pytest.mark.parametrize("grid", [0, True, 10.0, "10", 10**9])
+    def test_what_is_no_number_of_cells_is_refused(self, grid):
+        with pytest.raises(UsageError, match=r"at least 1|cells"):
+            seeded(1, 1).refine(grid)
+
+
+DATA = {
+    "normal": lambda g: torch.randn(1000, 2, generator=g),
+    "few": lambda g: torch.randn(7, 2, generator=g),
+    "small": lambda g: 0.1 * torch.randn(300, 2, generator=g),
+    "far": lambda g: 6 + torch.randn(300, 2, generator=g),
+    "skewed": lambda g: torch.rand(300, 2, generator=g) ** 4 * 3,
+    "duplicates": lambda g: torch.randint(-2, 3, (200, 2), generator=g).float(),
+    "constant": lambda g: torch.tensor([[0.3, -4.0]]).expand(50, -1),
+    "one sample": lambda g: torch.tensor([[0.3, 1.7]]),
+    "two groups": lambda g: torch.randn(4, 50, 2, generator=g) + torch.tensor([[[-2.0]], [[2.0]]] * 2),
+    "tiny": lambda g: 1e-30 * torch.randn(100, 2, generator=g),
+    "an outlier": lambda g: torch.cat([2 * torch.rand(200, 2, generator=g) - 1, torch.full((1, 2), -999.0)]),
+    "huge outliers": lambda g: torch.cat([torch.randn(200, 2, generator=g), torch.full((3, 2), 1e12)]),
+}  # fmt: skip
 
 
 class TestUpdateGrid:
@@ -276,10 +319,44 @@ class TestUpdateGrid:
         torch.testing.assert_close(layer(x), before)
         assert layer.domain == (-1.0, 1.0)
 
-    @pytest.mark.parametrize("x", [torch.zeros(0, 2), torch.tensor([[0.0, torch.nan]])])
-    def test_bad_data_are_refused(self, x):
-        with pytest.raises(UsageError, match="every value finite"):
+    @pytest.mark.parametrize(
+        ("x", "message"),
+        [
+            (torch.zeros(0, 2), "every value finite"),
+            (torch.tensor([[0.0, torch.nan]]), "every value finite"),
+            (torch.tensor([[0.0, torch.inf]]), "every value finite"),
+            (torch.zeros(3, 2, dtype=torch.int64), "expected torch.float32"),
+            (torch.zeros(3, 2, dtype=torch.float64), "expected torch.float32"),
+            (torch.zeros(3, 5), r"shape \(\.\.\., 2\)"),
+            ([[0.0, 0.0]], "expects a torch.Tensor"),
+        ],
+    )
+    def test_bad_data_are_refused(self, x, message):
+        with pytest.raises(UsageError, match=message):
             seeded(2, 1).update_grid(x)
+
+    @pytest.mark.parametrize("input_map", ["none", "standardise", "tanh"])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("case", DATA)
+    def test_functions_stay_on_any_data_and_samples_lie_inside(self, case, dtype, input_map):
+        layer = seeded(2, 3, dtype=dtype, input_map=input_map).eval()
+        x = DATA[case](torch.Generator().manual_seed(3)).to(dtype)
+        before = layer.edge_functions(x).double()
+        part = layer.update_grid(x)
+        change = (layer.edge_functions(x) - before).flatten(0, -3).norm(dim=0)
+        norm = before.flatten(0, -3).norm(dim=0)
+        assert bool((change <= 0.0101 * norm).all())
+        inside = super(BSplineKANLayer, layer).mapped(x)
+        ends = layer.breakpoints[:, 0], layer.breakpoints[:, -1]
+        out = ((inside < ends[0]) | (inside > ends[1])).any(0)
+        assert not bool((out & (part == 1)).any())
+        if "outlier" not in case:
+            assert not bool(out.any())
+        else:  # the others keep their function, too
+            rest = x[x.abs().amax(1) < 100]
+            twin = seeded(2, 3, dtype=dtype, input_map=input_map).eval()
+            gap, size = (v.detach().norm() for v in (layer(rest) - twin(rest), twin(rest)))
+            assert float(gap) <= 0.02 * float(size)
 
     def test_the_optimizer_keeps_its_parameters(self):
         layer = seeded(2, 1)
@@ -300,6 +377,10 @@ class TestUpdateGrid:
         ({"grid": [0.0, torch.nan]}, "finite and increasing"),
         ({"grid": [[0.0, 1.0]]}, "breakpoints for 1 of 2 inputs"),
         ({"grid": [0.0, 1.0], "domain": (0, 1)}, "not both"),
+        ({"grid": [0.0, "a"]}, "must be numbers"),
+        ({"grid": [0.0, 1.0, 1.0 + 1e-7]}, "by more than rounding"),
+        ({"grid": 10**6}, "are too many"),
+        ({"grid": 2.5}, "grid must be an integer"),
         ({"extrapolation": "liner"}, "did you mean 'linear'"),
         ({"grid": 3, "degree": 3, "extrapolation": "periodic"}, "grid > degree"),
     ],
@@ -331,18 +412,3 @@ def test_the_slope_on_the_knots_and_ends_is_scipys(compiled):
     for layer, slope in zip(layers, slopes, strict=True):
         expected = layer.to_scipy()[0, 0](knots.numpy(), 1)
         np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-12)
-
-
-def test_one_sample_far_outside_does_not_cost_the_others_their_function():
-    layer = seeded(1, 1, **DOUBLE)
-    x = torch.linspace(-1, 1, 200, **DOUBLE).unsqueeze(1)
-    before = layer(x).detach()
-    layer.update_grid(torch.cat([x, torch.full((1, 1), -999.0, **DOUBLE)]))
-    assert float((layer(x).detach() - before).norm() / before.norm()) < 0.011
-
-
-def test_uneven_cells_are_refined_exactly():
-    layer = seeded(1, 1, [-1, -0.9, 1.0], **DOUBLE)
-    x = torch.linspace(-1, 1, 200, **DOUBLE).unsqueeze(1)
-    before = layer(x)
-    torch.testing.assert_close(layer.refine(4)(x), before, rtol=0, atol=1e-10)

@@ -27,3 +27,10 @@ def test_each_basis_peaks_at_its_centre_and_falls_to_1_over_e_at_the_next():
 def test_one_centre_has_no_width():
     with pytest.raises(UsageError, match="grid must be an integer of at least 2"):
         RBFKANLayer(2, 1, grid=1)
+
+
+def test_input_maps_that_cannot_work_are_refused():
+    with pytest.raises(UsageError, match="makes a single input 0"):
+        RBFKANLayer(1, 1, input_map="layer")
+    with pytest.raises(UsageError, match="one sample has no variance"):
+        RBFKANLayer(2, 1, input_map="batch")(torch.zeros(1, 2))
