@@ -383,9 +383,11 @@ def write_whole(
             os.fsync(file.fileno())
         os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a full disk names none
         raise
     with contextlib.suppress(OSError):  # Windows opens no folders; the content is safe already
         handle = os.open(path.parent, os.O_RDONLY)

@@ -14,6 +14,7 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
+from circuits.store import explained
 from qkan.cli import bench, circuit_tools, experiments, kept, studies
 
 __all__ = ["app", "main"]
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, OSError) as error:
         if debug:
             raise
-        _say(f"Error: {error}")
+        _say(f"Error: {explained(error) if isinstance(error, OSError) else error}")
         return 2
     except Exception as error:
         # Typer's own complaints (an unknown option, a missing argument) print themselves.
