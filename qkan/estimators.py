@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from circuits import Circuit
 from circuits.backends import Backend
-from circuits.errors import MissingExtraError, UsageError
+from circuits.errors import MissingExtraError, UsageError, check_real
 from qkan.models.base import Model
 from qkan.models.registry import make
 from qkan.training import History, TrainingConfig, fit, predict
@@ -60,6 +60,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         n_features_in_: The number of features.
     """
 
+    _kind: ClassVar[str]
     standardize: bool = True
     epochs: int = 100
     batch_size: int | None = 64
@@ -72,10 +73,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     random_state: Any = None
     verbose: bool = False
 
-    def _settings(self) -> dict[str, Any]:
-        """Return the settings of the model, but for its widths: the arguments of the class that come first."""
-        raise NotImplementedError
-
     def _train(
         self,
         x: NDArray[Any],
@@ -85,23 +82,20 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         loss: str,
     ) -> None:
         """Make and train the model; ``y`` as the loss wants it."""
-        names = ("epochs", "batch_size", "optimizer", "learning_rate", "weight_decay")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        config = TrainingConfig(
-            **{name: getattr(self, name) for name in names},
-            gamma=self.gamma,
-            patience=self.patience,
-            seed=seed,
-        )
-        settings = self._settings()
+        # What is set here is of the training, what subclasses add to it is of the model.
+        given, ours = self.get_params(deep=False), Estimator.__dataclass_fields__
+        training = {n: v for n, v in given.items() if n in TrainingConfig.__dataclass_fields__}
+        config = TrainingConfig(**training, seed=seed)
+        settings = {name: value for name, value in given.items() if name not in ours}
         hidden = settings.pop("hidden")
-        if isinstance(hidden, int):
-            raise UsageError(f"hidden is a list of widths, such as ({hidden},)")
+        if not isinstance(hidden, Sequence | np.ndarray) or isinstance(hidden, str):
+            raise UsageError(f"hidden is a list of widths, such as (8,), got {hidden!r}")
         self._mean, self._scale = self._spread(x, weights)
         data = [(x - self._mean) / self._scale, y] + ([] if weights is None else [weights])
         train, held_out = data, None
         if self.patience is not None:
-            if not 0 < self.validation_fraction < 1:
+            if not check_real("validation_fraction", self.validation_fraction, above=0) < 1:
                 raise UsageError(
                     f"validation_fraction must be between 0 and 1, got {self.validation_fraction}"
                 )
@@ -113,7 +107,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             )
             train, held_out = parts[::2], tuple(map(torch.from_numpy, parts[1::2]))
         self.model_: Model = make(
-            settings,
+            self._kind,
+            **settings,
             sizes=[x.shape[1], *hidden, outputs],
             generator=torch.Generator().manual_seed(seed),
             dtype=torch.float64,
@@ -218,6 +213,8 @@ def _weights(sample_weight: ArrayLike | None, x: NDArray[Any]) -> NDArray[Any] |
     if sample_weight is None:
         return None
     weights: NDArray[Any] = _check_sample_weight(sample_weight, x, dtype=np.float64)
+    if not weights.sum() > 0:
+        raise UsageError(f"sample weights sum to {weights.sum():g}; their sum must be positive")
     return weights
 
 
@@ -233,16 +230,13 @@ class KANEstimator(Estimator):
         base: The fixed function on the edges, or None.
     """
 
+    _kind: ClassVar[str] = "kan"
     hidden: Sequence[int] = (8,)
     _: KW_ONLY
     grid: int = 5
     degree: int = 3
     domain: tuple[float, float] = (-2.0, 2.0)
     base: str | None = "silu"
-
-    def _settings(self) -> dict[str, Any]:
-        names = ("hidden", "grid", "degree", "domain", "base")
-        return {"kind": "kan"} | {name: getattr(self, name) for name in names}
 
 
 @dataclass(eq=False, repr=False)
@@ -259,6 +253,7 @@ class QKANEstimator(Estimator):
         evaluate: How: see :class:`qkan.QuantumKANLayer`.
     """
 
+    _kind: ClassVar[str] = "qkan"
     hidden: Sequence[int] = (4,)
     _: KW_ONLY
     edge: str | Circuit = "pz(depth=3)"
@@ -267,10 +262,6 @@ class QKANEstimator(Estimator):
     input_map: str = "none"
     backend: str | Backend = "auto"
     evaluate: str = "auto"
-
-    def _settings(self) -> dict[str, Any]:
-        names = ("hidden", "edge", "frequencies", "base", "input_map", "backend", "evaluate")
-        return {"kind": "qkan"} | {name: getattr(self, name) for name in names}
 
 
 class KANClassifier(Classifier, KANEstimator):

@@ -11,6 +11,7 @@ random weights did not); the fit itself is ours.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +107,34 @@ def follow(
         _copy_statistics(layer, quantum, inputs)
         at = _points(layer, inputs, domain, points)
         fits.append(_fit_layer(layer, quantum, at, starts, iterations, drawn))
+    if x is None:
+        _warn_outside(kan, layers, model, fits)
     return model.train(kan.training), tuple(fits)
+
+
+@torch.no_grad()
+def _warn_outside(
+    kan: nn.Module, layers: Sequence[KANLayer], model: nn.Sequential, fits: Sequence[EdgeFits]
+) -> None:
+    """Say where hidden layers see inputs beyond the ranges on which their edges were fitted, and differ there."""
+    like = next(layers[0].parameters())
+    draw = torch.rand(256, layers[0].in_features, generator=torch.Generator().manual_seed(0))
+    x = torch.lerp(fits[0].lower, fits[0].upper, draw.to(fits[0].lower)).to(like)
+    seen = inputs_of(kan, {str(index): layer for index, layer in enumerate(layers)}, x)
+    for index, (layer, quantum, fit) in enumerate(zip(layers, model, fits, strict=True)):
+        inputs = seen[str(index)]
+        outside = ((inputs < fit.lower) | (inputs > fit.upper)).any(1)
+        if not bool(outside.any()):
+            continue
+        with evaluating(layer), evaluating(quantum):
+            residual = (quantum(inputs) - layer(inputs)).double().abs()
+        if float(residual.max()) > 2 * float(fit.max.sum(0).max()) + 1e-6:
+            warnings.warn(
+                f"layer {index} sees inputs from {float(inputs.min()):.3g} to {float(inputs.max()):.3g}, its edges "
+                f"were fitted from {float(fit.lower.min()):.3g} to {float(fit.upper.max()):.3g} and are off by up to "
+                f"{float(residual.max()):.2g} outside; fit them over data: from_kan(kan, x=...)",
+                stacklevel=5,
+            )
 
 
 def _classical_layers(kan: nn.Module) -> list[KANLayer]:

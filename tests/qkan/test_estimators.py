@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pennylane as qml
 import pytest
+from scipy.sparse import csr_matrix
+from scipy.stats import loguniform, randint
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -58,6 +61,15 @@ def test_in_a_pipeline_and_a_grid_search(moons):
     assert search.best_params_["kanclassifier__grid"] in (2, 5)
     assert search.best_estimator_[-1].model_[0].grid == search.best_params_["kanclassifier__grid"]
     assert len(cross_val_score(clone(pipeline), *moons, cv=2)) == 2
+    drawn = {
+        "grid": randint(2, 6),
+        "learning_rate": loguniform(1e-3, 1e-1),
+        "epochs": randint(1, 3),
+    }
+    search = RandomizedSearchCV(KANClassifier((3,)), drawn, n_iter=2, cv=2, random_state=0).fit(
+        *moons
+    )
+    assert search.best_params_["grid"] in range(2, 6)
 
 
 @pytest.mark.slow
@@ -85,8 +97,9 @@ def test_negative_weights_take_samples_away(kind):
     plain = kind((), **options).fit(x, y)
     weighted = kind((), **options).fit(both, answers, weights)
     np.testing.assert_allclose(plain._outputs(x), weighted._outputs(x), rtol=1e-5, atol=1e-5)
-    with pytest.raises(ValueError, match="must be positive"):
-        kind((), **options).fit(x, y, -np.ones(40))
+    for wrong in (-np.ones(40), np.repeat([1.0, -1.0], 20)):
+        with pytest.raises(ValueError, match="must be positive"):
+            kind((), **options).fit(x, y, wrong)
 
 
 def test_early_stopping_holds_a_part_out(moons):
@@ -116,8 +129,23 @@ def test_mistakes_are_named(moons):
         KANClassifier(grid=0).fit(*moons)
     with pytest.raises(UsageError, match="unknown edge 'rael'"):
         QKANClassifier(edge="rael").fit(*moons)
-    with pytest.raises(UsageError, match=r"such as \(3,\)"):
-        KANClassifier(3).fit(*moons)
+    for hidden in (3, np.int64(3), "3"):
+        with pytest.raises(UsageError, match=r"such as \(8,\), got"):
+            KANClassifier(hidden).fit(*moons)
+    with pytest.raises(UsageError, match="validation_fraction must be a finite number"):
+        KANClassifier(patience=3, validation_fraction="half").fit(*moons)
+    with pytest.raises(NotFittedError):
+        KANClassifier().predict(moons[0])
+    for x, error, message in (
+        (np.where(moons[0] > 1, np.nan, moons[0]), ValueError, "NaN"),
+        (csr_matrix(moons[0]), TypeError, "[Ss]parse"),
+        (np.array([["a", "b"]] * 120), ValueError, "could not convert"),
+    ):
+        with pytest.raises(error, match=message):
+            KANClassifier().fit(x, moons[1])
+    model = KANClassifier((), epochs=1).fit(*moons)
+    with pytest.raises(ValueError, match="X has 1 features, but KANClassifier is expecting 2"):
+        model.predict(moons[0][:, :1])
     with pytest.raises(UsageError, match="one class"):
         KANClassifier().fit(moons[0], ["a"] * 120)
     with pytest.raises(ValueError, match="Unknown label type"):

@@ -200,3 +200,12 @@ def test_own_input_maps():
 def test_mistakes_are_named(kan, options, message):
     with pytest.raises(UsageError, match=message):
         fitted(kan(), **options)
+
+
+def test_inputs_outside_the_fitted_ranges_are_spoken_of():
+    kan = seeded(KAN, [2, 2, 1])
+    with torch.no_grad():
+        kan[0].edge_weight.mul_(8)
+    with pytest.warns(UserWarning, match=r"layer 1 sees inputs from .* from_kan\(kan, x=\.\.\.\)"):
+        fitted(kan)
+    fitted(kan, x=points(size=2))  # over these nothing is outside
