@@ -22,7 +22,7 @@ from circuits.gates import numbers_of
 if TYPE_CHECKING:
     from circuits.definition import Circuit
 
-__all__ = ["KINDS", "Backend", "BackendInfo", "kind_of", "run_chunk"]
+__all__ = ["KINDS", "Backend", "BackendInfo", "NotFiniteError", "kind_of", "run_chunk"]
 
 _PENNYLANE = "circuits.backends.pennylane:PennyLaneBackend"
 
@@ -242,8 +242,17 @@ class Backend(ABC):
         """Return a tape with the noise that was asked for behind each gate."""
         return tape if self.noise is None else self.noise.apply(tape)
 
+    def adapted(self, circuit: Circuit) -> Circuit:
+        """Return the circuit with the spectrum that holds here: noise leaves nothing alone that cancels without it."""
+        return circuit.on(noisy=self.noisy)
+
     def qnode(
-        self, circuit: Circuit, *, stream: int | tuple[int, ...] = 0, route: Route | None = None
+        self,
+        circuit: Circuit,
+        *,
+        stream: int | tuple[int, ...] = 0,
+        route: Route | None = None,
+        device: qml.devices.Device | None = None,
     ) -> qml.QNode:
         """Return a QNode of the circuit on this backend, differentiable in inputs and weights.
 
@@ -255,7 +264,8 @@ class Backend(ABC):
         Args:
             circuit: What to run.
             stream: Number of an independent sequence of samples under the same seed.
-            route: A way that is to be held against the reference, exactly; by default the first that is right.
+            route: How it is run; by default in the first way that is right.
+            device: Where, without shots; by default on a new one of this backend.
 
         Raises:
             CircuitError: When called, if there is no way, or a value is NaN or infinite.
@@ -267,21 +277,23 @@ class Backend(ABC):
         def qfunc(*args: Any, **kwargs: Any) -> list[Any]:
             values = {**dict(zip(("inputs", *circuit.weight_shapes), args, strict=False)), **kwargs}
             asked.call, asked.inputs = Call.of(circuit, values), values["inputs"]
-            return list(circuit.qfunc(*args, **kwargs))
+            with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is refused
+                return list(circuit.qfunc(*args, **kwargs))
 
         def prepare(tape: qml.tape.QuantumScript) -> tuple[Sequence[Any], Callable[..., Any]]:
+            states = [v for op in tape.operations for v in op.data if qml.math.ndim(v)]
+            _require_finite(circuit, asked.inputs, states)
             tape = self.noised(tape)
             way = route_of(self, circuit, asked.call, tape) if route is None else route
             tapes, join = way(tape)
             if self.gradient == "parameter-shift":  # PennyLane's has none of a batch
                 tapes, join = _split_trained(tapes, join)
-            return tapes, lambda results: require_finite(circuit, asked.inputs, join(results))
+            return tapes, lambda results: _require_finite(circuit, asked.inputs, join(results))
 
         streams = stream if isinstance(stream, tuple) else (stream,)
-        held = route is not None
-        device = self.held_device(circuit) if held else self.device(circuit, streams)
-        qnode = qml.QNode(qfunc, device, diff_method=self.gradient)
-        if self.shots is not None and not held:
+        where = self.device(circuit, streams) if device is None else device
+        qnode = qml.QNode(qfunc, where, diff_method=self.gradient)
+        if self.shots is not None and device is None:
             qnode = qml.set_shots(qnode, shots=self.shots)
         return _prepared(qnode, prepare)
 
@@ -372,27 +384,34 @@ def _split_trained(tapes: Sequence[Any], join: Callable[..., Any]) -> tuple[Sequ
     return tapes, join
 
 
-def require_finite(circuit: Circuit, inputs: Any, results: Any) -> Any:
-    """Return results, one or several observables', if all of them are finite.
+class NotFiniteError(CircuitError):
+    """A value that is NaN or infinite.
 
-    Raises:
-        CircuitError: If one is NaN or infinite; it names the row and its inputs.
+    Args:
+        circuit: Whose it is.
+        inputs: The inputs at which it comes out.
+        row: Their number.
     """
-    rows = numbers_of(inputs)
+
+    def __init__(self, circuit: Circuit, inputs: Sequence[float], row: int):
+        super().__init__(
+            f"circuit {circuit.name!r} gives NaN or infinity at inputs {list(inputs)} (row {row}): a state of norm 0 "
+            "cannot be prepared, and a function may be outside of its domain. Add a constant, encode by angles, or "
+            "leave such inputs out"
+        )
+        self.inputs = inputs
+
+
+def _require_finite(circuit: Circuit, inputs: Any, results: Any) -> Any:
+    """Return arrays that have a row for each row of inputs, or one for all, if they are finite."""
     for result in results if isinstance(results, tuple | list) else (results,):
         values = numbers_of(result)
         if values is None or values.dtype.kind not in "fc" or np.isfinite(values).all():
             continue
-        row = int(np.argmin(np.isfinite(np.atleast_1d(values))))
-        where = (
-            ""
-            if rows is None
-            else f" at inputs {np.atleast_2d(rows)[min(row, len(np.atleast_2d(rows)) - 1)].tolist()}"
-        )
-        raise CircuitError(
-            f"circuit {circuit.name!r} gives {np.atleast_1d(values)[row]}{where} (row {row}): a state of norm 0, or a "
-            "function outside of its domain? Shift or normalise such inputs, or leave them out"
-        )
+        rows = np.atleast_2d(numbers_of(inputs))
+        good = np.isfinite(values).reshape(len(rows) if values.size % len(rows) == 0 else 1, -1)
+        row = int(np.argmin(good.all(axis=1)))
+        raise NotFiniteError(circuit, rows[row].tolist(), row)
     return results
 
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pennylane as qml
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import ParameterExpression, QuantumCircuit
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
 from circuits.backends.base import Backend
 from circuits.backends.packing import Packing, placements
 from circuits.backends.pubs import EstimatorDevice, Pub, Template, pack, unpack
+from circuits.definition import Spectrum
 from circuits.errors import UsageError
+from circuits.spectrum import GateSpectrum, common_unit, cone_degrees
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
@@ -169,6 +171,61 @@ class EstimatorBackend(Backend):
         seeds = np.random.SeedSequence(self.seed, spawn_key=stream)
         return EstimatorDevice(circuit.num_wires, self.name, self.run_pubs, seeds)
 
+    def adapted(self, circuit: Circuit) -> Circuit:
+        """Return the circuit with the spectrum of what the device runs.
+
+        Where gates have errors, swaps that the device's couplings ask for, and gates that its own are put together
+        from, let an observable see more inputs, and more of them, than it does on wires that are all coupled.
+        """
+        made = super().adapted(circuit)
+        if not self.facts.own_noise or made.direct_only is not None:
+            return made
+        spectrum = self._spectrum(made)
+        if spectrum is None:
+            why = f"what {self.name!r} runs for it has angles of which the spectrum is unknown"
+            spectrum = Spectrum((0,) * made.num_inputs, (1.0,) * made.num_inputs, (), why)
+        found = replace(made, **vars(spectrum))
+        found.__dict__["table"] = circuit.table
+        return found
+
+    def _spectrum(self, circuit: Circuit) -> Spectrum | None:
+        """Read the spectrum off the transpiled circuit, whose angles are affine in the inputs as the circuit's are."""
+        pubs: list[Pub] = []
+
+        def seen(several: Sequence[Pub], *_: Any) -> list[npt.NDArray[np.float64]]:
+            pubs.extend(several)
+            return [np.zeros((len(pub), len(pub.observables))) for pub in several]
+
+        steps = np.eye(circuit.num_inputs) / np.asarray(circuit.scales)
+        rows = 0.1 * steps.sum(0) + np.concatenate([0 * steps[:1], steps, 2 * steps])
+        weights = circuit.random_weights(np.random.default_rng(_SEED)) | dict(circuit.defaults)
+        device = EstimatorDevice(circuit.num_wires, self.name, seen, np.random.SeedSequence(0))
+        self.qnode(circuit, device=device)(rows, **weights)
+        if len(pubs) != 1 or len(pubs[0]) != len(rows):
+            return None
+        start, once, twice = np.split(pubs[0].values, [1, 1 + circuit.num_inputs])
+        rates = once - start  # (inputs, angles), for a step of 1 / scale
+        if not np.allclose(twice - once, rates, rtol=0, atol=1e-9):
+            return None
+        ready, *_ = self.transpiled_pub(pubs[0], slice(0))
+        gates = _spectra(ready, pubs[0].template.circuit, rates)
+        if gates is None:
+            return None
+        place = ready.layout.final_index_layout() if ready.layout else range(circuit.num_wires)
+        wires = [[place[wire] for wire in o.wires] for o in circuit.observables]
+        parts = [
+            common_unit([v for gate in gates for v in gate.frequencies.get(k, ())] or [1.0])
+            for k in range(circuit.num_inputs)
+        ]
+        units = [part for part in parts if part is not None]
+        if len(units) < len(parts):
+            return None
+        cones = [cone_degrees(gates, on, units) for on in wires]
+        cones = [{k: degree for k, degree in cone.items() if degree} for cone in cones]
+        degrees = tuple(max(c.get(k, 0) for c in cones) for k in range(circuit.num_inputs))
+        scales = tuple(u * s for u, s in zip(units, circuit.scales, strict=True))
+        return Spectrum(degrees, scales, tuple(cones))
+
     def chunk_size(self, circuit: Circuit) -> int:  # noqa: D102
         side_by_side = 1 if self.packing is None else (self.target.num_qubits or 1)
         return self.most_rows * max(1, side_by_side // circuit.num_wires)
@@ -223,6 +280,34 @@ def transpiled(backend: EstimatorBackend, template: Template) -> QuantumCircuit:
             f"a circuit of {circuit.num_qubits} wires cannot be laid out on {backend.name!r}: {error}; "
             "choose another device"
         ) from error
+
+
+_ROTATIONS = frozenset({"rx", "ry", "rz", "p", "u", "u1", "rzz", "rxx", "ryy", "r", "u2", "u3"})
+"""Gates whose every angle turns with frequency 1."""
+
+
+def _spectra(
+    ready: QuantumCircuit, template: QuantumCircuit, rates: npt.NDArray[np.float64]
+) -> list[GateSpectrum] | None:
+    """Return how steps of the inputs enter each gate of a transpiled circuit, or None if that is unknown."""
+    column = {parameter.name: index for index, parameter in enumerate(template.parameters)}
+    gates = []
+    for instruction in ready.data:
+        wires = frozenset(ready.find_bit(qubit).index for qubit in instruction.qubits)
+        for angle in instruction.operation.params:
+            if not isinstance(angle, ParameterExpression) or not angle.parameters:
+                continue
+            try:
+                slopes = {column[p.name]: float(angle.gradient(p)) for p in angle.parameters}
+            except TypeError:  # it is not linear
+                return None
+            moved = sum(slope * rates[:, k] for k, slope in slopes.items())
+            for k in np.flatnonzero(np.abs(moved) > 1e-9):
+                if instruction.operation.name not in _ROTATIONS:
+                    return None
+                gates.append(GateSpectrum(wires, {int(k): (float(abs(moved[k])),)}))
+        gates.append(GateSpectrum(frozenset() if instruction.name == "barrier" else wires, {}))
+    return gates
 
 
 def packed(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pennylane.operation import Channel
+
 from circuits.backends.base import KINDS, Backend, BackendInfo, kind_of
 from circuits.backends.noise import Noise
 from circuits.backends.pennylane import installed_devices, probe
 from circuits.errors import UsageError, check_integer
+
+if TYPE_CHECKING:
+    from circuits.definition import Circuit
 
 __all__ = ["backend", "backend_names", "backend_table", "choose"]
 
@@ -18,6 +25,7 @@ def backend(
     noise: str | Noise | None = None,
     wires: int | None = None,
     batch: int | None = None,
+    circuit: Circuit | None = None,
 ) -> Backend:
     """Return the backend of a name, which is there and works: never a substitute for another.
 
@@ -29,6 +37,7 @@ def backend(
         noise: A channel after each gate, such as ``"depolarizing:0.01"``.
         wires: The width of the circuits to come; only ``auto`` looks at it.
         batch: How many inputs will be run at a time; only ``auto`` looks at it.
+        circuit: What will be run; ``auto`` looks at its wires, and whether it has channels.
 
     Raises:
         MissingExtraError: If the backend comes with an extra that is not installed.
@@ -56,7 +65,11 @@ def backend(
     channel = Noise.parse(noise) if isinstance(noise, str) else noise
     reason = ""
     if name == "auto":
-        name, reason = choose(wires, batch, channel)
+        if circuit is not None and any(isinstance(gate, Channel) for gate in circuit.table.gates):
+            name, reason = "default.mixed", "the circuit's channels need density matrices"
+        else:
+            wires = wires if circuit is None else circuit.num_wires
+            name, reason = choose(wires, batch, channel)
     return kind_of(name)(name, shots=shots, seed=seed, noise=channel, reason=reason)
 
 

@@ -87,6 +87,11 @@ class Call:
         )
 
     @property
+    def count(self) -> int:
+        """How many rows a trial of it has."""
+        return _ROWS if self.rows == 2 or (not self.rows and any(self.batched)) else 1
+
+    @property
     def differentiated(self) -> bool:
         """Whether gradients are wanted."""
         return self.inputs or self.weights
@@ -199,8 +204,8 @@ def _departure(backend: Backend, circuit: Circuit, call: Call, route: Route) -> 
         )
         return None
     try:
-        qnode = backend.qnode(circuit, route=route)
-        found = _differentiated(lambda v: _stacked(qnode(**v)), values, call)
+        qnode = backend.qnode(circuit, route=route, device=backend.held_device(circuit))
+        found = _differentiated(lambda v: _stacked(qnode(**v), call.count), values, call)
     except Exception as error:  # PennyLane's, Qiskit's and each device's own
         if isinstance(error, UsageError) and not isinstance(error, CircuitError):
             raise  # it says what to do
@@ -221,13 +226,13 @@ def _point(circuit: Circuit, call: Call) -> dict[str, np.ndarray]:
     """Draw inputs and weights for a kind of call."""
     rng = np.random.default_rng(_SEED)
     low, high = circuit.domain or (0.2, 1.3)
-    rows = (min(_ROWS, call.rows),) if call.rows else ()
+    rows = (call.count,) if call.rows else ()
     inputs = rng.uniform(low, high, (*rows, circuit.num_inputs))
     if circuit.domain is None and circuit.direct_only is None:
         inputs = inputs / np.asarray(circuit.scales)
     values = {"inputs": inputs}
     for (name, shape), batch in zip(circuit.weight_shapes.items(), call.batched, strict=False):
-        drawn = rng.uniform(0.2, 1.3, (*shape, _ROWS) if batch else shape)
+        drawn = rng.uniform(0.2, 1.3, (*shape, call.count) if batch else shape)
         values[name] = np.moveaxis(drawn, -1, 0) if batch == "first" else drawn
     return values
 
@@ -254,11 +259,10 @@ def _differentiated(
     return result.detach().numpy().astype(float), np.concatenate(flat)
 
 
-def _stacked(results: Sequence[Any]) -> Any:
+def _stacked(results: Sequence[Any], rows: int) -> Any:
     """Return (observables, rows); an observable that no input reaches may be one number."""
-    rows = max(int(qml.math.size(result)) for result in results)
     flat = [qml.math.reshape(qml.math.real(result), (-1,)) for result in results]
-    return qml.math.stack([qml.math.tile(r, rows) if len(r) < rows else r for r in flat])
+    return qml.math.stack([qml.math.tile(r, (rows,)) if len(r) == 1 else r for r in flat])
 
 
 def _reference(backend: Backend, circuit: Circuit, values: Mapping[str, Any], call: Call) -> Any:
@@ -266,10 +270,9 @@ def _reference(backend: Backend, circuit: Circuit, values: Mapping[str, Any], ca
     places = dict(zip(circuit.weight_shapes, call.batched, strict=False))
     places["inputs"] = "first" if call.rows else ""
     rows = {n: qml.math.moveaxis(v, -1, 0) if places[n] == "last" else v for n, v in values.items()}
-    count = max((len(v) for n, v in rows.items() if places[n]), default=1)
     method = None if isinstance(values["inputs"], np.ndarray) else "backprop"
     results = []
-    for row in range(count):
+    for row in range(call.count):
         one = {n: v[row] if places[n] else v for n, v in rows.items()}
         tape = backend.noised(_tape(circuit, one))
         tape = _with(tape, _taken_apart(tape.operations, "matrices"))

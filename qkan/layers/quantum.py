@@ -103,8 +103,8 @@ class QuantumLayer(nn.Module):
         weights: Mapping[str, Tensor],
         stream: int,
     ) -> None:
-        backend = resolve_backend(backend, wires=circuit.num_wires)
-        there = circuit.on(noisy=backend.noisy)
+        backend = resolve_backend(backend, circuit=circuit)
+        there = backend.adapted(circuit)
         if self._evaluate == "fourier":
             there.require_series()
         self._declared, self.torch_layer = circuit, circuit_module(there, backend, weights, stream)

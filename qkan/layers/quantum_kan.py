@@ -182,8 +182,8 @@ class QuantumKANLayer(KANLayer):
         stream: int,
     ) -> None:
         """Put circuits on the edges, with these weights."""
-        backend = resolve_backend(backend, wires=circuit.num_wires)
-        there = circuit.on(noisy=backend.noisy)
+        backend = resolve_backend(backend, circuit=circuit)
+        there = backend.adapted(circuit)
         require_edge(there, self._evaluate)
         self._closed = _closed_form(there, backend, self._evaluate)
         self._declared, self.circuits = circuit, circuit_module(there, backend, weights, stream)

@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 
 from circuits import Circuit, FourierSeries, UsageError
 from circuits.backends import Backend
+from circuits.backends.base import NotFiniteError
 from circuits.errors import check_integer, unknown_name
 from qkan.layers.checks import (
     Evaluation,
@@ -229,7 +230,10 @@ class Quanvolution2d(nn.Module):
             if mode == "fourier":
                 values.append(layer.series(patches)(patches))
             else:
-                found = layer.direct(patches.flatten(0, -2), distinct=True)
+                try:
+                    found = layer.direct(patches.flatten(0, -2), distinct=True)
+                except NotFiniteError as error:
+                    raise self._no_number(patches, error.inputs) from error
                 values.append(found.reshape(*patches.shape[:-1], -1))
         return self.as_maps(values)
 
@@ -255,20 +259,19 @@ class Quanvolution2d(nn.Module):
         return [view[:, c : c + 1] for c in range(self.in_channels) for view in views]
 
     def as_maps(self, values: Sequence[Tensor]) -> Tensor:
-        """Return the feature maps of the circuits' values at the patches, ``(N, groups, H', W', observables)`` each.
-
-        Raises:
-            UsageError: If a value is NaN or infinite; the first such patch is named.
-        """
+        """Return the feature maps of the circuits' values at the patches, ``(N, groups, H', W', observables)`` each."""
         maps = torch.cat([torch.movedim(each, -1, 2) for each in values], dim=2)
-        if not inside_transform() and not maps.detach().isfinite().all():
-            image, group, _, row, column = (~maps.detach().isfinite()).nonzero()[0].tolist()
-            raise UsageError(
-                f"a circuit gives NaN or infinity for the patch at row {row * self.stride[0]}, column "
-                f"{column * self.stride[1]} of image {image}, channel {group}; a state cannot be prepared from a "
-                "patch of black pixels, say: add a constant, or encode by angles"
-            )
         return maps.flatten(1, 2)
+
+    def _no_number(self, patches: Tensor, inputs: Sequence[float]) -> UsageError:
+        """Return the error for the first patch whose pixels are these."""
+        same = (patches.detach() == patches.new_tensor(inputs)).all(dim=-1)
+        image, group, row, column = same.nonzero()[0].tolist()
+        return UsageError(
+            f"a circuit gives NaN or infinity for the patch at row {row * self.stride[0]}, column "
+            f"{column * self.stride[1]} of image {image}, channel {group}; a state cannot be prepared from a "
+            "patch of black pixels, say: add a constant, or encode by angles"
+        )
 
     def from_series(self, image: Tensor, series: Sequence[FourierSeries]) -> Tensor:
         """Return the feature maps of given Fourier series, one a circuit, without gradients.
