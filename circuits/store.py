@@ -193,11 +193,11 @@ def decode(content: bytes, *formats: str, what: str = "the file", tensors: bool 
         arrays = {n: array.clone() if tensors else array.copy() for n, array in loaded.items()}
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(f"{what} is not a whole safetensors file: {error}") from error
-    found = texts.get("format", "")
+    found, sealed = texts.get("format", ""), texts.get("sha256")
+    if sealed != _hash(texts, arrays) and (sealed or found in formats):
+        raise DamagedFileError(f"{what} is damaged: its content and its checksum differ")
     if found not in formats:
         raise _other_format(found, formats, what)
-    if texts.get("sha256") != _hash(texts, arrays):
-        raise DamagedFileError(f"{what} is damaged: its content and its checksum differ")
     try:
         return Sealed(found, json.loads(texts["facts"]), arrays)
     except (ValueError, KeyError, RecursionError) as error:

@@ -41,7 +41,7 @@ nightly = pytest.mark.nightly
     [
         ("kills.py store", 8),
         ("kills.py jobs", 4),
-        pytest.param("malicious.py", 40, marks=nightly),
+        ("malicious.py", 40),
         *[
             pytest.param("kills.py store", 150, marks=nightly),
             pytest.param("kills.py jobs", 100, marks=nightly),

@@ -126,9 +126,18 @@ def test_records_that_cannot_be_used(store, monkeypatch, tmp_path):
     store.path.mkdir(parents=True)
     with FileLock(store.path / "k.lock"), pytest.raises(UsageError, match="another process sends"):
         run(Service(), store)
-    write(store.path / "k.job", "hybrid-qkan job 2", {}, {})
-    with pytest.raises(UsageError, match="newer version"):
+    for kind, message in [("hybrid-qkan job 2", "newer version"), ("other 1", "is 'other 1', not")]:
+        write(store.path / "k.job", kind, {}, {})
+        with pytest.raises(UsageError, match=message):
+            run(Service(), store)
+    monkeypatch.setattr(
+        job_store, "read", lambda *a: (_ for _ in ()).throw(PermissionError(13, "no"))
+    )
+    with pytest.raises(
+        UsageError, match=r"record of jobs .* cannot be used.*yours to write"
+    ) as error:
         run(Service(), store)
+    assert "Free some space" not in str(error.value)
 
 
 def flipped(content):
@@ -147,6 +156,33 @@ def test_what_is_damaged_is_fetched_again_and_nothing_is_sent(store, damage, kin
     assert (store.result("k") is None) == (kind != "job")
     np.testing.assert_array_equal(run(service, store), np.ones((1, 2)))
     assert service.sent == ["qkan-k-0"]
+
+
+def test_a_changed_byte_is_never_served(store):
+    store.finish("k", np.arange(6.0))
+    path = store.path / "k.result"
+    whole, draw = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(300):
+        content = bytearray(whole)
+        content[draw.integers(len(whole) - 48, len(whole))] ^= draw.integers(
+            1, 256
+        )  # in the values
+        path.write_bytes(content)
+        assert store.result("k") is None
+        content = bytearray(whole)
+        content[draw.integers(len(whole))] ^= 1 << draw.integers(8)
+        path.write_bytes(content)
+        assert store.result("k") is None
+
+
+def test_a_job_costs_the_same_however_many_there_are(store, monkeypatch):
+    written = []
+    monkeypatch.setattr(job_store, "write", lambda *a, **k: written.append(a) or write(*a, **k))
+    service = Service()
+    for keys in ([f"a{n}" for n in range(3)], [f"b{n}" for n in range(30)]):
+        written.clear()
+        run(service, store, keys)
+        assert len(written) == 3 * len(keys)  # before it is sent, its number, its result
 
 
 def test_the_folder_is_that_of_the_cache(monkeypatch, tmp_path):

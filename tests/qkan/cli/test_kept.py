@@ -1,12 +1,13 @@
 """``qkan cache`` and ``qkan jobs``."""
 
+import errno
 import json
 
 import numpy as np
 import pytest
 
 from circuits.backends.jobs import Job, JobStore
-from qkan.cli import main
+from qkan.cli import kept, main
 from qkan.store import Store, key
 
 
@@ -78,3 +79,12 @@ def test_jobs_are_listed_and_forgotten(tmp_path, monkeypatch, capsys):
     assert "2 jobs of" in capsys.readouterr().err
     assert main(["jobs", "forget", "aa"]) == 0
     assert [job.key for job in record.jobs() if job.key.startswith("a")] == ["ab22"]
+
+
+def test_a_full_disk_names_the_file_and_how_to_go_on(store, monkeypatch, capsys):
+    def full(cache_dir):
+        raise OSError(errno.ENOSPC, "No space left on device", "run/report.md")
+
+    monkeypatch.setattr(kept, "_store", full)
+    assert cache("ls", store) == 2
+    assert "'run/report.md'. Free some space, and go on with --resume" in capsys.readouterr().err
