@@ -319,18 +319,16 @@ def _between(low: Tensor, high: Tensor, points: int) -> Tensor:
 
 
 def _strengths(layer: KANLayer, points: Tensor) -> Array:
-    """Return standard deviations over the points from sums over parts of them, about the first value."""
-    total = squares = torch.zeros((), dtype=torch.float64)
-    origin: Tensor | None = None
+    """Return standard deviations over the points, from the means and sums of squares of parts (Chan et al., 1979)."""
+    count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     with evaluating(layer):
         for part in edge_values(layer, points):
             values = part.double()
-            origin = values[0] if origin is None else origin
-            values = values - origin
-            total = total + values.sum(0)
-            squares = squares + values.square().sum(0)
-    variance = squares / len(points) - (total / len(points)).square()
-    return np.asarray(variance.clamp_min(0).sqrt().cpu())
+            more, gap = len(values), values.mean(0) - mean
+            squares = squares + values.var(0, correction=0) * more
+            squares = squares + gap.square() * (count * more / (count + more))
+            mean, count = mean + gap * (more / (count + more)), count + more
+    return _array((squares / count).sqrt())
 
 
 def _strongest(

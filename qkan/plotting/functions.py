@@ -79,7 +79,7 @@ def plot_edge_functions(functions: Sequence[EdgeFunction], columns: int = _COLUM
             axes.set_xlabel(
                 f"{100 * (1 - inside.mean()):.1f} % of its inputs outside", fontsize="small"
             )
-        axes.set(title=function.name, xlim=(x[0], x[-1]))
+        axes.set(title=function.name, xlim=(x[0], x[-1]) if x[0] < x[-1] else None)
     return figure
 
 

@@ -90,7 +90,7 @@ def plot_network(
 
 def _check(layers: Sequence[Points], image: tuple[int, int] | None) -> None:
     shapes = [layer.shape for layer in layers]
-    if not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
+    if any(len(shape) != 2 or 0 in shape for shape in shapes):
         raise UsageError(f"expected one (in, out) array a layer, got the shapes {shapes}")
     if any(left[1] != right[0] for left, right in pairwise(shapes)):
         raise UsageError(f"expected each layer to take what the one before gives, got {shapes}")
@@ -172,8 +172,6 @@ def plot_edge_network(layers: Sequence[EdgeCurves]) -> Figure:
         >>> len(plot_edge_network([curves]).axes[0].child_axes)
         2
     """
-    if not layers:
-        raise UsageError("expected the curves of one layer or more, got none")
     for before, after in pairwise(layers):
         if before.size[1] != after.size[0]:
             raise UsageError(

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from circuits.errors import UsageError
 from qkan.plotting.style import (
     GREY,
     INK,
@@ -19,6 +20,7 @@ from qkan.plotting.style import (
     arm_label,
     bare,
     legend_below,
+    logarithmic,
     panels,
     styled,
     subplots,
@@ -107,6 +109,8 @@ def plot_response(x: Array, responses: Sequence[Response]) -> Figure:
         >>> [axes.get_title() for axes in plot_response(x, [curve, product]).axes[:2]]
         ['Z0', 'Z3']
     """
+    if len(x) < 2:
+        raise UsageError(f"expected a grid of two input values or more, got {len(x)}")
     figure, every = panels(len(responses), _COLUMNS, (2.9, 2.75), (0.6, 0))
     for axes, response in zip(every, responses, strict=True):
         (_draw_map if len(response.inputs) == 2 else _draw_cuts)(axes, x, response)
@@ -118,7 +122,8 @@ def plot_response(x: Array, responses: Sequence[Response]) -> Figure:
 def _draw_cuts(axes: Axes, x: Array, response: Response) -> None:
     for k, values in zip(response.inputs, response.values, strict=True):
         axes.plot(x, values, color=PALETTE[k % len(PALETTE)], linewidth=2, label=f"$x_{k}$")
-    axes.set(xlim=(x[0], x[-1]), ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
+    axes.set(ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
+    axes.margins(x=0)
     if len(response.inputs) == 1:
         axes.set_xlabel(f"$x_{response.inputs[0]}$")
     elif response.inputs:
@@ -166,7 +171,9 @@ def plot_feature_errors(
         axes.plot(shots, values, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
         if limits[name] > 0:
             axes.axhline(limits[name], color=color, linestyle=":", linewidth=1.2)
-    axes.set(xscale="log", yscale="log", xlabel="shots a circuit", ylabel="RMS error of a feature")
+    logarithmic(axes.xaxis, shots)
+    logarithmic(axes.yaxis, predicted, *errors.values())
+    axes.set(xlabel="shots a circuit", ylabel="RMS error of a feature")
     figure.legend(loc="outside right upper")
     return figure
 

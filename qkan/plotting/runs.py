@@ -15,6 +15,7 @@ from qkan.plotting.style import (
     arm_colors,
     arm_label,
     legend_below,
+    logarithmic,
     metric_scale,
     styled,
     subplots,
@@ -58,8 +59,8 @@ def plot_curves(histories: Mapping[str, Mapping[str, Array]]) -> Figure:
         axes.set(title=label, xlabel="epoch")
         within_percent(axes.yaxis, label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if metric.endswith("loss"):
-            axes.set_yscale("log")
+        losses = [history[metric] for history in histories.values()]
+        if metric.endswith("loss") and logarithmic(axes.yaxis, *losses):
             ticks(axes.yaxis, (1, 2, 5))
     legend_below(figure, max(3, 2 * len(metrics)))
     return figure
@@ -102,8 +103,8 @@ def plot_seeds(
             if metric in published.get(arm, {}):
                 style: dict[str, Any] = {"color": color, "markeredgecolor": "white", "zorder": 5}
                 axes.plot(factor * published[arm][metric], row, marker="D", markersize=8, **style)
-        if metric.endswith("loss"):
-            axes.set_xscale("log")
+        losses = [each[metric] for each in results.values()]
+        if metric.endswith("loss") and logarithmic(axes.xaxis, *losses):
             ticks(axes.xaxis, (1, 1.5, 2, 3, 5, 7))
         axes.set_title(label)
         within_percent(axes.xaxis, label)
@@ -139,7 +140,8 @@ def plot_errors(errors: Mapping[str, Mapping[str, Array]], label: str) -> Figure
             dots = np.full(len(values), y)
             axes.plot(values, dots, "o", color=color, ms=3.5, alpha=0.55, mew=0, label=name)
             axes.plot([np.median(values)], [y], "|", color=color, ms=9, mew=2)
-    axes.set(xscale="log", xlabel=label, ylim=(len(tasks) - 0.45, -0.55))
+    logarithmic(axes.xaxis, *(v for by_task in errors.values() for v in by_task.values()))
+    axes.set(xlabel=label, ylim=(len(tasks) - 0.45, -0.55))
     axes.set_yticks(range(len(tasks)), tasks)
     axes.grid(axis="y", visible=False)
     for row in range(1, len(tasks)):

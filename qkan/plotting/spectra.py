@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from qkan.plotting.style import PALETTE, styled, subplots
+from qkan.plotting.style import PALETTE, finite, logarithmic, styled, subplots
 
 __all__ = ["plot_clouds", "plot_gradient_variances", "plot_spectra"]
 
@@ -79,7 +79,9 @@ def plot_clouds(clouds: Mapping[str, NDArray[np.complexfloating]]) -> Figure:
             axes.locator_params(nbins=4)
         row[0].set_ylabel(name)
     for top, k in zip(grid[0], shown, strict=True):
-        reach = max(np.abs(cloud[:, k]).max() for cloud in clouds.values()) * 1.08 or 1.0
+        reach = (
+            finite([0.0], *(np.abs(cloud[:, k]) for cloud in clouds.values())).max() * 1.08 or 1.0
+        )
         top.set(title=f"$c_{{{k}}}$", xlim=(-reach, reach), ylim=(-reach, reach))
     return figure
 
@@ -109,11 +111,12 @@ def plot_gradient_variances(
         axes.plot(
             depths, row, "o-", color=PALETTE[0], alpha=shade, ms=4, linewidth=1.6, label=label
         )
-    axes.set(xlabel="depth", ylabel="variance of the gradient", yscale="log")
+    axes.set(xlabel="depth", ylabel="variance of the gradient")
+    logarithmic(axes.yaxis, variances)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     # A single decade at least, so that noise does not look like a plateau.
     low, high = axes.get_ylim()
-    if high < 10 * low:
+    if low > 0 and high < 10 * low:
         middle = np.sqrt(low * high)
         axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     axes.yaxis.set_minor_formatter(NullFormatter())

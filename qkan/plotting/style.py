@@ -6,9 +6,10 @@ Figures are transparent, and their ink is readable on white and on black paper.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from itertools import cycle
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+
+from circuits.errors import UsageError
 
 __all__ = [
     "GREY",
@@ -26,7 +29,9 @@ __all__ = [
     "arm_colors",
     "arm_label",
     "bare",
+    "finite",
     "legend_below",
+    "logarithmic",
     "metric_scale",
     "panels",
     "render",
@@ -36,6 +41,7 @@ __all__ = [
     "within_percent",
 ]
 
+P = ParamSpec("P")
 PALETTE = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#AA4499", "#7F7F7F", "#999933",
 )  # fmt: skip
@@ -79,8 +85,20 @@ _STYLE: dict[Any, Any] = {
     "xtick.major.size": 3,
     "ytick.major.size": 3,
 }
-styled = mpl.rc_context(_STYLE)
-"""The decorator of every function that draws a figure."""
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Return a function that draws a figure in the house style, and refuses to draw nothing."""
+
+    @wraps(draw)
+    def run(*args: P.args, **options: P.kwargs) -> Figure:
+        first: Any = next(iter([*args, *options.values()]), ())
+        if not len(first):
+            raise UsageError(f"{draw.__name__} got nothing to draw")
+        with mpl.rc_context(_STYLE), np.errstate(all="ignore"):  # NaN and infinity are gaps
+            return draw(*args, **options)
+
+    return run
 
 
 def arm_colors(arms: Iterable[str]) -> dict[str, str]:
@@ -159,6 +177,20 @@ def bare(axes: Axes) -> None:
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     axes.spines[:].set(visible=True, color=GREY, alpha=0.5)
+
+
+def finite(*arrays: Any) -> np.ndarray:
+    """Return all finite values of the arrays in one row."""
+    values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays])
+    return values[np.isfinite(values)]
+
+
+def logarithmic(axis: Axis, *arrays: Any) -> bool:
+    """Make an axis logarithmic, if anything on it is positive, and tell whether it is."""
+    positive = bool((finite(*arrays) > 0).any())
+    if positive:
+        getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    return positive
 
 
 def ticks(axis: Axis, steps: Sequence[float]) -> None:

@@ -17,6 +17,7 @@ from qkan.plotting.style import (
     PALETTE,
     arm_colors,
     arm_label,
+    finite,
     legend_below,
     metric_scale,
     panels,
@@ -66,7 +67,8 @@ def plot_heat_maps(
     height, width = len(rows[1]), len(columns[1])
     size = ((0.62 * width + 0.9) * len(grids) + 1.2, 0.5 * height + 1.3)
     figure, every = subplots(1, len(grids), size, sharey=True)
-    low, high = (f([f(grid) for grid in grids.values()]) for f in (np.nanmin, np.nanmax))
+    values = finite(*grids.values())
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     for (title, grid), axes in zip(grids.items(), every, strict=True):
         image = axes.imshow(grid, cmap="YlGnBu", vmin=low, vmax=high, aspect="auto")
         for (row, column), value in np.ndenumerate(grid):

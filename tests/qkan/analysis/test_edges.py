@@ -172,3 +172,36 @@ def test_the_connections_of_a_kan_are_its_edges_and_its_curves_the_strongest(kin
 def test_a_network_without_curves_has_none():
     images = torch.rand(3, 1, 28, 28, generator=seeded())
     assert learned_curves(qkan.CNN(generator=seeded()), images) == []
+
+
+def test_pruned_edges_are_neither_drawn_nor_counted():
+    x, model = torch.rand(40, 4, generator=seeded()), qkan.KAN([4, 3, 2], generator=seeded())
+    keep = torch.tensor([[True, False, True], [False] * 3, [True] * 3, [False, False, True]])
+    model[0].prune_edges(keep)
+    for inputs in (x, None):
+        first, second = edge_curves(model, inputs)
+        assert set(first.edges) == {(i, o) for i, o in keep.nonzero().tolist()}
+        assert (first.left_out(), second.left_out()) == ("all 6 edges", "all 6 edges")
+        assert edge_curves(model, inputs, most=4)[0].left_out().startswith("4 of 6 edges")
+    assert len(learned_curves(model, x, most=24)) == 12
+    model[0].prune_edges(torch.zeros_like(keep))
+    assert qkan.plot(model, x).axes[0].texts[0].get_text() == "all 0 edges"
+
+
+def test_strengths_have_all_digits_wherever_the_values_lie():
+    layer = qkan.ChebyshevKANLayer(1, 1, 1, squash="clamp", dtype=torch.float64)
+    x = torch.linspace(0, 1, 9, dtype=torch.float64).unsqueeze(1)
+    with torch.no_grad():
+        layer.coefficients().fill_(1e-6)
+    x[0] = 0.9  # the first value is not that of the others
+    spread = 1e-6 * x.std(correction=0).item()
+    assert edge_strengths(layer, x)["layer"].item() == pytest.approx(spread, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_values_that_are_none_are_refused(value):
+    x = torch.zeros(4, 3)
+    x[1, 2] = value
+    for look in (edge_strengths, edge_curves, learned_curves, connection_strengths):
+        with pytest.raises(UsageError, match="1 of 12 inputs are NaN"):
+            look(qkan.KAN([3, 2]), x)

@@ -44,7 +44,7 @@ def test_an_edge_joins_its_input_and_its_output():
 @pytest.mark.parametrize(
     ("layers", "options", "message"),
     [
-        ([], {}, "one .in, out. array"),
+        ([np.ones(3)], {}, "one .in, out. array"),
         ([np.ones((3, 2)), np.ones((3, 1))], {}, "each layer to take"),
         ([np.ones((9, 2))], {"image": (2, 3)}, "2 x 3 inputs, got 9"),
         ([-np.ones((3, 2))], {}, "finite strengths"),
@@ -90,5 +90,5 @@ def test_lines_meet_their_nodes_and_boxes():
 def test_a_network_of_curves_must_be_a_chain():
     with pytest.raises(UsageError, match="3 outputs, layer 'layer' 2 inputs"):
         plot_edge_network([layer(1, 3, [(0, 0)]), layer(2, 1, [(0, 0)])])
-    with pytest.raises(UsageError, match="one layer or more"):
+    with pytest.raises(UsageError, match="nothing to draw"):
         plot_edge_network([])

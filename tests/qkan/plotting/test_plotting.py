@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from circuits.errors import UsageError
 from qkan.plotting import (
+    Axis,
+    EdgeCurves,
     EdgeFunction,
     Harmonics,
     Measured,
@@ -14,12 +17,19 @@ from qkan.plotting import (
     plot_clouds,
     plot_curves,
     plot_edge_functions,
+    plot_edge_network,
+    plot_errors,
+    plot_feature_errors,
+    plot_fits,
     plot_gradient_variances,
     plot_harmonics,
     plot_heat_maps,
+    plot_reliability,
     plot_response,
+    plot_rocs,
     plot_seeds,
     plot_spectra,
+    plot_sweep,
     plot_tradeoff,
     render,
 )
@@ -137,6 +147,53 @@ def test_flat_variances_do_not_look_like_a_plateau():
     low, high = axes.get_ylim()
     assert high / low == pytest.approx(10)
     assert axes.get_legend().get_texts()[0].get_text() == "1 wire"
+
+
+SIZES = (2, 2)
+ODD = {  # of a function that fills arrays
+    "curves": lambda v: plot_curves({"a": {"train_loss": v(3, 4), "val_accuracy": v(3, 4)}}),
+    "seeds": lambda v: plot_seeds({"a": {"train_loss": v(3), "test_accuracy": v(3)}}),
+    "errors": lambda v: plot_errors({"a": {"t": v(3)}}, "e"),
+    "heat maps": lambda v: plot_heat_maps({"a": v(2, 2)}, ("r", SIZES), ("c", SIZES), "l"),
+    "sweep": lambda v: plot_sweep([0, 1], v(2), [Axis("a", [1, 2])], "val_loss", maximize=False),
+    "trade-off": lambda v: plot_tradeoff({"c": {"a": [Measured(1, *v(3))]}}, "accuracy / %"),
+    "channels": lambda v: plot_channels(v(1, 4, 4), v(1, 2, 2, 2), ["a", "b"]),
+    "response": lambda v: plot_response(
+        X, [Response("a", (0,), v(1, 11)), Response("b", (0, 1), v(11, 11))]
+    ),
+    "feature errors": lambda v: plot_feature_errors(SIZES, {"a": v(2)}, {"a": 0.0}, v(2)),
+    "rocs": lambda v: plot_rocs({"a": (v(5), v(5))}),
+    "reliability": lambda v: plot_reliability({"a": (v(3), v(3), v(3))}),
+    "spectra": lambda v: plot_spectra({"a": v(3, 2, 2)}),
+    "clouds": lambda v: plot_clouds({"a": v(5, 3) + 0j}),
+    "variances": lambda v: plot_gradient_variances(v(2, 2), SIZES, SIZES),
+    "curves of edges": lambda v: plot_edge_network(
+        [EdgeCurves("0", (1, 1), 1, [(0, 0)], X[None], v(1, 11), np.ones((1, 1)))]
+    ),
+    "edge functions": lambda v: plot_edge_functions([EdgeFunction("a", X, v(11), v(5))]),
+    "one point": lambda v: plot_edge_functions([EdgeFunction("a", X[:1], v(1), v(0))]),
+    "fits": lambda v: plot_fits({"a": (X, v(11), v(11))}),
+    "harmonics": lambda v: plot_harmonics([Harmonics("a", X, v(11), v(3, 11), v(11))]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_gaps_and_zeros_are_drawn_and_figures_let_the_paper_through(kind):
+    for value in (np.nan, np.inf, 0.0):
+        figure = ODD[kind](lambda *shape, value=value: np.full(shape, value))
+        figure.draw_without_rendering()
+        assert figure.get_facecolor()[3] == 0
+        for axes in figure.axes:
+            assert axes.patch.get_facecolor()[3] == 0 or axes.images or axes.collections
+            assert not axes.get_ylabel().endswith("accuracy / %") or axes.get_ylim()[1] <= 100
+
+
+def test_nothing_to_draw_is_refused():
+    for draw in (plot_curves, plot_seeds, plot_fits, plot_rocs, plot_spectra, plot_edge_functions):
+        with pytest.raises(UsageError, match="nothing to draw"):
+            draw({})
+    with pytest.raises(UsageError, match="two input values"):
+        plot_response(X[:1], [Response("a", (0,), np.ones((1, 1)))])
 
 
 @pytest.mark.slow
