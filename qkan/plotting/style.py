@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+from numpy.typing import NDArray
 
 from circuits.errors import UsageError
 
@@ -179,17 +180,19 @@ def bare(axes: Axes) -> None:
     axes.spines[:].set(visible=True, color=GREY, alpha=0.5)
 
 
-def finite(*arrays: Any) -> np.ndarray:
+def finite(*arrays: Any) -> NDArray[np.float64]:
     """Return all finite values of the arrays in one row."""
-    values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays])
-    return values[np.isfinite(values)]
+    values = np.concatenate([np.ravel(np.asarray(array, dtype=np.float64)) for array in arrays])
+    kept: NDArray[np.float64] = values[np.isfinite(values)]
+    return kept
 
 
 def logarithmic(axis: Axis, *arrays: Any) -> bool:
     """Make an axis logarithmic, if anything on it is positive, and tell whether it is."""
     positive = bool((finite(*arrays) > 0).any())
     if positive:
-        getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+        axes: Any = axis.axes
+        (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
     return positive
 
 
