@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,10 +31,14 @@ from qkan.training.losses import (
     device_of,
     evaluate,
     metrics_for,
+    name_of,
     one_number,
 )
 
 __all__ = ["Penalty", "fit"]
+
+_SINCE = ("direction", "model", "penalty")
+"""What the first checkpoints did not say."""
 
 _LOOK = 50
 """Steps between looks at the loss: a look waits for the device."""
@@ -336,6 +341,8 @@ class _Training:
         """All that a training must have in common with the checkpoint it goes on from."""
         return {
             **asdict(self.config),
+            "model": _described(self.model),
+            "penalty": None if self.penalty is None else name_of(self.penalty),
             "columns": list(self.columns),
             "loss": self.loss.name,
             "data": checksums(self.data),
@@ -349,13 +356,21 @@ class _Training:
         changed = [
             f"{name}: {facts.get(name)}, now {value}"
             for name, value in self.facts.items()
-            if facts.get(name) != value and name != "epochs"
+            if name != "epochs" and facts.get(name, value if name in _SINCE else None) != value
         ]
         if changed:
             raise UsageError(
                 f"{path} is the checkpoint of another training ({'; '.join(changed)}); go on with "
                 "the same settings and data (only epochs may differ), or choose another file"
             )
+
+
+def _described(model: nn.Module) -> Any:
+    """Return what a model says that it is, as JSON has it, or its kind."""
+    try:
+        return json.loads(json.dumps(model.spec()))  # type: ignore[operator]
+    except Exception:  # not one of qkan.models, which stand beside this package
+        return type(model).__name__
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

@@ -82,7 +82,7 @@ class Loss:
     @property
     def name(self) -> str | None:
         """Its name; None before the targets have been seen."""
-        return self.loss if self.loss is None or isinstance(self.loss, str) else _name(self.loss)
+        return self.loss if self.loss is None or isinstance(self.loss, str) else name_of(self.loss)
 
     def check(self, outputs: Tensor, targets: Tensor) -> None:
         """Refuse targets that do not fit outputs, or the loss; choose the loss if none was.
@@ -180,13 +180,18 @@ def _require_rows_apart(
     name: str, function: LossFunction, outputs: Tensor, targets: Tensor
 ) -> None:
     """Refuse a function that spreads targets (N,) against outputs (N, 1), every sample with every other."""
-    if _shape(outputs, targets) != "one number" or outputs.shape[1:] == targets.shape[1:]:
+    one = _shape(outputs, targets) == "one number"
+    if one and outputs.ndim == 2 and isinstance(function, nn.CrossEntropyLoss):
+        raise UsageError(
+            "the cross-entropy of one output is 0 whatever it is; classes need an output each"
+        )
+    if outputs.shape[1:] == targets.shape[1:] or not (one or targets.is_floating_point()):
         return
     count = min(len(outputs), len(targets))
     o, t = outputs.detach()[:count], targets.to(outputs.device)[:count]
-    rows = sorted(
-        {int(find(part.flatten())) for part in (o, t) for find in (torch.argmin, torch.argmax)}
-    )
+    ends = (torch.argmin, torch.argmax)
+    # The rows that differ most: of equal ones, no mean tells whether they were mixed.
+    rows = sorted({int(find(part.reshape(count, -1)[:, 0])) for part in (o, t) for find in ends})
     with torch.no_grad():
         each = torch.stack(
             [torch.as_tensor(function(o[[k]], t[[k]])).double().mean() for k in rows]
@@ -226,14 +231,16 @@ def metrics_for(
     for given in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
         if isinstance(given, str) and given not in METRICS:
             raise unknown_name("metric", given, METRICS)
-        found[given if isinstance(given, str) else _name(given)] = (
+        found[given if isinstance(given, str) else name_of(given)] = (
             METRICS[given] if isinstance(given, str) else given
         )
     return found
 
 
-def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", repr(function)))
+def name_of(function: Any) -> str:
+    """Return what a function is called, in every process alike."""
+    text = repr(function) if isinstance(function, nn.Module) else type(function).__name__
+    return str(getattr(function, "__name__", text))
 
 
 def evaluate(

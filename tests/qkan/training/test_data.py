@@ -239,6 +239,10 @@ def test_functions_that_spread_targets_are_refused():
 
     with pytest.raises(UsageError, match="spread compares every output"):
         fit(net, (x, y), loss=spread)
+    with pytest.raises(UsageError, match="cross-entropy of one output is 0"):
+        fit(net, (x, (y > 0.5).long()), loss=nn.CrossEntropyLoss())
+    with pytest.raises(UsageError, match=r"MSELoss.* compares every output"), pytest.warns():
+        fit(net, (x, y), loss=nn.MSELoss())
     for good in (squeezed, summed):
         fit(net, (x, y), loss=good, config={"epochs": 1})
     evaluate(net, (x, y), metrics=mae)  # by then they are in the outputs' shape

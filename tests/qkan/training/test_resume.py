@@ -24,6 +24,7 @@ from torch.utils.data import (
 )
 
 from circuits.errors import UsageError
+from qkan.models import MLP
 from qkan.store import read_tensors, write_tensors
 from qkan.training import CheckpointWarning, fit
 from qkan.training import TrainingConfig as Config
@@ -199,13 +200,20 @@ def test_a_checkpoint_of_another_training_is_refused(data, net, tmp_path):
     refused(r"data: \[60, .*now \[60", train=(x + 1, y))
     refused(r"data: \[60, .*now \[59", train=(x[1:], y[1:]))
     refused("validation data: None, now", validation=data)
-    refused("columns", penalty=lambda m: m[1].weight.sum())
+    refused("penalty: None, now <lambda>; columns", penalty=lambda m: m[1].weight.sum())
     refused("loss: cross_entropy, now mse", train=(x, torch.zeros(60, 3)), loss="mse")
-    refused("another model", model=torch.nn.Linear(4, 3))
+    refused("model: SmallNet, now Linear", model=torch.nn.Linear(4, 3))
     thawed = net()
     thawed[1].requires_grad_(True)
     refused("another model", model=thawed)
     assert file.read_bytes() == content
+
+
+def test_a_model_of_the_same_shapes_is_another_model(data, tmp_path):
+    file = tmp_path / "run"
+    fit(MLP([4, 8, 3], "relu"), data, config=Config(epochs=1), checkpoint=file)
+    with pytest.raises(UsageError, match=r"'activation': 'relu'.*, now .*'activation': 'tanh'"):
+        fit(MLP([4, 8, 3], "tanh"), data, config=Config(epochs=2), checkpoint=file)
 
 
 def test_other_files_are_left_alone(data, net, tmp_path):
