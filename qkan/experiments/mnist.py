@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qkan.config import at_least, positive_numbers, setting
-from qkan.experiments.mnist_task import Digits, Images, parameters_of, survivors, train_on_mnist
+from qkan.experiments.mnist_task import (
+    Digits,
+    Images,
+    correct_of,
+    parameters_of,
+    survivors,
+    train_on_mnist,
+)
 from qkan.experiments.mnist_task import arm as settings_of
 from qkan.models import MODELS
 from qkan.plotting import Measured, plot_curves, plot_tradeoff
@@ -208,10 +215,7 @@ def _conclude(
     results, lost = survivors(results)
     arms = [arm for arm in arms if arm.name in results.runs]
     summary = summarise(results.metrics())
-    correct = {
-        arm: np.stack([np.asarray(seed["test.correct"], dtype=np.float64) for seed in seeds])
-        for arm, seeds in results.runs.items()
-    }
+    correct = correct_of(results)
     accuracies = {arm: _share(crossed_interval(each, _LEVEL)) for arm, each in correct.items()}
     groups = differences_of(arms, correct)
     where = (

@@ -41,6 +41,8 @@ __all__ = [
     "Images",
     "Trained",
     "arm",
+    "correct_of",
+    "enough",
     "from_random",
     "network_pictures",
     "parameters_of",
@@ -347,6 +349,19 @@ def train_on_mnist(
     if keep_weights and seed == 0:
         results |= {f"{weights}.{name}": value.numpy() for name, value in net.state_dict().items()}
     return results
+
+
+def correct_of(results: Results) -> dict[str, NDArray[np.float64]]:
+    """Return ``{arm: (seeds, images)}``: 1 where a test image is classified correctly."""
+    return {
+        arm: np.stack([np.asarray(seed["test.correct"], dtype=np.float64) for seed in seeds])
+        for arm, seeds in results.runs.items()
+    }
+
+
+def enough(seeds: int) -> bool:
+    """Return whether the interval for one more run says something: with 2 seeds it is 40 times as wide as with many."""
+    return seeds > 2
 
 
 def survivors(results: Results) -> tuple[Results, list[str]]:

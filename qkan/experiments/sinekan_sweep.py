@@ -205,12 +205,15 @@ def conclude(
     shown[best]["test_accuracy"] = values[best]["test_accuracy"]
     summary = summarise(shown)
     spread = float(np.sqrt(np.mean([seeds.var(ddof=1) for seeds in judged.values()])))
+    apart, highest = 2 * spread * math.sqrt(2 / config.seeds), judged[best].mean()
+    near = sum(bool(seeds.mean() > highest - apart) for seeds in judged.values()) - 1
     sentences = [
         f"On {images.chosen_on}, the best of {len(every)} settings is {every[best].in_words()}: "
         f"{percent(summary[best]['val_accuracy'])} % over {config.seeds} seeds; its test accuracy is "
         f"{percent(summary[best]['test_accuracy'])} %.",
         f"Seeds of one setting spread by {100 * spread:.2f} points, so means that differ by less than about "
-        f"{200 * spread * math.sqrt(2 / config.seeds):.1f} points are not told apart.",
+        f"{100 * apart:.1f} points are not told apart: "
+        f"{near} of the others from the best, whose own mean is the highest of {len(every)} and so too high.",
         *lost,
     ]
     verdict = {"sentences": sentences, "best": asdict(every[best]), "seed_sd": spread}

@@ -228,7 +228,8 @@ def _verdict(
         f"further seeds and jets, at 95 % by itself, not for all {len(differences)} together.",
         *(_sentence(name, interval) for name, interval in differences.items()),
         f"Best QKAN of at most 60 parameters: {small}, AUC {auc(small):.4f} ± {summary[small]['auc']['sd']:.4f} with "
-        f"{summary[small]['parameters']['mean']:.0f} parameters. Best of all taggers: {best}, AUC {auc(best):.4f}.",
+        f"{summary[small]['parameters']['mean']:.0f} parameters. Best of all taggers: {best}, AUC {auc(best):.4f}. "
+        "Both are the highest on the test jets, and so too high.",
         f"{config.shots} shots a circuit move the AUC of a QKAN by at most {worst.moved:.4f} ({worst.arm}).",
         *(f"{m.where} moves that of {m.arm} by {m.moved:.4f}." for m in found if m.noise),
         f"Expected calibration error of the QKAN: at most {calibration:.3f}.",

@@ -79,11 +79,18 @@ def test_wide_models_have_as_many_parameters():
         assert parameters_of(models[f"{kind}_wide"]) == pytest.approx(budget, rel=0.05)
 
 
-def test_differences_are_paired():
-    accuracies = {"qkan": np.array([0.8, 0.9]), "kan": np.array([0.7, 0.8])}
-    gap = differences({arm: {"test_accuracy": v} for arm, v in accuracies.items()})["kan"]
-    assert (gap.low, gap.high) == pytest.approx((-0.1, -0.1))
-    assert differences({arm: {"test_accuracy": v[:1]} for arm, v in accuracies.items()}) == {}
+def test_differences_are_paired_and_their_level_is_joint():
+    correct = {
+        name: np.tile(np.arange(10) < n, (2, 1)).astype(float)
+        for name, n in (("qkan", 8), ("kan", 8))
+    }
+    assert (differences(correct)["kan"].low, differences(correct)["kan"].high) == (0, 0)
+    assert differences(correct)["kan"].level == pytest.approx(0.95)
+    correct["mlp"] = 1 - correct["kan"]
+    found = differences(correct)
+    assert found["mlp"].level == found["kan"].level == pytest.approx(0.975)
+    assert found["mlp"].low < found["mlp"].estimate == pytest.approx(-0.6)
+    assert differences({arm: each[:1] for arm, each in correct.items()}) == {}
 
 
 def test_mistakes():

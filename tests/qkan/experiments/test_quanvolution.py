@@ -134,11 +134,13 @@ def test_other_filters_and_backends_run_through(places, no_figures, settings):
 
 def test_reproduced_only_if_all_numbers_are_inside():
     inside, outside = {"inside": True, "level": 0.995}, {"inside": False, "level": 0.995}
-    good = published_sentence({"quantum": {"val_loss": inside, "train_loss": inside}})
+    good = published_sentence({"quantum": {"val_loss": inside, "train_loss": inside}}, 30)
     assert good.startswith("Reproduced: all 2 published numbers lie inside the 99.5 % interval")
-    other = published_sentence({"quantum": {"val_loss": inside}}, same=False)
+    few = published_sentence({"quantum": {"val_loss": inside}}, 2)
+    assert few.startswith("Not contradicted, but 2 seeds are too few to say more: all 1")
+    other = published_sentence({"quantum": {"val_loss": inside}}, 30, same=False)
     assert other.startswith("Not told apart from the published run")
-    bad = published_sentence({"quantum": {"val_loss": inside, "train_loss": outside}})
+    bad = published_sentence({"quantum": {"val_loss": inside, "train_loss": outside}}, 2)
     assert bad.startswith("Not reproduced: 1 of 2")
     assert "train loss of quantum" in bad
     assert "val loss" not in bad
