@@ -94,7 +94,8 @@ def _learning(
 
     def add(tagger: str, jets: int, arm: str) -> None:
         interval = mean_interval(summary[arm]["auc"]["values"])
-        measured = Measured(jets, interval.estimate, interval.low, interval.high)
+        ends = max(interval.low, 0.0), min(interval.high, 1.0)  # where an AUC can be
+        measured = Measured(jets, interval.estimate, *ends)
         points.setdefault(tagger, []).append(measured)
 
     for arm in results.labelled(group="curve"):
