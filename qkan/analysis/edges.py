@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from circuits.errors import UsageError
+from circuits.errors import UsageError, check_integer
 from qkan.layers.checks import evaluating, require_finite
 from qkan.layers.input_map import usual_inputs
 from qkan.layers.kan_layer import KANLayer
@@ -116,7 +116,7 @@ def attribution(strengths: Sequence[Array]) -> list[Array]:
         ``(in, out)`` each, the out of a layer being the in of the next.
 
     Raises:
-        UsageError: If the layers are no chain.
+        UsageError: If the layers are no chain, or a strength is negative, NaN or infinite.
 
     Example:
         >>> attribution([np.array([[3.0, 0.0], [1.0, 2.0]]), np.array([[1.0], [1.0]])])[0]
@@ -133,6 +133,10 @@ def attribution(strengths: Sequence[Array]) -> list[Array]:
             raise UsageError(
                 f"a layer with {strength.shape[1]} outputs is followed by one with {len(importance)} inputs: "
                 "the layers are no chain; look at one of them at a time"
+            )
+        if not np.isfinite(strength).all() or (strength < 0).any():
+            raise UsageError(
+                "the strengths of edges must be finite and 0 or more; are weights NaN?"
             )
         total = strength.sum(0)
         share = np.divide(strength, total, out=np.zeros_like(strength), where=total > 0)
@@ -190,6 +194,8 @@ def edge_curves(
         >>> [len(layer.edges) for layer in edge_curves(qkan.QKAN([784, 32, 10]))]
         [14, 14]
     """
+    check_integer("most", most)
+    check_integer("points", points, 2)
     layers, seen = kan_layers(model), _points(model, inputs)
     shares = attribution([_strengths(layers[name], x) for name, x in seen.items()])
     found: list[EdgeCurves] = []
@@ -245,6 +251,7 @@ def learned_curves(model: nn.Module, inputs: Tensor, most: int = 8) -> list[Edge
     if not any(isinstance(module, KANLayer) for module in model.modules()):
         return []
     layers, seen = kan_layers(model), layer_inputs(model, inputs)
+    check_integer("most", most)
     share = -(-most // len(layers))
     found = []
     for number, (name, layer) in enumerate(layers.items(), start=1):

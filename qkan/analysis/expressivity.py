@@ -48,7 +48,7 @@ def coefficient_cloud(
     samples: int = 500,
     input: int = 0,
     observable: int = 0,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> NDArray[np.complex128]:
     """Return the complex coefficients at random weights, ``(samples, degree + 1)``.
 
@@ -57,7 +57,7 @@ def coefficient_cloud(
         samples: How many settings of its weights.
         input: The input along which the series is taken; the others are 0.
         observable: Which expectation value.
-        rng: Draws the weights.
+        rng: Draws the weights: a generator or a seed.
 
     Raises:
         UsageError: If the circuit has no weights, or there is no such input or observable.
@@ -69,7 +69,7 @@ def coefficient_cloud(
         >>> cloud.shape, bool(np.abs(cloud[:, 0]).max() <= 1)
         ((500, 3), True)
     """
-    weights = _draw_weights(circuit, samples, rng or np.random.default_rng())
+    weights = _draw_weights(circuit, samples, np.random.default_rng(rng))
     found = []
     for part in _parts(circuit, samples):
         given = {name: torch.from_numpy(value[part]) for name, value in weights.items()}
@@ -78,7 +78,7 @@ def coefficient_cloud(
 
 
 def random_cloud(
-    degree: int, *, samples: int = 500, rng: np.random.Generator | None = None
+    degree: int, *, samples: int = 500, rng: np.random.Generator | int | None = None
 ) -> NDArray[np.complex128]:
     r"""Return the coefficients of random series whose values fill [-1, 1], ``(samples, degree + 1)``.
 
@@ -90,10 +90,9 @@ def random_cloud(
         >>> random_cloud(3, samples=10).shape
         (10, 4)
     """
-    if degree < 1:
-        raise UsageError(f"degree must be at least 1, got {degree}")
-    rng = rng or np.random.default_rng()
-    real = rng.normal(size=(samples, 2 * degree + 1))
+    check_integer("degree", degree)
+    rng = np.random.default_rng(rng)
+    real = rng.normal(size=(check_integer("samples", samples), 2 * degree + 1))
     real[:, 1:] *= np.sqrt(2)
     grid = np.linspace(0, 2 * np.pi, _FINE * degree, endpoint=False)
     real /= np.abs(real @ fourier.basis(grid, degree, 1.0)).max(1, keepdims=True)
@@ -111,7 +110,7 @@ def reachable_dimension(
     samples: int = 20,
     input: int = 0,
     observable: int = 0,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> int:
     """Return in how many directions small changes of the weights move the coefficients: at most 2 degree + 1.
 
@@ -126,7 +125,7 @@ def reachable_dimension(
         >>> reachable_dimension(edge("pz(depth=1)")), reachable_dimension(edge("pz(depth=3)"))
         (3, 7)
     """
-    drawn = _draw_weights(circuit, samples, rng or np.random.default_rng(0))
+    drawn = _draw_weights(circuit, samples, np.random.default_rng(0 if rng is None else rng))
     weights = {name: torch.from_numpy(value).requires_grad_() for name, value in drawn.items()}
     rows = _coefficients(circuit, weights, input, observable)
     jacobian = [
@@ -198,7 +197,7 @@ def gradient_variance(
     samples: int = 200,
     inputs: Any = None,
     observable: int = 0,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> GradientVariance:
     """Measure the variance of one expectation value's gradient over random weights.
 
@@ -209,7 +208,7 @@ def gradient_variance(
         samples: How many settings of its weights.
         inputs: The inputs, ``(num_inputs,)``; by default drawn uniformly from one period with each setting.
         observable: Which expectation value.
-        rng: Draws weights and inputs.
+        rng: Draws weights and inputs: a generator or a seed.
 
     Raises:
         UsageError: If the circuit has no weights, or an argument is out of range.
@@ -225,7 +224,7 @@ def gradient_variance(
             f"circuit {circuit.name!r} has observables 0 to {circuit.num_observables - 1}, "
             f"got observable={observable!r}"
         )
-    rng = rng or np.random.default_rng()
+    rng = np.random.default_rng(rng)
     weights = _draw_weights(circuit, samples, rng)
     if inputs is None:
         rows = rng.uniform(0, 2 * np.pi, (samples, circuit.num_inputs)) / np.array(circuit.scales)

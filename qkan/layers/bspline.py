@@ -251,7 +251,7 @@ class BSplineKANLayer(KANLayer):
         self.cells, self.breakpoints = new.cells, new.breakpoints.to(rest)
 
     def to_scipy(self) -> NDArray[Any]:
-        """Return the splines of the edges, without base and bias.
+        """Return the splines of the edges, without base and bias; those of pruned ones are 0.
 
         Returns:
             An array of ``scipy.interpolate.BSpline`` of shape (in_features, out_features), in
@@ -259,7 +259,8 @@ class BSplineKANLayer(KANLayer):
             repeat and the others give NaN, for SciPy knows none of our other extrapolations.
         """
         knots = self.knots().cpu().numpy()
-        coefficients = self.coefficients().detach().double().cpu().numpy()
+        kept = self.coefficients() * self.kept_edges.unsqueeze(1)
+        coefficients = kept.detach().double().cpu().numpy()
         if self.periodic:
             coefficients = np.concatenate([coefficients, coefficients[:, : self.degree]], axis=1)
         outside = "periodic" if self.periodic else False
@@ -308,6 +309,11 @@ class BSplineKANLayer(KANLayer):
             knots = layer.knots().cpu().numpy()
             for i in range(in_features):
                 coefficients = _coefficients(array[i], knots[i], breakpoints[i])
+                first, again = coefficients[:degree], coefficients[layer.num_basis :]
+                if not np.allclose(first[: len(again)], again, 1e-9, 1e-9 * np.ptp(coefficients)):
+                    raise UsageError(
+                        "a spline is not periodic, so it cannot be extrapolated as one"
+                    )
                 layer.coefficients()[i] = torch.from_numpy(coefficients[: layer.num_basis])
             for weight in (layer.base_weight, layer.bias):
                 if weight is not None:

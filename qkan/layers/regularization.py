@@ -38,6 +38,9 @@ def edge_norms(layer: KANLayer, x: Tensor) -> Tensor:
         - x: :math:`(*, \text{in\_features})`, the inputs of the layer.
         - Output: :math:`(\text{in\_features}, \text{out\_features})`.
 
+    Raises:
+        UsageError: If there are no data.
+
     Example:
         >>> from qkan.layers.rbf import RBFKANLayer
         >>> edge_norms(RBFKANLayer(2, 3), torch.zeros(5, 2)).shape
@@ -45,6 +48,8 @@ def edge_norms(layer: KANLayer, x: Tensor) -> Tensor:
 
     Source: Liu et al., arXiv:2404.19756, eq. 2.17.
     """
+    if not x.numel():
+        raise UsageError("the norms of edges need a sample or more")
     return layer.edge_functions(x).abs().flatten(0, -3).mean(0)
 
 

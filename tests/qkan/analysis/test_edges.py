@@ -205,3 +205,11 @@ def test_values_that_are_none_are_refused(value):
     for look in (edge_strengths, edge_curves, learned_curves, connection_strengths):
         with pytest.raises(UsageError, match="1 of 12 inputs are NaN"):
             look(qkan.KAN([3, 2]), x)
+
+
+def test_weights_that_are_nan_are_no_importance():
+    model = qkan.KAN([3, 2])
+    with torch.no_grad():
+        model[0].edge_weight[0, 0] = torch.nan
+    with pytest.raises(UsageError, match="are weights NaN"):
+        qkan.plot(model)

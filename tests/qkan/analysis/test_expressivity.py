@@ -129,6 +129,18 @@ def test_a_local_observable_is_none():
     np.testing.assert_allclose(found.by_weight["theta"][1:], 0, atol=1e-30)
 
 
+def test_a_seed_is_a_generator():
+    circuit = edge("pz(depth=2)")
+    generator = np.random.default_rng
+    for seed in (0, 3):
+        for draw in (
+            lambda rng: coefficient_cloud(circuit, samples=3, rng=rng),
+            lambda rng: random_cloud(2, samples=3, rng=rng),
+            lambda rng: gradient_variance(circuit, samples=3, rng=rng).by_weight["theta"],
+        ):
+            np.testing.assert_array_equal(draw(seed), draw(generator(seed)))
+
+
 @pytest.mark.parametrize("batched", [True, False])
 def test_gradients_are_those_of_one_circuit_after_another(batched):
     def gates(inputs, theta):

@@ -170,6 +170,24 @@ class TestExchange:
         for i, o in np.ndindex(2, 2):
             np.testing.assert_allclose(edges[:, i, o], splines[i][o](points), rtol=0, atol=1e-12)
 
+    def test_pruned_edges_are_zero_there_too(self):
+        layer = seeded(2, 1, base=None, **DOUBLE)
+        layer.prune_edges(torch.tensor([[False], [True]]))
+        first, second = layer.to_scipy()[:, 0]
+        assert not first.c.any()
+        assert second.c.all()
+
+    def test_only_periodic_splines_become_periodic_layers(self):
+        x = np.linspace(0, 2 * np.pi, 12)
+        wave = make_interp_spline(x, np.cos(x).round(12), bc_type="periodic")
+        layer = BSplineKANLayer.from_scipy([[wave]], extrapolation="periodic", **DOUBLE)
+        points = np.linspace(-9, 9, 50)
+        y = layer(torch.from_numpy(points).unsqueeze(1)).detach().numpy()[:, 0]
+        np.testing.assert_allclose(y, wave(points % (2 * np.pi)), atol=1e-9)
+        line = make_interp_spline(x, x)
+        with pytest.raises(UsageError, match="not periodic"):
+            BSplineKANLayer.from_scipy([[line]], extrapolation="periodic", **DOUBLE)
+
     def test_options_are_passed_on(self):
         layer = BSplineKANLayer.from_scipy(seeded(1, 1).to_scipy(), base="silu", bias=True)
         assert layer.base_weight.item() == layer.bias.item() == 0.0

@@ -57,7 +57,9 @@ def test_smoothness_is_the_mean_squared_curvature():
     assert smoothness_penalty(wave, 1001).item() == pytest.approx(0.5, rel=2e-3)
 
 
-def test_smoothness_needs_three_points():
+def test_what_has_no_size_is_refused():
+    with pytest.raises(UsageError, match="a sample or more"):
+        edge_norms(identity_and_square(), torch.zeros(0, 1, **DOUBLE))
     with pytest.raises(UsageError, match="at least 3"):
         smoothness_penalty(identity_and_square(), 2)
 
