@@ -25,7 +25,6 @@ __all__ = [
     "check_signature",
     "check_wires",
     "input_count",
-    "per_input",
     "positive",
     "weight_defaults",
     "weight_mapping",
@@ -115,12 +114,26 @@ def input_count(name: str, inputs: int | None, *others: Any) -> int:
         raise CircuitError(
             f"circuit {name!r}: inputs, degree and scale disagree on the number of inputs: {sorted(lengths)}"
         )
-    count = lengths.pop() if lengths else 1
-    return positive("inputs", count, name)
+    return positive("inputs", *(lengths or {1}), name)
 
 
-def per_input(value: Any, count: int) -> tuple[Any, ...] | None:
-    """Repeat one value for every input; None stays None."""
+def check_degrees(degree: Any, count: int, name: str) -> tuple[int, ...] | None:
+    """Return degrees as natural numbers, one for each input; None stays None."""
+    degrees = _per_input(degree, count)
+    if degrees is not None and not all(_is_finite(d) and d >= 0 and d == int(d) for d in degrees):
+        raise CircuitError(f"circuit {name!r}: degrees must be integers >= 0, not {degrees}")
+    return None if degrees is None else tuple(int(d) for d in degrees)
+
+
+def check_scales(scale: Any, count: int, name: str) -> tuple[float, ...] | None:
+    """Return scales as positive numbers, one for each input; None stays None."""
+    scales = _per_input(scale, count)
+    if scales is not None and not all(_is_finite(s) and s > 0 for s in scales):
+        raise CircuitError(f"circuit {name!r}: scales must be positive and finite, not {scales}")
+    return None if scales is None else tuple(float(s) for s in scales)
+
+
+def _per_input(value: Any, count: int) -> tuple[Any, ...] | None:
     if value is None:
         return None
     return tuple(value) if _several(value) else (value,) * count
@@ -130,22 +143,6 @@ def _several(value: Any) -> bool:
     if isinstance(value, Sequence):
         return not isinstance(value, str)
     return bool(getattr(value, "ndim", 0))
-
-
-def check_degrees(degrees: Sequence[Any], name: str) -> tuple[int, ...]:
-    """Return degrees as natural numbers."""
-    if not all(_is_finite(d) and d >= 0 and d == int(d) for d in degrees):
-        raise CircuitError(f"circuit {name!r}: degrees must be integers >= 0, not {tuple(degrees)}")
-    return tuple(int(d) for d in degrees)
-
-
-def check_scales(scales: Sequence[Any], name: str) -> tuple[float, ...]:
-    """Return scales as positive numbers."""
-    if not all(_is_finite(s) and s > 0 for s in scales):
-        raise CircuitError(
-            f"circuit {name!r}: scales must be positive and finite, not {tuple(scales)}"
-        )
-    return tuple(float(s) for s in scales)
 
 
 def wire_places(wires: Any, name: str) -> dict[Any, int]:
@@ -187,12 +184,8 @@ def weight_mapping(shapes: Any, circuit: str) -> dict[str, tuple[int, ...]]:
         raise CircuitError(f"circuit {circuit!r}: weights must map names to shapes, not {shapes!r}")
     result = {}
     for name, shape in shapes.items():
-        if (
-            not isinstance(name, str)
-            or name == "inputs"
-            or not name.isidentifier()
-            or keyword.iskeyword(name)
-        ):
+        word = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+        if not word or name == "inputs":
             raise CircuitError(f"circuit {circuit!r}: a weight cannot be called {name!r}")
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in sizes):

@@ -13,12 +13,13 @@ import pennylane as qml
 from pennylane.operation import Operator
 
 from circuits.arguments import (
+    check_degrees,
     check_domain,
     check_observables,
+    check_scales,
     check_signature,
     check_wires,
     input_count,
-    per_input,
     weight_defaults,
     weight_mapping,
     wire_places,
@@ -124,13 +125,8 @@ def circuit(
                 stacklevel=3,
             )
         if not direct_only:
-            spectrum = _spectrum(
-                made,
-                table,
-                per_input(degree, count),
-                per_input(scale, count),
-                [*probes.draws, drawn],
-            )
+            degrees, scales = check_degrees(degree, count, label), check_scales(scale, count, label)
+            spectrum = _spectrum(made, table, degrees, scales, [*probes.draws, drawn])
             made = replace(made, **vars(spectrum))
             made.__dict__["table"] = table
         return made
@@ -163,14 +159,14 @@ def _outputs(
 def _spectrum(
     made: Circuit,
     table: GateTable,
-    degree: Sequence[float] | None,
-    scale: Sequence[float] | None,
+    degrees: tuple[int, ...] | None,
+    scales: tuple[float, ...] | None,
     draws: Sequence[Mapping[str, np.ndarray]],
 ) -> Spectrum:
     """Return the spectrum that follows from the table, or that was declared."""
     if made.domain is None:
-        return resolve_spectrum(made, table, degree, scale, draws)
-    if degree is not None or scale is not None:
+        return resolve_spectrum(made, table, degrees, scales, draws)
+    if degrees is not None or scales is not None:
         raise CircuitError(
             f"circuit {made.name!r}: a series is fixed by nodes over a whole period, which its domain "
             f"{made.domain} leaves out; leave degree and scale out"

@@ -21,7 +21,6 @@ import pennylane as qml
 from pennylane.operation import Channel, Operator
 
 from circuits import fourier
-from circuits.arguments import check_degrees, check_scales
 from circuits.definition import Circuit, Spectrum
 from circuits.errors import CircuitError
 from circuits.gates import GateTable, Parameter
@@ -148,34 +147,11 @@ def cone_degrees(
     return {k: round(total / scales[k]) for k, total in totals.items()}
 
 
-_SEED = 11
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What the gates tell: for each input the unit of its frequencies, or why they tell nothing."""
-
-    gates: list[GateSpectrum] | None
-    units: tuple[float, ...]
-    problem: str | None
-
-    def bound(self, scales: Sequence[float], num_wires: int) -> Mapping[int, int] | None:
-        """Degrees that the gates can reach, or None if they do not vouch for these scales."""
-        if self.problem is not None or self.gates is None:
-            return None
-        for gate in self.gates:
-            for k, values in gate.frequencies.items():
-                ratios = np.asarray(values) / scales[k]
-                if np.any(np.abs(ratios - np.round(ratios)) > 1e-9 * np.maximum(ratios, 1)):
-                    return None
-        return cone_degrees(self.gates, range(num_wires), scales)
-
-
 def resolve_spectrum(
     made: Circuit,
     table: GateTable,
-    degree: Sequence[float] | None,
-    scale: Sequence[float] | None,
+    degrees: tuple[int, ...] | None,
+    scales: tuple[float, ...] | None,
     draws: Sequence[Mapping[str, np.ndarray]],
 ) -> Spectrum:
     """Return the verified spectrum of a circuit.
@@ -186,41 +162,50 @@ def resolve_spectrum(
     Args:
         made: The circuit, its spectrum still empty.
         table: Its gates.
-        degree: The declared degrees, or None to compute them.
-        scale: The declared scales, or None to compute them.
+        degrees: The declared degrees, or None to compute them.
+        scales: The declared scales, or None to compute them.
         draws: Weights at which values are compared: the first, or all if the gates do not vouch.
 
     Raises:
-        CircuitError: If a declaration is malformed or wrong.
+        CircuitError: If a declaration is wrong.
     """
-    reading = _read(table)
-    declared = degree is not None or scale is not None
-    if not declared and reading.problem is not None:
-        return direct_spectrum(made, reading.problem)
-    scales = reading.units if scale is None else check_scales(scale, made.name)
-    bound = reading.bound(scales, made.num_wires)
-    if degree is not None:
-        degrees = check_degrees(degree, made.name)
-    elif bound is not None:
-        degrees = tuple(bound.get(k, 0) for k in range(made.num_inputs))
-    else:
+    gates, units, problem = _read(table)
+    declared = degrees is not None or scales is not None
+    if not declared and problem is not None:
+        return direct_spectrum(made, problem)
+    scales = units if scales is None else scales
+    vouching = gates is not None and problem is None and _multiples(gates, scales)
+    reach: tuple[int, ...] | None = None
+    if vouching and gates is not None:
+        bound = cone_degrees(gates, range(made.num_wires), scales)
+        reach = tuple(bound.get(k, 0) for k in range(made.num_inputs))
+    if degrees is None and reach is None:
         raise CircuitError(
             f"circuit {made.name!r} has no series of scale {scales}: "
-            f"{reading.problem or f'the units of its frequencies are {reading.units}'}. "
+            f"{problem or f'the units of its frequencies are {units}'}. "
             "Leave the scale out to have it computed."
         )
-    cones = _cones(made, reading, degrees, scales, bound)
-    vouched = bound is not None and all(reach <= degrees[k] for k, reach in bound.items())
+    degrees = degrees if degrees is not None else reach or ()
+    cones = _cones(made, gates, degrees, scales, by_gates=vouching)
+    vouched = reach is not None and all(r <= d for r, d in zip(reach, degrees, strict=True))
     departure = None
     if not vouched or affordable(made, cones):
-        departure = _departure(made, cones, scales, draws[:1] if vouched else draws)
+        rng = np.random.default_rng(_SEED)
+        sizes = [_size(observable) for observable in made.observables]
+        found = (
+            find_departure(direct_values(made, draw), cones, scales, rng, sizes)
+            for draw in (draws[:1] if vouched else draws)
+        )
+        departure = next((text for text in found if text is not None), None)
     if departure is None:
-        noisy = None if vouched else _with_noise(made, reading, scales, bound)
+        noisy = None
+        if reach is None:
+            noisy = direct_spectrum(made, "its declared degrees were verified without noise only")
+        elif not vouched:  # noise between the gates does not leave alone what cancels without it
+            noisy = Spectrum(reach, scales, _cones(made, gates, reach, scales, by_gates=True))
         return Spectrum(degrees, scales, cones, with_noise=noisy)
-    reason = reading.problem or (
-        f"the gates give scales {reading.units}"
-        if bound is None
-        else f"the gates give degrees {tuple(bound.get(k, 0) for k in range(made.num_inputs))}"
+    reason = (
+        problem or f"the gates give {f'scales {units}' if reach is None else f'degrees {reach}'}"
     )
     if not declared:
         return direct_spectrum(made, f"{departure}, although {reason}")
@@ -230,27 +215,15 @@ def resolve_spectrum(
     )
 
 
-def _with_noise(
-    made: Circuit,
-    reading: _Reading,
-    scales: tuple[float, ...],
-    bound: Mapping[int, int] | None,
-) -> Spectrum:
-    """Return what the gates vouch for: noise between them does not leave alone what cancels without it."""
-    if bound is None:
-        return direct_spectrum(made, "its declared degrees were verified without noise only")
-    reach = tuple(bound.get(k, 0) for k in range(made.num_inputs))
-    return Spectrum(reach, scales, _cones(made, reading, reach, scales, bound))
-
-
-def _read(table: GateTable) -> _Reading:
+def _read(table: GateTable) -> tuple[list[GateSpectrum] | None, tuple[float, ...], str | None]:
+    """Return how the inputs enter the gates, the unit of each input's frequencies, and why there is none."""
     ones = (1.0,) * table.num_inputs
     if table.problem is not None:
-        return _Reading(None, ones, table.problem)
+        return None, ones, table.problem
     gates = gate_spectra(table)
     for gate in gates:
         if gate.problem:
-            return _Reading(gates, ones, gate.problem)
+            return gates, ones, gate.problem
     units = []
     for k in range(table.num_inputs):
         values = [value for gate in gates for value in gate.frequencies.get(k, ())]
@@ -258,41 +231,35 @@ def _read(table: GateTable) -> _Reading:
         if unit is None:
             several = ", ".join(f"{value:.6g}" for value in sorted(set(values)))
             problem = f"the frequencies of input {k} ({several}) are not multiples of one scale"
-            return _Reading(gates, ones, problem)
+            return gates, ones, problem
         units.append(unit)
-    return _Reading(gates, tuple(units), None)
+    return gates, tuple(units), None
 
 
-def _departure(
-    made: Circuit,
-    cones: Sequence[Mapping[int, int]],
-    scales: Sequence[float],
-    draws: Sequence[Mapping[str, np.ndarray]],
-) -> str | None:
-    rng = np.random.default_rng(_SEED)
-    sizes = [_size(observable) for observable in made.observables]
-    for draw in draws:
-        departure = find_departure(direct_values(made, draw), cones, scales, rng, sizes)
-        if departure is not None:
-            return departure
-    return None
+def _multiples(gates: Sequence[GateSpectrum], scales: Sequence[float]) -> bool:
+    """Whether all frequencies are multiples of these scales."""
+    ratios = [
+        value / scales[k] for g in gates for k, values in g.frequencies.items() for value in values
+    ]
+    return all(abs(ratio - round(ratio)) <= _TOLERANCE * max(ratio, 1) for ratio in ratios)
 
 
 def _cones(
     made: Circuit,
-    reading: _Reading,
+    gates: Sequence[GateSpectrum] | None,
     degrees: tuple[int, ...],
     scales: tuple[float, ...],
-    bound: Mapping[int, int] | None,
+    *,
+    by_gates: bool,
 ) -> tuple[Mapping[int, int], ...]:
     """For each observable the degrees of the inputs in its light cone, never above the verified ones."""
     everything = {k: d for k, d in enumerate(degrees) if d}
-    if reading.gates is None:
+    if gates is None:
         return (everything,) * made.num_observables
     cones = []
     for observable in made.observables:
-        seen = cone_degrees(reading.gates, observable.wires.tolist(), scales)
-        limits = seen if bound is not None else everything
+        seen = cone_degrees(gates, observable.wires.tolist(), scales)
+        limits = seen if by_gates else everything
         cones.append({k: min(limits.get(k, 0), d) for k, d in everything.items() if k in seen})
     return tuple(cones)
 
@@ -302,6 +269,7 @@ def direct_spectrum(made: Circuit, reason: str) -> Spectrum:
     return Spectrum((0,) * made.num_inputs, (1.0,) * made.num_inputs, (), reason)
 
 
+_SEED = 11
 _POINTS = 7
 _PERIODS = 5.0
 _VALUE_TOLERANCE = 1e-8

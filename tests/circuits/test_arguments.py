@@ -9,7 +9,6 @@ from circuits.arguments import (
     check_observables,
     check_scales,
     input_count,
-    per_input,
     weight_mapping,
 )
 
@@ -28,15 +27,11 @@ def test_input_count(given, count):
     assert input_count("c", *given) == count
 
 
-def test_one_value_serves_all_inputs():
-    assert per_input(None, 3) is None
-    assert per_input(2, 3) == (2, 2, 2)
-    assert per_input(np.array([1, 2]), 2) == (1, 2)
-
-
 def test_numbers_become_plain():
-    assert check_degrees((np.int64(1), 2.0), "c") == (1, 2)
-    assert [type(s) for s in check_scales((np.float32(0.5), 1), "c")] == [float, float]
+    assert check_degrees(None, 3, "c") is check_scales(None, 3, "c") is None
+    assert check_degrees(2, 3, "c") == (2, 2, 2)
+    assert check_degrees((np.int64(1), 2.0), 2, "c") == (1, 2)
+    assert [type(s) for s in check_scales((np.float32(0.5), 1), 2, "c")] == [float, float]
     assert weight_mapping({"a": np.int64(2), "b": [3, 1], "c": ()}, "c") == {
         "a": (2,),
         "b": (3, 1),
