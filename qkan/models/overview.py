@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from torch import nn
 
 from circuits.errors import check_integer
 from qkan.layers import KANLayer, QuantumKANLayer, QuantumLayer, Quanvolution2d
+from qkan.layers.checks import choose
 
 __all__ = ["summary"]
 
@@ -58,26 +60,15 @@ def _row(name: str, part: nn.Module, samples: int, model: nn.Module) -> tuple[st
     run: tuple[str, ...] = ("-", "-", "-")
     if isinstance(part, QuantumKANLayer):
         edges, mode = part.in_features * part.out_features, part.choose(samples)
-        each = {"closed": 0, "fourier": part.circuit.num_nodes, "direct": samples}[mode]
-        run = (mode, part.backend.name, str(each * edges))
+        runs = {"closed": 0, "fourier": part.circuit.num_nodes, "direct": samples}[mode]
+        run = (mode, part.backend.name, str(runs * edges))
     elif isinstance(part, Quanvolution2d | QuantumLayer):
-        layers = part.quantum_layers if isinstance(part, Quanvolution2d) else [part]
-        count_of = samples
+        layers, rows = [part] if isinstance(part, QuantumLayer) else part.quantum_layers, samples
         if isinstance(part, Quanvolution2d) and hasattr(model, "image"):
-            height, width = part.out_size(*model.image[1:])
-            count_of *= height * width * part.groups
-        modes = [
-            "direct"
-            if layer.circuit.direct_only is not None
-            or layer.evaluate == "direct"
-            or (layer.evaluate == "auto" and layer.circuit.num_nodes > count_of)
-            else "fourier"
-            for layer in layers
-        ]
-        executed = sum(
-            count_of if mode == "direct" else layer.circuit.num_nodes
-            for mode, layer in zip(modes, layers, strict=True)
-        )
+            rows *= math.prod(part.out_size(*model.image[1:])) * part.groups
+        modes = [choose(layer.evaluate, layer.circuit, rows, "rows")[0] for layer in layers]
+        each = {"direct": lambda _: rows, "fourier": lambda circuit: circuit.num_nodes}
+        executed = sum(each[m](layer.circuit) for m, layer in zip(modes, layers, strict=True))
         run = (", ".join(dict.fromkeys(modes)), layers[0].backend.name, str(executed))
     return (name, type(part).__name__, shape, str(count), *run)
 

@@ -26,32 +26,18 @@ _LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": functional.mse_loss,
 }
 
-_ASKED_FOR = {
-    # What targets hold, and how a sample of them compares with one of the outputs: the loss, or why there is none.
-    ("whole numbers", "a label"): "cross_entropy",
-    ("one-hot rows", "as many"): "cross_entropy",
-    ("numbers", "as many"): "mse",
-    ("numbers", "one number"): "mse",
-    ("whole numbers", "one number"): "classes need an output each, numbers to fit loss='mse'",
-    ("whole numbers", "as many"): "labels are one number a sample, numbers to fit need loss='mse'",
-    (
-        "zeros and ones",
-        "one number",
-    ): "classes are whole numbers with an output each, numbers to fit need loss='mse'",
-    (
-        "zeros and ones",
-        "as many",
-    ): "independent classes need a loss of your own, numbers to fit loss='mse'",
-    ("shares", "as many"): "probabilities need loss='cross_entropy', numbers to fit loss='mse'",
-}
-_ALLOWED = {
-    "cross_entropy": {("whole numbers", "a label")}
-    | {(kind, "as many") for kind in ("one-hot rows", "shares")},
-    "mse": {
-        (kind, shape)
-        for kind in ("whole numbers", "numbers", "zeros and ones", "one-hot rows", "shares")
-        for shape in ("one number", "as many")
-    },
+_SUIT: dict[tuple[str, str], tuple[str, ...]] = {
+    # What targets hold, and how a sample of them compares with one of the outputs: the losses that suit. The first is
+    # taken if none was chosen; where that is no loss, it is the reason.
+    ("whole numbers", "a label"): ("cross_entropy",),
+    ("one-hot rows", "as many"): ("cross_entropy", "mse"),
+    ("numbers", "as many"): ("mse",),
+    ("numbers", "one number"): ("mse",),
+    ("whole numbers", "one number"): ("classes need an output each", "mse"),
+    ("whole numbers", "as many"): ("labels are one number a sample", "mse"),
+    ("zeros and ones", "one number"): ("classes are whole numbers with an output each", "mse"),
+    ("zeros and ones", "as many"): ("independent classes need a loss of your own", "mse"),
+    ("shares", "as many"): ("probabilities need loss='cross_entropy'", "mse", "cross_entropy"),
 }
 
 
@@ -95,14 +81,15 @@ class Loss:
         if self.loss is not None and not isinstance(self.loss, str):
             return _require_rows_apart(self.name or "", self.loss, outputs, targets)
         found = (_kind(targets), _shape(outputs, targets))
-        asked = _ASKED_FOR.get(found)
-        if self.loss is None and asked in _LOSSES:
-            self.loss = asked
-        if self.loss is None or found not in _ALLOWED[self.loss]:  # type: ignore[index]  # a name
-            usual = "labels are whole numbers, shape (N,), others have the outputs' shape"
+        suit = _SUIT.get(found, ())
+        if self.loss is None and suit and suit[0] in _LOSSES:
+            self.loss = suit[0]
+        if self.loss not in suit:
             what = f"targets of shape {_rows(targets)}, {found[0]}, and outputs of {_rows(outputs)}"
+            usual = "labels are whole numbers, shape (N,), others have the outputs' shape"
             if self.loss is None:
-                raise UsageError(f"{what} do not tell the loss: {asked or usual}")
+                hint = f"{suit[0]}; numbers to fit need loss='mse'" if suit else usual
+                raise UsageError(f"{what} do not tell the loss: {hint}")
             raise UsageError(f"{what} do not suit loss={self.loss!r}: {usual}")
         if self.loss == "cross_entropy" and found[1] == "a label":
             low, high = (int(value) for value in torch.aminmax(targets.long()))
@@ -116,6 +103,10 @@ class Loss:
     def prepare(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the targets where the outputs are and, for a loss by name, in the dtype that it takes."""
         targets = targets.to(outputs.device, non_blocking=True)
+        if len(outputs) != len(targets):
+            raise UsageError(
+                f"the model gave {len(outputs)} rows of outputs for {len(targets)} samples"
+            )
         if self.loss == "mse":
             # (N,) and (N, 1): torch would spread them.
             return targets.to(outputs.dtype).reshape(outputs.shape)
