@@ -19,7 +19,7 @@ class Experiment(NamedTuple):
     """Where an experiment is, and what the command line says of it without importing it.
 
     Attributes:
-        place: ``module``, or ``module:name``, of what has ``Config`` and ``run``.
+        place: ``module``, or ``module:name``, in this package, of what has ``Config`` and ``run``.
         about: One sentence.
     """
 
@@ -34,54 +34,21 @@ class Experiment(NamedTuple):
             'demo'
         """
         module, _, name = self.place.partition(":")
-        found = import_module(module)
+        found = import_module(f"{__name__}.{module}")
         return getattr(found, name) if name else found
 
 
-EXPERIMENTS = {
-    "jets": Experiment(
-        "qkan.experiments.jets",
-        "Quark against gluon jets: classical and quantum taggers, their errors, and what they learned.",
-    ),
-    "quanvolution": Experiment(
-        "qkan.experiments.quanvolution",
-        "The quanvolution benchmark: a quantum filter on MNIST, its controls, the published run.",
-    ),
-    "scipy-kan": Experiment(
-        "qkan.experiments.reproductions:SCIPY_KAN",
-        "The notebook's first network, around one shared SciPy spline, on MNIST.",
-    ),
-    "table-kan": Experiment(
-        "qkan.experiments.reproductions:TABLE_KAN",
-        "The notebook's second network, splines read from a table, on MNIST.",
-    ),
-    "sinekan": Experiment(
-        "qkan.experiments.reproductions:SINEKAN",
-        "SineKAN at the notebook's widths and learning rates, on MNIST.",
-    ),
-    "sinekan-sweep": Experiment(
-        "qkan.experiments.sinekan_sweep",
-        "SineKAN's learning rate, its decay, weight decay, width and depth on MNIST, on grids.",
-    ),
-    "cnn": Experiment(
-        "qkan.experiments.reproductions:CNN",
-        "The notebook's convolutional network on MNIST.",
-    ),
-    "mlp": Experiment(
-        "qkan.experiments.reproductions:MLP",
-        "The SineKAN authors' multilayer perceptrons on MNIST.",
-    ),
-    "mnist": Experiment(
-        "qkan.experiments.mnist",
-        "All models on MNIST at equal widths and at equal parameter counts, over seeds, with intervals.",
-    ),
-    "qkan-functions": Experiment(
-        "qkan.experiments.qkan_functions",
-        "Functions fitted by quantum KANs, and by other models with as many parameters.",
-    ),
-    "qkan-mnist": Experiment(
-        "qkan.experiments.qkan_mnist",
-        "Handwritten digits by a quantum KAN, its classical twin, and other models of equal size.",
-    ),
-}
+EXPERIMENTS = {name: Experiment(*of) for name, of in {
+    "jets": ("jets", "Quark against gluon jets: classical and quantum taggers, their errors, and what they learned."),
+    "quanvolution": ("quanvolution", "Quanvolution: a quantum filter on MNIST, its controls, the published run."),
+    "scipy-kan": ("reproductions:SCIPY_KAN", "The notebook's first network, around one shared SciPy spline, on MNIST."),
+    "table-kan": ("reproductions:TABLE_KAN", "The notebook's second network, splines read from a table, on MNIST."),
+    "sinekan": ("reproductions:SINEKAN", "SineKAN at the notebook's widths and learning rates, on MNIST."),
+    "sinekan-sweep": ("sinekan_sweep", "SineKAN's rate, its decay, weight decay, width and depth on MNIST, on grids."),
+    "cnn": ("reproductions:CNN", "The notebook's convolutional network on MNIST."),
+    "mlp": ("reproductions:MLP", "The SineKAN authors' multilayer perceptrons on MNIST."),
+    "mnist": ("mnist", "All models on MNIST at equal widths and at equal parameters, over seeds, with intervals."),
+    "qkan-functions": ("qkan_functions", "Functions fitted by quantum KANs, and by models with as many parameters."),
+    "qkan-mnist": ("qkan_mnist", "Digits by a quantum KAN, its classical twin, and other models of equal size."),
+}.items()}  # fmt: skip
 """Every experiment by its name on the command line."""

@@ -273,12 +273,8 @@ def differences_of(
 ) -> dict[str, list[Difference]]:
     """Return the difference in accuracy of every model to the MLP of its group, and of the filter to its control.
 
-    Pairs are seeds and images. The level is that of all intervals together (Bonferroni).
-
-    Args:
-        arms: All arms.
-        correct: ``{arm: (seeds, images)}``: 1 where an image is classified correctly.
-        level: The probability that all intervals cover.
+    Pairs are seeds and images: ``{arm: (seeds, images)}``, 1 where an image is classified correctly. The level is that
+    of all intervals together (Bonferroni).
 
     Example:
         >>> arms = [Arm("mlp", 8, ("width",), {}), Arm("kan", 8, ("width",), {})]

@@ -395,11 +395,6 @@ def survivors(results: Results) -> tuple[Results, list[str]]:
 def network_pictures(model: nn.Module, images: Tensor, folder: RunFolder) -> list[Picture]:
     """Draw the graph of a chain of layers, and what is learned on its edges or in its units.
 
-    Args:
-        model: Trained.
-        images: Test images, as the model was trained on them.
-        folder: Of the run.
-
     Returns:
         No pictures, if there is nothing of that kind to draw (a convolutional network).
     """

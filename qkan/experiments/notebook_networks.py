@@ -279,10 +279,6 @@ NETWORKS: dict[str, type[_Network]] = {"scipykan": SciPyKAN, "tablekan": TableKA
 def make(model: Mapping[str, Any], **options: Any) -> Any:
     """Return a network of the notebook, or a model of the library, from settings with its ``kind``.
 
-    Args:
-        model: The settings.
-        options: ``generator`` and others of the constructor.
-
     Example:
         >>> make({"kind": "scipykan", "sizes": [4, 3, 2]}).num_parameters
         23
@@ -295,11 +291,6 @@ def make(model: Mapping[str, Any], **options: Any) -> Any:
 
 def learned_curves(network: nn.Module, inputs: Tensor, most: int = 8) -> list[EdgeFunction]:
     """Return the shared spline, or those of the last table's first units, with the values that reach them.
-
-    Args:
-        network: One of the two.
-        inputs: A batch for it, ``(N, in_features)``.
-        most: The largest number of curves.
 
     Example:
         >>> [curve.name for curve in learned_curves(SciPyKAN([4, 3, 2]), torch.rand(9, 4))]

@@ -126,11 +126,6 @@ def arms_of(name: str, single: str, edge: str) -> dict[str, Settings]:
     A function of one variable is fitted by a single edge, [1, 1], and rivals adapt their resolution; others by
     [n, 5, 1], and rivals adapt their hidden width. A multilayer perceptron has two hidden layers.
 
-    Args:
-        name: Of the function.
-        single: The circuit of a single edge.
-        edge: The circuit of edges where there is a hidden layer.
-
     Example:
         >>> arms = arms_of("exp-sin", "rpz(depth=6)", "pz(depth=3)")
         >>> arms["kan"]["model"]["sizes"], arms["mlp"]["model"]["sizes"]
@@ -204,15 +199,7 @@ def train_on_function(
     """Fit a model by L-BFGS in float64 to points without noise; test it on as many others.
 
     Values are fitted at the spread 1 about the mean 0, so that no model starts closer; errors are those of the
-    function itself.
-
-    Args:
-        seed: Draws the points, the same for every model, and the initial weights.
-        function_name: The function.
-        model: The model's configuration, with its ``kind``.
-        half_width: Inputs fill (-half width, half width).
-        iterations: Of L-BFGS, on all points.
-        points: How many.
+    function itself. The seed draws the points, the same for every model, and the initial weights.
 
     Returns:
         The metrics ``test_rmse``, ``test_error`` (it over the spread of the function), ``train_rmse``, ``parameters``
@@ -285,6 +272,7 @@ def _conclude(
         "sentences": [
             *(_target_sentence(name, **target) for name, target in targets.items()),
             *(ratio_sentence(kind, of, config.seeds) for kind, of in ratios.items() if of),
+            "Intervals: 95 % for all functions of a model together.",
             *([f"Left out, for trainings diverged: {'; '.join(gone)}."] if gone else []),
         ],
         "targets": {
@@ -332,7 +320,12 @@ def error_ratios(values: Values, level: float = 0.95) -> dict[str, dict[str, dic
 
 
 def _target_sentence(name: str, median_test_rmse: float, target: float) -> str:
-    missed = f"missed by a factor of {median_test_rmse / target:.2g}"
+    factor = median_test_rmse / target
+    missed = (
+        f"missed by a factor of {factor:.0f}"
+        if factor > 10
+        else f"missed by a factor of {factor:.2g}"
+    )
     return (
         f"QKAN on {FUNCTIONS[name].formula}: median test RMSE {median_test_rmse:.2g}; "
         f"the target of {target:g} is {'met' if median_test_rmse <= target else missed}."
@@ -346,7 +339,7 @@ def ratio_sentence(kind: str, ratios: Mapping[str, Mapping[str, float]], seeds: 
         >>> ratios = {"a": {"estimate": 20, "low": 9, "high": 44}, "b": {"estimate": 0.5, "low": 0.1, "high": 2}}
         >>> print(ratio_sentence("mlp", ratios, 5))
         QKAN against MLP at equal parameters, over 5 seeds: error larger on 1 of 2 functions (a 20 times [9, 44]);
-        not told apart on 1 (b). Intervals: 95 % for all functions together.
+        not told apart on 1 (b).
     """
 
     def told(names: Sequence[str]) -> str:
@@ -367,10 +360,7 @@ def ratio_sentence(kind: str, ratios: Mapping[str, Mapping[str, float]], seeds: 
     ]
     if alike:
         clauses.append(f"{OPEN} on {len(alike)} ({', '.join(alike)})")
-    return (
-        f"QKAN against {MODELS[kind]} at equal parameters, over {seeds} seeds: {'; '.join(clauses)}. Intervals: 95 % "
-        "for all functions together."
-    )
+    return f"QKAN against {MODELS[kind]} at equal parameters, over {seeds} seeds: {'; '.join(clauses)}."
 
 
 def _errors(values: Values, folder: RunFolder) -> Section:

@@ -286,10 +286,7 @@ def _conclude(
 def differences(correct: Mapping[str, NDArray[np.float64]]) -> dict[str, Interval]:
     """Return the difference of the test accuracy of every arm to the quantum KAN; none for a single seed.
 
-    Pairs are seeds and images; the level is that of all of them together (Bonferroni).
-
-    Args:
-        correct: ``{arm: (seeds, images)}``: 1 where an image is classified correctly.
+    Pairs are seeds and images, ``{arm: (seeds, images)}``; the level is that of all of them together (Bonferroni).
     """
     others = [name for name in correct if name != "qkan"]
     if len(correct["qkan"]) < 2 or not others:

@@ -152,17 +152,7 @@ def train(
     data: MNIST,
     maps: Mapping[str, Tensor],
 ) -> dict[str, NDArray[np.float64]]:
-    """Train the heads of all seeds on the features of one arm.
-
-    Args:
-        seeds: The seeds.
-        features: The arm.
-        of: What the numbers follow from; it is part of the arm's key alone.
-        chosen: The filter.
-        images: The training images, then those for validation.
-        data: Their labels.
-        maps: The features of the quantum arms.
-    """
+    """Train the heads of all seeds on the features of one arm."""
     config, x = chosen.config, images if features == "classical" else maps.get(features)
     if x is None:
         channels = chosen.circuit.num_observables
@@ -401,14 +391,7 @@ def published_sentence(
 def noise_section(
     chosen: Filter, images: Tensor, maps: Tensor, folder: RunFolder
 ) -> Section | None:
-    """Return what is said of a run with shots or noise; None for exact runs, and where circuits are paid for.
-
-    Args:
-        chosen: The filter.
-        images: Images of the run, ``(N, 1, H, W)``.
-        maps: Their features.
-        folder: Of the run.
-    """
+    """Return what is said of a run with shots or noise; None for exact runs, and where circuits are paid for."""
     own, circuit = chosen.backend, chosen.circuit
     if own.exact or own.paid or circuit.direct_only is not None:
         return None
@@ -441,10 +424,6 @@ def feature_errors(
 
     The nodes are run with different shots on backends that differ in what is wrong with them:
     nothing, known channels, and the noise of the run itself.
-
-    Args:
-        chosen: The filter, which has a Fourier series, and the backend.
-        patches: ``(N, inputs)``.
 
     Returns:
         For each backend one error a number of shots; for each the error without shots; and what

@@ -165,18 +165,7 @@ def train(
     data_dir: Path | None,
     cache_dir: Path | None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Train both heads on one arm's features, in whichever process: it loads the images itself.
-
-    Args:
-        seed: The seed.
-        kind: See :class:`Arm`.
-        filters: See :class:`Arm`.
-        channels: See :class:`Arm`.
-        of: What else the numbers follow from; it is part of the arm's key alone.
-        config: The settings.
-        data_dir: Where MNIST is.
-        cache_dir: Where results of circuits are kept.
-    """
+    """Train both heads on one arm's features, in whichever process: it loads the images itself."""
     arm = Arm(kind, filters, channels)
     return train_heads(
         features_of(arm, _checked(config), seed, Store(cache_dir)),

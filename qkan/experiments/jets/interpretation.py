@@ -117,14 +117,7 @@ def log_likelihood_ratio(
 def compare(
     observable: str, x: npt.ArrayLike, labels: npt.ArrayLike, edge: npt.ArrayLike
 ) -> EdgeAgainstRatio:
-    """Return an edge function beside the log-likelihood ratio.
-
-    Args:
-        observable: Its name.
-        x: The observable of each jet, (N,).
-        labels: 1 signal, 0 background, (N,).
-        edge: The edge function of each jet, (N,).
-    """
+    """Return an edge function beside the log-likelihood ratio."""
     mean, ratio, error, share = log_likelihood_ratio(x, labels)
     values = np.asarray(edge, dtype=float)
     order = np.argsort(np.asarray(x), kind="stable")
@@ -207,16 +200,7 @@ def moved(
     shots: int,
     noise: bool = False,
 ) -> Moved:
-    """Return what a backend's shots and noise change of a trained QKAN.
-
-    Args:
-        name: Of the arm.
-        settings: Of the arm.
-        runs: One a seed, which also draws the shots.
-        where: The backend's name.
-        shots: Of each circuit.
-        noise: Whether the backend has a device's noise.
-    """
+    """Return what a backend's shots and noise change of a trained QKAN; seed k draws the shots of run k."""
     there = [
         on_backend(settings, run, where, shots=shots, seed=seed) for seed, run in enumerate(runs)
     ]
@@ -238,11 +222,7 @@ def on_backend(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return metrics and ``scores.test`` of a trained QKAN whose circuits run elsewhere, at the nodes of their series.
 
-    Args:
-        settings: Of its arm: the model, what it sees, and how many jets its inputs were standardised by.
-        run: What :func:`qkan.experiments.jets.models.train_on_jets` returned.
-        where: The backend's name.
-        options: Of the backend: ``shots``, ``seed``, ``noise``.
+    The options are the backend's: ``shots``, ``seed``, ``noise``.
     """
     net = trained(settings["model"], run, backend=backend(where, **options), evaluate="fourier")
     test, labels = split(settings["inputs"], settings["jets"]).test

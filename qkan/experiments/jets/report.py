@@ -152,13 +152,7 @@ def _look_up_tables(train: int, arms: Arms, results: Results) -> Section:
 
 
 def backend_section(found: Sequence[Moved], missing: str, twins: Mapping[str, float]) -> Section:
-    """Return the section of QKANs with shots, with a device's noise, and without circuits.
-
-    Args:
-        found: What moved.
-        missing: Why there is no device, if there is none.
-        twins: Of each QKAN, the largest difference to its classical form.
-    """
+    """Return the section of QKANs with shots, with a device's noise, and without circuits."""
     columns: dict[str, Callable[[Moved], object]] = {
         "QKAN": lambda m: m.arm,
         "backend": lambda m: m.where,
