@@ -142,6 +142,7 @@ def _recipe(gate: Operator, index: int) -> Recipe | None:
         known = frequencies(gate)
         if known is None:
             return None
-        rule = qml.gradients.generate_shift_rule(known[index])
+        moves = known[index]  # none, if it is a phase of the whole state
+        rule = qml.gradients.generate_shift_rule(moves) if moves else ()
         terms = [(factor, 1.0, shift) for factor, shift in rule]
     return tuple((float(c), float(m), float(s)) for c, m, s in terms)

@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 _TOLERANCE = 1e-7
 """For values and gradients, in units of what is compared; single precision does not hold it."""
 _SEED = 17
-_ROWS = 3
+_ROWS = 2
 _MOST_WIRES = {False: 12, True: 5}
 """Of a circuit that is simulated in passing, by state vectors and by density matrices."""
 _MOST_MATRIX = 6

@@ -1,7 +1,9 @@
 """Names, probing, and what auto chooses."""
 
 import os
+import re
 from contextlib import suppress
+from pathlib import Path
 
 import pennylane as qml
 import pytest
@@ -191,3 +193,17 @@ def test_threads_wait_shortly_unless_the_user_has_chosen(monkeypatch, chosen):
     assert dict(os.environ) == before
     backend("lightning.qubit")
     assert dict(os.environ) == before
+
+
+def test_the_readme_states_the_facts():
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    table = {row.name: row for row in backend_table()}
+    rows = re.findall(r"^\| (`[^|]+) \|[^|]*\| ([^|]*) \| ([^|]*) \| ([^|]*) \|", text, re.M)
+    shown = {name: rest for names, *rest in rows for name in re.findall("`([^`]+)`", names)}
+    assert {"default.qubit", "default.mixed", "lightning.qubit", "aer"} <= shown.keys()
+    for name, (noise, gradient, batch) in shown.items():
+        found = table.get(name) or table.get(name.partition(":")[0] + ":DEVICE")
+        if found.usable:
+            assert gradient.replace(" ", "-") == found.gradient
+            assert (batch != "one execution a sample") == found.native_batching
+            assert noise.startswith("a channel") == found.noise
