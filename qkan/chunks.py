@@ -128,7 +128,7 @@ def cached_chunks(
         for number, values in finished:
             if store is not None:
                 meta = {"what": what, "fields": fields, "chunk": chunks[firsts[number]]}
-                keep = partial(dict, values=values)
+                keep: Callable[[], dict[str, _Array]] = partial(dict, values=values)
                 values = store.get_or_compute(missing[number], keep, meta)["values"]  # noqa: PLW2901
             put(missing[number], values)
     return whole[0]

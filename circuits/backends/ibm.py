@@ -219,7 +219,7 @@ def _evs(
     metadata = dict(getattr(parts[0], "metadata", None) or {})
     if dict(metadata.get("circuit_metadata") or {}).get(_TAG, tag) != tag:
         raise JobError("its result is that of another job")
-    shots = metadata.get("shots", least)
+    shots: Any = metadata.get("shots", least)
     if least is not None and not least <= shots <= (most or shots):
         raise JobError(f"expected {least} shots, got {shots}")
     values: npt.NDArray[Any] = np.array(parts[0].data.evs, subok=True).T

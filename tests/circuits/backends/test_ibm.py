@@ -143,22 +143,6 @@ def test_a_lost_connection_is_asked_again_with_growing_pauses(ibm, fake_runtime,
     assert slept[:2] == [1, 2]
 
 
-def test_a_job_that_arrived_although_the_answer_was_lost_is_not_sent_twice(ibm, fake_runtime):
-    device = ibm()
-    fake_runtime.faults["submitted"] = [LOST]
-    check(run(device))
-    assert len(fake_runtime.sent()) == 1
-
-
-def test_a_service_that_stays_away_ends_in_an_error_and_the_job_is_fetched_later(ibm, fake_runtime):
-    device = ibm()
-    fake_runtime.faults["status"] = [LOST] * 9
-    with pytest.raises(JobError, match=r"did not answer 9 times .* run the same again"):
-        run(device)
-    check(run(ibm()))
-    assert len(fake_runtime.sent()) == 1
-
-
 @pytest.mark.parametrize("status", ["CANCELLED", "ERROR"])
 def test_a_failed_job_is_sent_again_alone(status, ibm, fake_runtime, monkeypatch):
     monkeypatch.setattr(module, "_MOST_EXECUTIONS", 300)
@@ -359,6 +343,8 @@ VICES = {
     "gives another job once": ({"twists": {"job": once(another)}}, "another job"),
     "gives jobs without tags": ({"twists": {"job": untagged}}, "another job under"),
     "lists other jobs": ({"twists": {"jobs": lambda jobs: [*map(another, jobs), *jobs]}}, None),
+    "lists nothing, ever": ({"twists": {"jobs": lambda jobs: []}}, None),
+    "answers when it is too late": ({"faults": {"result": [TimeoutError("read")] * 3}}, None),
     "has no time": ({"faults": {"submit": [hidden(429)] * 5}}, None),
     "is away for a while": (
         {"faults": {call: [LOST] for call in ("jobs", "status", "result")}},
