@@ -18,6 +18,11 @@ Maker = Callable[..., Circuit]
 _CALL = re.compile(r"\s*([\w-]+)\s*(?:\(((?:[^()]|\([^()]*\))*)\))?\s*")
 """A name, then options in parentheses; one pair more may be inside."""
 
+_MOST = 512
+"""Uploads, layers, wires and the like of a circuit by name; more would be read for minutes."""
+
+_MOST_SEED = 2**63 - 1
+
 
 def make_by_name(
     kind: str, name: str, makers: Mapping[str, Maker], options: Mapping[str, Any]
@@ -44,7 +49,12 @@ def make_by_name(
         if str(known[option].annotation).startswith("int"):
             least = 0 if option == "seed" else 1
             if value is not None or known[option].default is not None:
-                given[option] = check_integer(f"{option} of {kind} {key!r}", value, least)
+                number = given[option] = check_integer(f"{option} of {kind} {key!r}", value, least)
+                most = _MOST_SEED if option == "seed" else _MOST
+                if number > most:
+                    raise UsageError(
+                        f"{option} of {kind} {key!r} must be at most {most:,}, got {number:,}"
+                    )
     return makers[key](**given)
 
 
@@ -74,8 +84,8 @@ def _options(text: str, name: str) -> dict[str, Any]:
     try:
         call = cast(ast.Call, ast.parse(f"f({text})", mode="eval").body)
         options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"cannot read the options in {name!r}: {error}") from error
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise UsageError(f"cannot read the options in {name[:200]!r}: {error}") from error
     if call.args or None in options or len(options) < len(call.keywords):
         raise UsageError(f"write the options of {name!r} as name=value, each once")
     return cast("dict[str, Any]", options)

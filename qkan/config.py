@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import stat
 import tomllib
 import types
@@ -89,11 +90,11 @@ def read_text(path: Path) -> str:
     """
     try:
         facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
-            raise UsageError(f"cannot read {path}: expected a file of text of at most 10 MB")
-        return path.read_text(encoding="utf-8")
+        if stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES:
+            return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
+    raise UsageError(f"cannot read {path}: expected a file of text of at most 10 MB")
 
 
 def from_mapping(kind: type[C], mapping: Mapping[str, Any]) -> C:
@@ -188,12 +189,14 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
     for member in members:
         if get_origin(member) is tuple and isinstance(value, list | tuple):
             return _tuple(name, value, get_args(member))
-        if member is float and type(value) is int:
+        if member is float and type(value) is int and _is_plain(value):
             return float(value)
     choices = [c for member in members if get_origin(member) is Literal for c in get_args(member)]
     if choices and isinstance(value, str):
         raise unknown_name(f"{name}:", value, map(str, choices))
     expected = " or ".join(_describe(m) for m in members if m is not types.NoneType)
+    if isinstance(value, int | float) and not isinstance(value, bool) and not _is_plain(value):
+        expected += f" that is finite{' and of at most 63 bits' if isinstance(value, int) else ''}"
     raise UsageError(f"expected {name} to be {expected}, got {value!r}")
 
 
@@ -201,8 +204,15 @@ def _is(value: Any, hint: Any) -> bool:
     """Tell whether a value needs no conversion."""
     if get_origin(hint) is Literal:
         return any(value is c or (type(value) is type(c) and value == c) for c in get_args(hint))
+    if isinstance(value, int | float) and not _is_plain(value):
+        return False
     # A bool is an int to Python, but not to a reader of a configuration.
     return type(value) is (get_origin(hint) if get_origin(hint) is dict else hint)
+
+
+def _is_plain(number: float) -> bool:
+    """Tell whether a number is finite, and can be one of torch's and TOML's."""
+    return -(2**63) <= number < 2**63 if isinstance(number, int) else math.isfinite(number)
 
 
 def _tuple(name: str, value: list[Any] | tuple[Any, ...], items: tuple[Any, ...]) -> Any:

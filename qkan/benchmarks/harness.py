@@ -105,7 +105,8 @@ class Report:
                 "" if row.against == row.case else row.against,
                 "" if row.peak_mb is None else f"{row.peak_mb:.1f}",
             )
-        (console or Console()).print(table)
+        width = None if sys.stdout.isatty() else 1000  # a pipe cuts nothing short
+        (console or Console(width=width)).print(table)
 
 
 def training_step(

@@ -5,6 +5,7 @@ What a command is given is a filter or an edge by name, the file of a model, or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from circuits.errors import MissingExtraError, UsageError, unknown_name
-from circuits.store import inside
 from qkan.cli.console import print_table
 
 if TYPE_CHECKING:
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     from circuits import Circuit
 
-__all__ = ["Source", "backends", "circuits", "circuits_of", "draw", "export", "found"]
+__all__ = [
+    "Source",
+    "backends",
+    "circuit_of_run",
+    "circuits",
+    "circuits_of",
+    "draw",
+    "export",
+    "found",
+    "stem",
+]
 
 _ENDINGS = {"qiskit": ".py", "qpy": ".qpy", "qasm3": ".qasm", "qasm2": ".qasm", "png": ".png"}
 _MOST_FILES = 1000
@@ -79,7 +89,7 @@ def found(source: str) -> dict[str, Circuit | nn.Module]:
 
     path = Path(source)
     if path.exists():
-        name = _circuit_of_run(path)
+        name = circuit_of_run(path)
         if name is None:
             from qkan.experiments.inspect import checkpoints
             from qkan.models import load
@@ -100,6 +110,8 @@ def circuits_of(source: str) -> dict[str, tuple[Circuit, int]]:
         UsageError: If its models have none, or as :func:`found` says.
     """
     from circuits import Circuit
+    from qkan.layers.quantum import QuantumLayer
+    from qkan.layers.quantum_kan import QuantumKANLayer
 
     circuits: dict[str, tuple[Circuit, int]] = {}
     models = found(source)
@@ -107,16 +119,17 @@ def circuits_of(source: str) -> dict[str, tuple[Circuit, int]]:
         if isinstance(each, Circuit):
             return {name: (each, 1)}
         for place, layer in each.named_modules():
-            if isinstance(circuit := getattr(layer, "circuit", None), Circuit):
-                edges = layer.in_features * layer.out_features if hasattr(layer, "basis") else 1
+            if isinstance(layer, QuantumLayer | QuantumKANLayer):
+                on_edges = isinstance(layer, QuantumKANLayer)
+                edges = layer.in_features * layer.out_features if on_edges else 1
                 label = f"{name}.{place}" if len(models) > 1 else place or name
-                circuits[label] = (circuit, edges)
+                circuits[label] = (layer.circuit, edges)
     if not circuits:
         raise UsageError(f"no model in {source} has a quantum layer")
     return circuits
 
 
-def _circuit_of_run(path: Path) -> str | None:
+def circuit_of_run(path: Path) -> str | None:
     """Return the circuit that a run's settings name, if the run kept no models."""
     import tomllib
 
@@ -186,12 +199,10 @@ def export(
     # Without a wish: what was trained or given is bound, what has only a name is free where the format allows it.
     named = (given or format == "qasm2") if bound is None else bound
     with Progress.on_stderr().task("export"):
-        circuits = {
-            name: _bind(circuit, inputs, format)
-            for name, circuit in _qiskit(source, named, bound is not False, packed, weights, seed)
-        }
+        made = dict(_qiskit(source, named, bound is not False, packed, weights, seed))
+        circuits = _bind(made, inputs, format)
         if format == "qpy":  # one file for all
-            files = {out or Path(_stem(source) + ".qpy"): list(circuits.values())}
+            files = {out or Path(stem(source) + ".qpy"): list(circuits.values())}
         else:
             places = _files(source, out, list(circuits), _ENDINGS[format])
             files = {path: [circuits[name]] for path, name in places.items()}
@@ -239,7 +250,8 @@ def _weights(circuit: Circuit, file: Path | None, seed: int | None) -> dict[str,
     return circuit.check_weights(read_arrays(file))
 
 
-def _stem(source: str) -> str:
+def stem(source: str) -> str:
+    """Return what files are called that are made of a source."""
     path = Path(source)
     return path.resolve().stem if path.exists() else source.replace("/", "-")
 
@@ -253,7 +265,7 @@ def _files(
         UsageError: If there are too many, or a name is not one of a file like these.
     """
     if len(names) == 1:
-        path = out or Path(_stem(source) + ending)
+        path = out or Path(stem(source) + ending)
         if allowed and path.suffix not in allowed:
             raise UsageError(
                 f"expected a file that ends in {' or '.join(sorted(allowed))}, got {path}"
@@ -264,7 +276,9 @@ def _files(
             f"{source} has {len(names):,} circuits, more than {_MOST_FILES:,} files; use --format qpy, which "
             "holds them all in one, or --packed"
         )
-    folder = out or Path(_stem(source))
+    from circuits.store import inside
+
+    folder = out or Path(stem(source))
     return {inside(folder, name.replace("/", "-") + ending): name for name in names}
 
 
@@ -274,29 +288,40 @@ def _write(path: Path, content: bytes) -> None:
     typer.echo(path)
 
 
-def _bind(circuit: QuantumCircuit, inputs: str | None, format: str) -> QuantumCircuit:
+def _bind(
+    circuits: Mapping[str, QuantumCircuit], inputs: str | None, format: str
+) -> dict[str, QuantumCircuit]:
     """Give the inputs their values, in the order of their numbers."""
-    import math
-
-    names = {p.name for p in circuit.parameters if p.name.startswith("inputs_")}
+    values: dict[str, float] = {}
     if inputs is not None:
-        try:
-            values = {f"inputs_{k}": float(text) for k, text in enumerate(inputs.split(","))}
-        except ValueError as error:
-            raise UsageError(
-                f"expected inputs as numbers, such as 0,0.5, got {inputs!r}"
-            ) from error
-        if not all(map(math.isfinite, values.values())):
-            raise UsageError(f"expected finite inputs, got {inputs!r}")
-        if missing := sorted(names - values.keys()):
-            raise UsageError(f"--inputs {inputs} gives no value to {', '.join(missing)}")
-        circuit = circuit.assign_parameters({k: v for k, v in values.items() if k in names})
-    if format == "qasm2" and circuit.num_parameters:
-        free = ", ".join(p.name for p in circuit.parameters)
-        raise UsageError(
-            f"OpenQASM 2 knows no parameters, and {free} have no value: give --inputs, and --bound weights"
+        expected = sorted(
+            {n for c in circuits.values() for n in _inputs(c)}, key=lambda n: int(n[7:])
         )
-    return circuit
+        try:
+            numbers = [float(text) for text in inputs.split(",")]
+        except ValueError:
+            numbers = []
+        if not numbers or not all(map(math.isfinite, numbers)):
+            raise UsageError(f"expected inputs as finite numbers, such as 0,0.5, got {inputs!r}")
+        values = {f"inputs_{k}": number for k, number in enumerate(numbers)}
+        if missing := [name for name in expected if name not in values]:
+            raise UsageError(f"--inputs {inputs} gives no value to {', '.join(missing)}")
+        if len(values) > len(expected):
+            raise UsageError(f"expected {len(expected)} inputs, got {len(values)}: {inputs}")
+    bound = {}
+    for name, each in circuits.items():
+        circuit = each.assign_parameters({n: values[n] for n in _inputs(each)}) if values else each
+        if format == "qasm2" and circuit.num_parameters:
+            free = ", ".join(p.name for p in circuit.parameters)
+            raise UsageError(
+                f"OpenQASM 2 knows no parameters, and {free} have no value: give --inputs, and --bound weights"
+            )
+        bound[name] = circuit
+    return bound
+
+
+def _inputs(circuit: QuantumCircuit) -> set[str]:
+    return {p.name for p in circuit.parameters if p.name.startswith("inputs_")}
 
 
 def _content(circuits: list[QuantumCircuit], format: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from qkan.cli.circuit_tools import Source, circuits_of
 from qkan.cli.console import interruptible
 from qkan.experiments import EXPERIMENTS
 
@@ -33,13 +35,18 @@ _RUN: Options = {
     "cache_dir": (Path, "Where results of circuits are kept (QKAN_CACHE)."),
     "workers": (int, "Processes that share the work (1)."),
     "scheduler": (str, "A Dask scheduler that spreads it, such as tcp://HOST:8786."),
+    "no_images": (bool, "Draw no figures."),
     "yes": (bool, "Do not ask before circuits are run that are paid for."),
 }
 _COST: Options = {name: _RUN[name] for name in ("config", "data_dir")}
 
 
 def _group(
-    name: str, text: str, action: Callable[[Any, dict[str, Any]], None], options: Options
+    name: str,
+    text: str,
+    action: Callable[[Any, dict[str, Any]], None],
+    options: Options,
+    others: Callable[..., None] | None = None,
 ) -> typer.Typer:
     """Return a group of one command an experiment; its module is imported when it is called.
 
@@ -48,10 +55,13 @@ def _group(
         text: Its help.
         action: What to do with an experiment and the options that were given.
         options: Those beside the settings.
+        others: The command for what is no experiment.
     """
 
     class Experiments(TyperGroup):
         def resolve_command(self, ctx: Any, args: Any) -> Any:
+            if others is not None and args and args[0] not in EXPERIMENTS:
+                args = ["SOURCE", *args]
             chosen, command, rest = super().resolve_command(ctx, args)
             if chosen in EXPERIMENTS:
                 command = _command(chosen, action, options)
@@ -60,6 +70,8 @@ def _group(
     app = typer.Typer(name=name, help=text, no_args_is_help=True, cls=Experiments)
     for each, found in EXPERIMENTS.items():
         app.command(each, help=found.about)(lambda: None)
+    if others is not None:
+        app.command("SOURCE", help=others.__doc__)(others)
     return app
 
 
@@ -72,7 +84,8 @@ def _command(name: str, action: Callable[[Any, dict[str, Any]], None], options: 
         action(found, {name: value for name, value in given.items() if value is not None})
 
     parameters = [
-        _option(f.name, kinds[f.name], _text(f)) for f in dataclasses.fields(found.Config)
+        _option(f.name, kinds[f.name], _text(f, _least(found.Config, f.name, kinds[f.name])))
+        for f in dataclasses.fields(found.Config)
     ]
     parameters += [_option(option, kind, text) for option, (kind, text) in options.items()]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -97,9 +110,23 @@ def _option(name: str, kind: Any, text: str) -> inspect.Parameter:
     )
 
 
-def _text(setting: dataclasses.Field[Any]) -> str:
-    text, default = str(setting.metadata.get("help", "")), setting.default
-    return text if default is None or default is False else f"{text[:-1]} (default: {default})."
+def _text(setting: dataclasses.Field[Any], least: int) -> str:
+    default = setting.default
+    facts = [] if default is None or default is False else [f"default: {default}"]
+    facts += [f"at least {least}"] if least else []
+    text = str(setting.metadata.get("help", ""))
+    return f"{text[:-1]} ({', '.join(facts)})." if facts else text
+
+
+def _least(config: Callable[..., Any], name: str, kind: Any) -> int:
+    """Return the smallest number that a setting takes, as its own check has it."""
+    from circuits.errors import UsageError
+
+    for number in (0, 1, 2) if kind in (int, int | None) else ():
+        with contextlib.suppress(UsageError):
+            config(**{name: number})
+            return number
+    return 0
 
 
 def _settings(found: Any, given: Mapping[str, Any], file: Path | None, resume: Path | None) -> Any:
@@ -120,12 +147,13 @@ def _reproduce(found: Any, given: dict[str, Any]) -> None:
     from qkan.studies.executors import executor
     from qkan.studies.run import Places
 
-    out, resume, file, data_dir, cache_dir, workers, scheduler, yes = (
+    out, resume, file, data_dir, cache_dir, workers, scheduler, bare, yes = (
         given.pop(name, None) for name in _RUN
     )
     config = _settings(found, given, file, resume)
     with interruptible(), executor(scheduler, workers) as spread:
-        places = Places(out, resume, data_dir, cache_dir, Progress.on_stderr(), spread)
+        progress = Progress.on_stderr()
+        places = Places(out, resume, data_dir, cache_dir, progress, spread, images=not bare)
         if not yes:
             _confirm(found, config, places)
         folder = found.run(config, places)
@@ -162,6 +190,26 @@ def _cost(found: Any, given: dict[str, Any]) -> None:
         typer.echo(
             "Time is extrapolated from circuits that were run now. Cached results cost nothing."
         )
+
+
+def _cost_of(
+    source: Source,
+    backend: Annotated[str, typer.Option(help="Where circuits run.")] = "default.qubit",
+    shots: Annotated[int | None, typer.Option(help="Shots a circuit.", min=1)] = None,
+) -> None:
+    """A circuit by name, a model's file or the folder of a run, once: `qkan cost "pz(depth=3)"`."""
+    from circuits import backend as make_backend
+    from circuits.costs import cost
+
+    where = make_backend(backend, shots=shots)
+    costs = [
+        (where, cost(circuit, where, edges * (1 if circuit.direct_only else circuit.num_nodes)))
+        for circuit, edges in circuits_of(source).values()
+    ]
+    _print_costs(costs)
+    typer.echo(
+        "By the nodes of the Fourier series, once for all inputs; where there is none, for one input."
+    )
 
 
 def _costs(found: Any, config: Any, places: Places) -> list[tuple[Backend, Cost]]:
@@ -217,5 +265,9 @@ def _time(seconds: float) -> str:
 
 reproduce = _group("reproduce", "Run an experiment and write its report.", _reproduce, _RUN)
 cost = _group(
-    "cost", "Tell the circuits, shots, gates and time that an experiment takes.", _cost, _COST
+    "cost",
+    "Tell the circuits, shots, gates and time that an experiment takes, or a circuit, a model's file or a run.",
+    _cost,
+    _COST,
+    _cost_of,
 )

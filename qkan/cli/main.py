@@ -14,7 +14,6 @@ import typer
 
 import qkan
 from circuits.errors import UsageError
-from circuits.store import explained
 from qkan.cli import bench, circuit_tools, experiments, kept, studies
 
 __all__ = ["app", "main"]
@@ -86,10 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _say("Interrupted.")
         return 130
-    except (UsageError, OSError) as error:
+    except (UsageError, OSError, MemoryError) as error:
         if debug:
             raise
-        _say(f"Error: {explained(error) if isinstance(error, OSError) else error}")
+        from circuits.store import explained  # it brings NumPy
+
+        said = explained(error) if isinstance(error, OSError) else str(error)
+        _say(f"Error: {said or 'there is not enough memory for this'}")
         return 2
     except Exception as error:
         # Typer's own complaints (an unknown option, a missing argument) print themselves.

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from circuits.errors import UsageError
+from qkan.cli.circuit_tools import Source, circuit_of_run, circuits_of, stem
 from qkan.cli.console import interruptible
 
 __all__ = ["EXAMPLE", "inspect", "jets", "sweep"]
@@ -51,6 +52,7 @@ def sweep(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the full MNIST is, or goes (QKAN_DATA).")
     ] = None,
+    images: Annotated[bool, typer.Option(help="Draw figures.")] = True,
     example: Annotated[bool, typer.Option("--example", help="Print such a file.")] = False,
 ) -> None:
     """Train a model with many settings and report which are best.
@@ -77,33 +79,47 @@ def sweep(
 
     settings = read_config(config) if config else RunFolder.config_of(resume or Path(), SweepConfig)
     with interruptible(), executor(scheduler, workers) as spread:
-        places = Places(out, resume, data_dir, None, Progress.on_stderr(), spread)
+        places = Places(out, resume, data_dir, None, Progress.on_stderr(), spread, images)
         folder = run(settings, places)
-    if (folder.path / "results.json").exists():
-        typer.echo(folder.summary())
+    typer.echo(folder.summary())
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A model's file, or the folder of a run.")],
+    source: Source,
     out: Annotated[
-        Path | None, typer.Option(help="The page (PATH.html; RUN/inspect.html).")
+        Path | None, typer.Option(help="The page (SOURCE.html; RUN/inspect.html).")
     ] = None,
     inputs: Annotated[
         str | None,
         typer.Option(help="Inputs to look with: a .npy file, or mnist; else the layers' domains."),
     ] = None,
+    images: Annotated[bool, typer.Option(help="Show figures.")] = True,
 ) -> None:
-    """Show what a model has learnt: its network, edges, formulas, spectra, circuits."""
-    from qkan.experiments.inspect import inspect_path, read_inputs
+    """Show what a model has learnt: its network, edges, formulas, spectra, circuits; or what a circuit can reach."""
+    from dataclasses import replace
+
+    from qkan.experiments.inspect import inspect_circuits, inspect_path, read_inputs
+    from qkan.progress import Progress
+    from qkan.studies.report import render_report
     from qkan.studies.run import RunFolder
 
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; expected a model's file or the folder of a run")
+    path = Path(source)
     if out is not None and out.is_dir():
         raise UsageError(f"{out} is a folder; give the page a name: --out {out / 'inspect.html'}")
-    target = out or (path / "inspect.html" if path.is_dir() else path.with_suffix(".html"))
-    page = inspect_path(path, None if inputs is None else read_inputs(inputs))
-    typer.echo(RunFolder(target.parent).write(target.name, page))
+    with interruptible():
+        if path.exists() and circuit_of_run(path) is None:
+            x = None if inputs is None else read_inputs(inputs)
+            report = inspect_path(path, x, Progress.on_stderr())
+        else:
+            if inputs is not None:
+                raise UsageError("--inputs are for models; a circuit alone is looked at without")
+            circuits = [circuit for circuit, _ in circuits_of(source).values()]
+            report = inspect_circuits(circuits, Progress.on_stderr())
+    if not images:
+        report = replace(report, sections=[replace(s, pictures=[]) for s in report.sections])
+    page = path / "inspect.html" if path.is_dir() else path.with_suffix(".html")
+    target = out or (page if path.exists() else Path(f"{stem(source)}.html"))
+    typer.echo(RunFolder(target.parent).write(target.name, render_report(report, "html")))
 
 
 jets = typer.Typer(name="jets", help="Generate samples of jets.", no_args_is_help=True)

@@ -35,11 +35,19 @@ from qkan.plotting import (
     plot_harmonics,
     plot_spectra,
 )
-from qkan.studies.report import Picture, Report, Section, Table, render_report
+from qkan.progress import Progress
+from qkan.studies.report import Picture, Report, Section, Table
 from qkan.studies.run import provenance
 from qkan.studies.study import FOLDER
 
-__all__ = ["INPUTS", "checkpoints", "inspect_model", "inspect_path", "read_inputs"]
+__all__ = [
+    "INPUTS",
+    "checkpoints",
+    "inspect_circuits",
+    "inspect_model",
+    "inspect_path",
+    "read_inputs",
+]
 
 INPUTS = "inputs.npy"
 """Some inputs of the models beside them, for which ranges and strengths are measured."""
@@ -75,12 +83,16 @@ def read_inputs(name: str) -> NDArray[np.floating]:
     """
     if name == "mnist":
         return np.asarray(mnist(train=1000, test=1).train_images.flatten(1).numpy() / 255)
+    if not Path(name).is_file():  # a pipe would block
+        raise UsageError(f"expected a .npy file of inputs, or mnist, got {name}: no such file")
     try:
         values = np.load(name, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise UsageError(
             f"expected a .npy file of inputs, or mnist, got {name}: {error}"
         ) from error
+    if not isinstance(values, np.ndarray):
+        raise UsageError(f"expected a .npy file of inputs, got several arrays in {name}")
     if values.ndim < 2 or not np.issubdtype(values.dtype, np.number):
         raise UsageError(f"expected inputs (N, in_features), got {values.dtype} {values.shape}")
     if not np.isfinite(values).all():
@@ -88,12 +100,15 @@ def read_inputs(name: str) -> NDArray[np.floating]:
     return np.asarray(values, dtype=np.float64)
 
 
-def inspect_path(path: Path, inputs: NDArray[np.floating] | None = None) -> str:
-    """Return one self-contained HTML page about a model's file, or about the models in the folder of a run.
+def inspect_path(
+    path: Path, inputs: NDArray[np.floating] | None = None, progress: Progress | None = None
+) -> Report:
+    """Return the report about a model's file, or about the models in the folder of a run.
 
     Args:
         path: A file that ``model.save`` wrote, or a folder that has such files in ``models/``.
         inputs: A batch for the models; by default ``models/inputs.npy`` of the run, if there is one.
+        progress: Is told what is done.
 
     Raises:
         UsageError: If there is no such file, or no model in the folder.
@@ -101,34 +116,56 @@ def inspect_path(path: Path, inputs: NDArray[np.floating] | None = None) -> str:
     files = checkpoints(path)
     beside = files[0].parent / INPUTS
     if inputs is None and beside.is_file():
-        inputs = np.load(beside, allow_pickle=False)
+        inputs = read_inputs(str(beside))
     summaries, sections, skipped = [], [], []
     for file in files:
         model = models.load(file)
-        if not _has_edges(model):
+        name = "" if len(files) == 1 else f"{file.stem}: "
+        if _has_edges(model):
+            report = inspect_model(model, inputs, progress)
+        elif circuits := _circuits(dict(model.named_modules())):
+            report = inspect_circuits(circuits, progress)
+        else:
             skipped.append(file.stem)
             continue
-        name = "" if len(files) == 1 else f"{file.stem}: "
-        report = inspect_model(model, inputs)
         summaries += [name + report.summary[0], *report.summary[1:]]
         sections += [Section(name + s.title, s.text, s.table, s.pictures) for s in report.sections]
     if not sections:
         raise UsageError(
-            f"no model in {path} has functions on its edges ({', '.join(skipped)}): there is nothing to look at"
+            f"no model in {path} has functions on its edges, or circuits ({', '.join(skipped)}): there is nothing to "
+            "look at"
         )
     if skipped:
         summaries.append(
             f"Left out, for they have no functions on their edges: {', '.join(skipped)}."
         )
-    return render_report(Report(f"Inside {path.name}", summaries, sections, _facts()), "html")
+    return Report(f"Inside {path.resolve().name}", summaries, sections, _facts())
 
 
-def inspect_model(model: nn.Module, inputs: Any = None) -> Report:
+def inspect_circuits(circuits: Sequence[Circuit], progress: Progress | None = None) -> Report:
+    """Return the report about circuits alone: a drawing, and what their weights can reach.
+
+    Args:
+        circuits: The circuits.
+        progress: Is told what is done.
+    """
+    summary, sections = [], []
+    for circuit in circuits:
+        with (progress or Progress()).task(f"circuit {circuit.name}"):
+            sentence, section = _ansatz_section(circuit)
+        summary.append(sentence)
+        sections.append(section)
+    names = ", ".join(circuit.name for circuit in circuits)
+    return Report(f"Inside {names}", summary, sections, _facts())
+
+
+def inspect_model(model: nn.Module, inputs: Any = None, progress: Progress | None = None) -> Report:
     """Return the report about a model with functions on its edges.
 
     Args:
         model: Any module with KAN layers, classical or quantum.
         inputs: A batch for it, for which ranges and strengths are measured.
+        progress: Is told what is done.
 
     Raises:
         UsageError: If the model has no KAN layer.
@@ -139,7 +176,9 @@ def inspect_model(model: nn.Module, inputs: Any = None) -> Report:
         ['Network', 'Edge functions and formulas']
     """
     layers = kan_layers(model)
-    curves = edge_curves(model, inputs)
+    progress = progress or Progress()
+    with progress.task("edges"):
+        curves = edge_curves(model, inputs)
     edges = sum(layer.in_features * layer.out_features for layer in layers.values())
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     summary = [
@@ -163,13 +202,11 @@ def inspect_model(model: nn.Module, inputs: Any = None) -> Report:
     }
     picture = Picture.of("network", caption, plot_edge_network(curves))
     network = Section("Network", table=Table.of(columns, layers), pictures=[picture])
-    sentence, of_edges = _edge_sections(layers, curves)
-    sections = [network, *of_edges]
-    summary.append(sentence)
-    for circuit in _circuits(layers):
-        sentence, section = _ansatz_section(circuit)
-        summary.append(sentence)
-        sections.append(section)
+    with progress.task("formulas and spectra"):
+        sentence, of_edges = _edge_sections(layers, curves)
+    about = inspect_circuits(_circuits(layers), progress)
+    summary += [sentence, *about.summary]
+    sections = [network, *of_edges, *about.sections]
     return Report(f"Inside a {type(model).__name__}", summary, sections, _facts())
 
 
@@ -242,16 +279,27 @@ def _spectrum(layer: KANLayer) -> EdgeSpectrum | None:
         return None
 
 
-def _circuits(layers: Mapping[str, KANLayer]) -> list[Circuit]:
-    """Return the different circuits on the edges that have weights."""
+def _circuits(layers: Mapping[str, nn.Module]) -> list[Circuit]:
+    """Return the different circuits of layers."""
     every = (getattr(layer, "circuit", None) for layer in layers.values())
-    return list({each.fingerprint: each for each in every if each and each.weight_shapes}.values())
+    return list({each.fingerprint: each for each in every if isinstance(each, Circuit)}.values())
 
 
 def _ansatz_section(circuit: Circuit) -> tuple[str, Section]:
     """Return a sentence on what a circuit can reach, and the section about it."""
     rng = np.random.default_rng(_SEED)
     pictures = [Picture.of("circuit", f"The circuit {circuit.name}.", draw(circuit, decimals=None))]
+    if not circuit.weight_shapes or circuit.num_inputs > 1:
+        sentence = (
+            f"The circuit {circuit.name} has {circuit.num_inputs} inputs, {circuit.num_wires} wires and "
+            f"{circuit.num_observables} outputs; "
+            + (
+                "it is run directly."
+                if circuit.direct_only
+                else f"{circuit.num_nodes} nodes fix its Fourier series."
+            )
+        )
+        return sentence, Section(f"The circuit {circuit.name}", [sentence], pictures=pictures)
     variance = gradient_variance(circuit, rng=rng)
     text = [
         f"Over {variance.samples} random settings of the weights, the gradient of a weight has the variance "

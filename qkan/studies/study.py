@@ -46,6 +46,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from circuits.errors import UsageError
 from circuits.store import inside
 from qkan.models import MODELS, make
 from qkan.studies.report import Record, write_record
@@ -60,6 +61,9 @@ FOLDER = "models"
 """Where the folder of a run keeps its models, which ``qkan inspect`` looks at."""
 
 _PREFIX = "weights."
+
+_MOST = 1_000_000
+"""Trainings of a study, which are listed before the first one."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -173,6 +177,13 @@ class Study:
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     together: bool = False
+
+    def __post_init__(self) -> None:
+        trainings = self.seeds * len(self.arms)
+        if trainings > _MOST:
+            raise UsageError(
+                f"{self.seeds:,} seeds are {trainings:,} trainings; expected at most {_MOST:,}"
+            )
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return every task by its name; seeds first, so that all arms grow together."""

@@ -55,7 +55,8 @@ def test_a_checkpoint_and_inputs_of_ones_own(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere does not exist"),
+        (["nowhere"], "unknown circuit, file or folder 'nowhere'"),
+        (["pz", "--inputs", "mnist"], "--inputs are for models"),
         (["."], "there is no model in ."),
         (["run/models/mlp.safetensors"], "there is nothing to look at"),
         (["run/models/inputs.npy"], "not a whole safetensors file"),
