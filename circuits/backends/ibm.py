@@ -25,6 +25,7 @@ from circuits.backends.base import BackendInfo, one_line
 from circuits.backends.estimator import EstimatorBackend
 from circuits.backends.job_store import Job, JobStore, Values
 from circuits.backends.jobs import (
+    FAILED,
     BusyError,
     JobError,
     Patience,
@@ -34,6 +35,7 @@ from circuits.backends.jobs import (
     StrangerError,
     TransientError,
     run_jobs,
+    status_of,
 )
 from circuits.backends.pubs import EstimatorDevice, Pub, unpack
 from circuits.errors import UsageError, unknown_name
@@ -163,8 +165,11 @@ class IBMBackend(EstimatorBackend):
             ]
             values = run_jobs(requests, self._connection, self.store, self.patience)
         return [
-            np.concatenate([v for (i, _), v in zip(parts, values, strict=True) if i == index])
-            for index in range(len(pubs))
+            np.concatenate(
+                [np.empty((0, len(pub.observables)))]  # there may be no rows
+                + [v for (i, _), v in zip(parts, values, strict=True) if i == index]
+            )
+            for index, pub in enumerate(pubs)
         ]
 
     def _request(self, pub: Pub, number: int, shots: int | None, seed: int, submit: Any) -> Request:
@@ -201,17 +206,9 @@ class IBMBackend(EstimatorBackend):
 def _evs(
     result: Any, tag: str, shape: tuple[int, ...], least: int | None, most: int | None
 ) -> Values:
-    """Return the values in what a job brought, a copy.
+    """Return a copy of the values in what a job brought; a JobError if it is anything but what was asked for.
 
-    Args:
-        result: The results of its PUBs; one is expected.
-        tag: The job's tag, which Runtime returns with the circuit's metadata.
-        shape: Rows and observables.
-        least: How often it was to be measured.
-        most: How often it may have been measured at most; twirling rounds up.
-
-    Raises:
-        JobError: If it is anything else.
+    Runtime returns the tag with the circuit's metadata; twirling rounds the shots up.
     """
     parts = list(result)
     if len(parts) != 1:
@@ -321,8 +318,6 @@ class RuntimeConnection:
         with _in_our_words(f"the device {device!r}"):
             try:
                 self._service = sdk().QiskitRuntimeService()
-            except TransientError:
-                raise
             except Exception as error:
                 _raise_if_lost(error)
                 raise UsageError(
@@ -382,15 +377,16 @@ class RuntimeConnection:
 
     def find(self, tag: str) -> Sent | None:  # noqa: D102  (as in jobs.Service)
         with _in_our_words("looking for a job"):
-            alive: dict[str, list[Sent]] = {}
+            found: dict[bool, Sent] = {}
             for job in self._service.jobs(job_tags=[tag], limit=None):
                 tags = [str(each) for each in job.tags or ()]
                 copies = [each.removeprefix(_COPIES) for each in tags if each.startswith(_COPIES)]
                 if tag in tags and copies and copies[0].isdecimal():
-                    sent = str(job.job_id()), {"copies": int(copies[0])}
-                    alive.setdefault(str(job.status()), []).append(sent)
-            good = [status for status in alive if status not in {"CANCELLED", "ERROR"}]
-            return alive[min(good, key=lambda status: status != "DONE")][0] if good else None
+                    status = status_of(job.status())
+                    if status not in FAILED:
+                        sent = str(job.job_id()), {"copies": int(copies[0])}
+                        found.setdefault(status == "DONE", sent)
+            return found.get(True) or found.get(False)
 
     def _job(self, job_id: str, tag: str) -> Any:
         job = self._service.job(job_id)
@@ -400,7 +396,7 @@ class RuntimeConnection:
 
     def status(self, job_id: str, tag: str) -> str:  # noqa: D102
         with _in_our_words(f"job {job_id}"):
-            return self._job(job_id, tag).status()  # type: ignore[no-any-return]
+            return status_of(self._job(job_id, tag).status())
 
     def reason(self, job_id: str, tag: str) -> str:  # noqa: D102
         with _in_our_words(f"job {job_id}"):

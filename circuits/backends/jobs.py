@@ -14,6 +14,8 @@ from circuits.backends.job_store import Job, JobStore, Values
 from circuits.errors import UsageError
 
 __all__ = [
+    "FAILED",
+    "UNDER_WAY",
     "AwayError",
     "BusyError",
     "Job",
@@ -27,6 +29,7 @@ __all__ = [
     "StrangerError",
     "TransientError",
     "run_jobs",
+    "status_of",
 ]
 
 _log = logging.getLogger(__name__)
@@ -36,8 +39,8 @@ T = TypeVar("T")
 Sent = tuple[str, Mapping[str, Any]]
 """A job's number, and what is needed to read its result (JSON), which the service keeps beside its tag."""
 
-_UNDER_WAY = {"INITIALIZING", "VALIDATING", "QUEUED", "RUNNING"}
-_FAILED = {"CANCELLED", "ERROR"}
+UNDER_WAY = {"INITIALIZING", "VALIDATING", "QUEUED", "RUNNING"}
+FAILED = {"CANCELLED", "ERROR"}
 
 
 class JobError(UsageError):
@@ -219,6 +222,11 @@ def run_jobs(
     return [results[request.key] for request in requests]
 
 
+def status_of(word: Any) -> str:
+    """Return a status in capitals, also where a service gives a member of an enumeration."""
+    return str(getattr(word, "name", word)).upper()
+
+
 class _Desk:
     """Sends jobs and fetches their results, one at a time."""
 
@@ -283,7 +291,7 @@ class _Desk:
         name = f"job {job.job_id}"
         try:
             status = self.patience.ask(partial(self.status, job), name)
-            if status in _UNDER_WAY:
+            if status in UNDER_WAY:
                 return job
             if status == "DONE":
                 return self.collect(request, job)
@@ -314,10 +322,9 @@ class _Desk:
 
     def status(self, job: Job) -> str:
         """Return the status of a job; a word that means nothing to us counts as no answer."""
-        word = self.service.status(str(job.job_id), job.tag)
-        status = str(getattr(word, "name", word)).upper()
-        if status not in {*_UNDER_WAY, *_FAILED, "DONE"}:
-            raise TransientError(f"its status is {word!r}, which is none that is known")
+        status = status_of(self.service.status(str(job.job_id), job.tag))
+        if status not in {*UNDER_WAY, *FAILED, "DONE"}:
+            raise TransientError(f"its status is {status!r}, which is none that is known")
         return status
 
     def collect(self, request: Request, job: Job) -> Values:

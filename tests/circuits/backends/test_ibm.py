@@ -343,6 +343,10 @@ VICES = {
     "gives another job once": ({"twists": {"job": once(another)}}, "another job"),
     "gives jobs without tags": ({"twists": {"job": untagged}}, "another job under"),
     "lists other jobs": ({"twists": {"jobs": lambda jobs: [*map(another, jobs), *jobs]}}, None),
+    "fails in small letters, then is done": (
+        {"fates": [["ERROR", "ERROR", "DONE"]]} | status(str.lower),
+        None,
+    ),
     "lists nothing, ever": ({"twists": {"jobs": lambda jobs: []}}, None),
     "answers when it is too late": ({"faults": {"result": [TimeoutError("read")] * 3}}, None),
     "has no time": ({"faults": {"submit": [hidden(429)] * 5}}, None),
