@@ -61,7 +61,7 @@ def save(model: nn.Module, path: str | Path) -> None:
         _require_alike(model, twin)
     except Exception as error:  # whatever was done to the model by hand
         raise UsageError(f"{path} is not written, for it could not be loaded: {error}") from error
-    write_tensors(path, _FORMAT, facts, file.arrays)
+    write_tensors(Path(path).expanduser(), _FORMAT, facts, file.arrays)
 
 
 def _require_alike(model: nn.Module, twin: nn.Module) -> None:
@@ -87,7 +87,7 @@ def read(path: str | Path) -> Sealed:
         UsageError: If it is not there, damaged, holds no model, or one that its tensors are not of.
     """
     try:
-        file = read_tensors(path, _FORMAT, _FIRST)
+        file = read_tensors(Path(path).expanduser(), _FORMAT, _FIRST)
     except FileNotFoundError as error:
         raise UsageError(f"there is no model to load: {path} does not exist") from error
     try:

@@ -258,7 +258,7 @@ class QuanvolutionNet(Model):
         if issubclass(cls, KAN):
             settings |= {"backend": backend} | ({} if edge is None else {"edge": edge})
         self.head = cls(**settings, generator=generator, device=device, dtype=dtype)
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "filters": [given if isinstance(given, str) else given.name for given in listed],
             "image": list(self.image),
             "kernel_size": kernel_size,

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -240,8 +240,10 @@ def from_kan(kan: nn.Module, edge: str | Circuit = "pz(depth=3)", **options: Any
         >>> print(model.warm_start[0])
         (2, 3) edges: residual rms ...
     """
-    model, model.warm_start = follow(QKAN, kan, edge, **options)
-    return cast(QKAN, model)
+    model: QKAN
+    model, fits = follow(QKAN, kan, edge, **options)
+    model.warm_start = fits
+    return model
 
 
 def _circuit(

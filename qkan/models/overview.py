@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 
@@ -60,16 +61,19 @@ def _row(name: str, part: nn.Module, samples: int, model: nn.Module) -> tuple[st
     run: tuple[str, ...] = ("-", "-", "-")
     if isinstance(part, QuantumKANLayer):
         edges, mode = part.in_features * part.out_features, part.choose(samples)
-        runs = {"closed": 0, "fourier": part.circuit.num_nodes, "direct": samples}[mode]
-        run = (mode, part.backend.name, str(runs * edges))
+        each = {"closed": 0, "fourier": part.circuit.num_nodes, "direct": samples}[mode]
+        run = (mode, part.backend.name, str(each * edges))
     elif isinstance(part, Quanvolution2d | QuantumLayer):
         layers, rows = [part] if isinstance(part, QuantumLayer) else part.quantum_layers, samples
-        if isinstance(part, Quanvolution2d) and hasattr(model, "image"):
-            rows *= math.prod(part.out_size(*model.image[1:])) * part.groups
+        image: Any = getattr(model, "image", None)
+        if isinstance(part, Quanvolution2d) and image is not None:
+            rows *= math.prod(part.out_size(*image[1:])) * part.groups
         modes = [choose(layer.evaluate, layer.circuit, rows, "rows")[0] for layer in layers]
-        each = {"direct": lambda _: rows, "fourier": lambda circuit: circuit.num_nodes}
-        executed = sum(each[m](layer.circuit) for m, layer in zip(modes, layers, strict=True))
-        run = (", ".join(dict.fromkeys(modes)), layers[0].backend.name, str(executed))
+        runs = [
+            rows if mode == "direct" else layer.circuit.num_nodes
+            for mode, layer in zip(modes, layers, strict=True)
+        ]
+        run = (", ".join(dict.fromkeys(modes)), layers[0].backend.name, str(sum(runs)))
     return (name, type(part).__name__, shape, str(count), *run)
 
 

@@ -103,10 +103,14 @@ def fit(
         >>> bool(history.train_loss[-1] < 1e-3)
         True
     """
-    if not isinstance(config, TrainingConfig):
-        config = from_mapping(TrainingConfig, config or {})
     if not isinstance(model, nn.Module):
         raise UsageError(f"fit trains a torch.nn.Module, got {type(model).__name__}")
+    if not isinstance(config, TrainingConfig | Mapping | None):
+        raise UsageError(f"config is a TrainingConfig or a mapping of its settings, got {config!r}")
+    if not (penalty is None or callable(penalty)):
+        raise UsageError(f"penalty is a function of the model, got {penalty!r}")
+    if not isinstance(config, TrainingConfig):
+        config = from_mapping(TrainingConfig, config or {})
     objective = Loss(loss)
     data = as_data("training", train)
     held_out = None if validation is None else as_data("validation", validation)
@@ -116,7 +120,7 @@ def fit(
     if not isinstance(shown, Progress):
         raise UsageError(f"progress is True or a qkan.progress.Progress, got {progress!r}")
     per_epoch = data.steps(config.batch_size, config.drop_last)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = None if checkpoint is None else Path(checkpoint).expanduser()
     with (
         nullcontext() if path is None else files.held(path),
         modes_kept(model),
@@ -262,6 +266,8 @@ class _Training:
         self.require_finite(measured)
         for name, value in measured.items():
             self.columns.setdefault(name, []).append(value)
+        if self.monitor not in self.columns:  # of a classification, which it turned out not to be
+            raise unknown_name("column to monitor", self.monitor, self.columns)
         if self.config.restores_best and self.history().best_epoch == self.epoch - 1:
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 

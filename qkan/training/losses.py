@@ -218,6 +218,8 @@ def metrics_for(
     """Return metrics by name; those of a classification, if none were chosen."""
     if metrics is None:
         metrics = ["accuracy"] if loss.loss == "cross_entropy" else []
+    if not (callable(metrics) or hasattr(metrics, "__iter__")):
+        raise UsageError(f"metrics are names or functions of outputs and targets, got {metrics!r}")
     found: dict[str, Metric] = {}
     for given in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
         if isinstance(given, str) and given not in METRICS:

@@ -264,6 +264,8 @@ def test_the_direction_of_a_metric_is_known_or_asked_for():
         assert history.best_epoch == find(history["val_mae"])
     with pytest.raises(UsageError, match="the best val_loss is the minimum"):
         fit(MLP([3, 1]), data, data, {"monitor": "val_loss", "direction": "max"})
+    with pytest.raises(UsageError, match="unknown column to monitor 'val_accuracy'"):
+        fit(MLP([3, 1]), data, data, {"monitor": "val_accuracy"})
     with pytest.raises(UsageError, match="unknown column to monitor 'val_mse'"):
         fit(MLP([3, 1]), data, data, {"monitor": "val_mse"})
 
@@ -288,6 +290,10 @@ def test_the_direction_of_a_metric_is_known_or_asked_for():
         (lambda: fit("model", (X, Y)), r"trains a torch\.nn\.Module, got str"),
         (lambda: fit(model(), (X, Y), progress=print), "progress is True or"),
         (lambda: fit(model(), (X, Y), loss=3), "loss is a name or a function"),
+        (lambda: fit(model(), (X, Y), config=3), "config is a TrainingConfig or"),
+        (lambda: fit(model(), (X, Y), config={"lr": 3}), "did you mean 'learning_rate'"),
+        (lambda: fit(model(), (X, Y), penalty=0.1), "penalty is a function"),
+        (lambda: fit(model(), (X, Y), metrics=3), "metrics are names or functions"),
         (lambda: predict(model(), X.numpy()), r"expects a torch\.Tensor, ndarray"),
         (lambda: predict(model(), X, batch_size=0), "batch_size must be"),
         (lambda: fit(nn.Sequential(model(), nn.Flatten(0)), (X, Y)), "outputs of"),
