@@ -54,6 +54,7 @@ __all__ = [
 Part = tuple[Tensor, Tensor]
 """Images and their labels."""
 
+_CHANCE = 0.2
 _TIMED_IMAGES, _TIMES = 1000, 5
 _CURVES = ("train_loss", "val_loss", "val_accuracy", "learning_rate")
 _IMAGE = (28, 28)
@@ -360,8 +361,8 @@ def correct_of(results: Results) -> dict[str, NDArray[np.float64]]:
 
 
 def enough(seeds: int) -> bool:
-    """Return whether the interval for one more run says something: with 2 seeds it is 40 times as wide as with many."""
-    return seeds > 2
+    """Return whether seeds tell how runs spread; of a few, none may be one of those that fail."""
+    return seeds >= 5
 
 
 def survivors(results: Results) -> tuple[Results, list[str]]:
@@ -389,7 +390,13 @@ def survivors(results: Results) -> tuple[Results, list[str]]:
     gone = [f"{arm} (seed {', '.join(map(str, seeds))})" for arm, seeds in lost.items() if seeds]
     if gone:
         said.append(f"Left out, for they diverged at every learning rate: {'; '.join(gone)}.")
-    return replace(results, runs={a: s for a, s in results.runs.items() if not lost[a]}), said
+    left = replace(results, runs={a: s for a, s in results.runs.items() if not lost[a]})
+    accuracies = [float(arrays["test_accuracy"]) for s in left.runs.values() for arrays in s]
+    if low := sum(accuracy < _CHANCE for accuracy in accuracies):
+        said.append(
+            f"{low} of {len(accuracies)} trainings ended below {100 * _CHANCE:g} % on the test images, near chance."
+        )
+    return left, said
 
 
 def network_pictures(model: nn.Module, images: Tensor, folder: RunFolder) -> list[Picture]:

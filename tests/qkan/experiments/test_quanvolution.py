@@ -14,6 +14,7 @@ from qkan.experiments import quanvolution
 from qkan.experiments.quanvolution import (
     PUBLISHED,
     Config,
+    along_the_curve,
     noise_section,
     published_sentence,
     run,
@@ -137,10 +138,10 @@ def test_reproduced_only_if_all_numbers_are_inside():
     good = published_sentence({"quantum": {"val_loss": inside, "train_loss": inside}}, 30)
     assert good.startswith("Reproduced: all 2 published numbers lie inside the 99.5 % interval")
     few = published_sentence({"quantum": {"val_loss": inside}}, 2)
-    assert few.startswith("Not contradicted, but 2 seeds are too few to say more: all 1")
+    assert few.startswith("No verdict, for 2 seeds are too few to tell how runs spread: all 1")
     other = published_sentence({"quantum": {"val_loss": inside}}, 30, same=False)
     assert other.startswith("Not told apart from the published run")
-    bad = published_sentence({"quantum": {"val_loss": inside, "train_loss": outside}}, 2)
+    bad = published_sentence({"quantum": {"val_loss": inside, "train_loss": outside}}, 30)
     assert bad.startswith("Not reproduced: 1 of 2")
     assert "train loss of quantum" in bad
     assert "val loss" not in bad
@@ -277,13 +278,13 @@ def trained(request, tmp_path_factory):
     maps = {"quantum": chosen.features(chosen.circuit, images, places).maps}
     options = {"seeds": range(30), "of": {}, "chosen": chosen, "images": images, "data": data}
     arms = {arm: train(features=arm, maps=maps, **options) for arm in PUBLISHED}
-    return request.param, {a: {m: v[:, -1] for m, v in vs.items()} for a, vs in arms.items()}
+    return request.param, {a: {m: v[:, -1] for m, v in vs.items()} for a, vs in arms.items()}, arms
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arm", ["quantum", "classical"])
 def test_means_and_spreads_are_those_of_independent_seeds(trained, arm):
-    circuit, finals = trained
+    circuit, finals, _ = trained
     for metric, (mean, sd) in REFERENCE.get((circuit, arm), {}).items():
         values = finals[arm][metric]
         error = sd * math.sqrt(1 / len(values) + 1 / 200)
@@ -294,7 +295,10 @@ def test_means_and_spreads_are_those_of_independent_seeds(trained, arm):
 
 @pytest.mark.slow
 def test_the_published_run_is_one_of_the_demos_and_not_of_the_older_circuits(trained):
-    circuit, finals = trained
+    circuit, finals, curves = trained
     checks = compare_with_published(finals, PUBLISHED)
     outside = [(a, m) for a, ms in checks.items() for m, c in ms.items() if not c["inside"]]
     assert outside == ([] if circuit == "demo" else [("quantum", "train_loss")])
+    along = along_the_curve(curves)
+    assert (along["first"], along["last"], along["of"]) == (32, 60, 3 * (28 + 29))
+    assert (along["inside"] == along["of"]) == (circuit == "demo")

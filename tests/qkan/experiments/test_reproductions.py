@@ -167,7 +167,7 @@ def values(offset=0.0):
 )
 def test_another_protocol_reproduces_nothing(config, images, why):
     checks = checks_of(SINEKAN, config, images, values())
-    sentence = published_sentence(SINEKAN, images, checks, 3)
+    sentence = published_sentence(SINEKAN, images, checks, 5)
     assert checks == {}
     assert sentence.startswith("Not comparable with the published figures")
     assert why in sentence
@@ -185,13 +185,15 @@ def test_a_misspelt_setting_is_found_before_the_training():
 def test_the_verdict_follows_from_the_interval_of_one_more_run():
     config, ours = Config(full=True), values()
     checks = checks_of(SINEKAN, config, FULL, ours)
-    sentence = published_sentence(SINEKAN, FULL, checks, 3)
+    sentence = published_sentence(SINEKAN, FULL, checks, 5)
     assert sentence.startswith("Reproduced under the notebook's protocol: all 6 published")
-    assert published_sentence(SINEKAN, FULL, checks, 2).startswith("Not contradicted, but 2 seeds")
-    lost = published_sentence(SINEKAN, FULL, checks, 3, whole=False)
+    assert published_sentence(SINEKAN, FULL, checks, 2).startswith(
+        "No verdict, for 2 seeds are too few"
+    )
+    lost = published_sentence(SINEKAN, FULL, checks, 5, whole=False)
     assert lost.startswith("Not reproduced as a whole")
     ours["width_128_gamma_0.8_best_on_test"]["test_accuracy"] += 0.05
-    sentence = published_sentence(SINEKAN, FULL, checks_of(SINEKAN, config, FULL, ours), 3)
+    sentence = published_sentence(SINEKAN, FULL, checks_of(SINEKAN, config, FULL, ours), 5)
     assert sentence.startswith("Not reproduced: 1 of 6 published accuracies lie outside")
     assert "width 128 gamma 0.8: published 97.07 %" in sentence
     assert "width 64" not in sentence
@@ -204,4 +206,4 @@ def test_the_verdict_follows_from_the_interval_of_one_more_run():
     assert "width 64 gamma 0.8: published 96.51 %, ours [" in published_sentence(
         one, FULL, alone, 3
     )
-    assert published_sentence(CNN, FULL, {}, 3).startswith("Nothing to compare with")
+    assert published_sentence(CNN, FULL, {}, 5).startswith("Nothing to compare with")
