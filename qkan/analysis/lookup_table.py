@@ -13,6 +13,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,8 +54,24 @@ class Table:
     offset: NDArray[np.int64]
     fraction_bits: int
 
+    def __post_init__(self) -> None:
+        shapes = self.low.shape, self.high.shape, self.entries.shape[1:], self.offset.shape
+        wanted = (
+            self.low.shape,
+            self.low.shape,
+            self.low.shape + self.offset.shape,
+            self.offset.shape,
+        )
+        ends = np.concatenate([self.low.ravel(), self.high.ravel()])
+        if self.low.ndim != 1 or self.offset.ndim != 1 or shapes != wanted or not len(self.entries):
+            raise UsageError(f"these arrays are no look-up tables of one layer: shapes {shapes}")
+        if not np.isfinite(ends).all() or not (self.low < self.high).all():
+            raise UsageError("the range of each input must be finite and increasing")
+
     def __call__(self, x: Array) -> Array:
         """Return the sums of the entries that inputs ``(N, in)`` address, ``(N, out)``."""
+        if np.isnan(x).any():
+            raise UsageError("NaN has no address in a table; clean the inputs")
         cells = len(self.entries)
         place = np.floor(cells * (x - self.low) / (self.high - self.low))
         address = np.clip(place, 0, cells - 1).astype(np.int64)
@@ -141,8 +158,11 @@ class LookUpTables:
                 )
                 for layer in json.loads(content)
             ]
+            sizes = [layer.entries.shape[1:] for layer in layers]
+            if not layers or any(a[1] != b[0] for a, b in pairwise(sizes)):
+                raise UsageError(f"they are no chain, with (in, out) of {sizes}")
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"the text holds no look-up tables: {error!r}") from error
+            raise UsageError(f"the text holds no look-up tables: {error}") from error
         return cls(tuple(layers))
 
 
@@ -153,10 +173,10 @@ def _table(layer: KANLayer, seen: Tensor, cells: int, fraction_bits: int) -> Tab
     values = torch.cat(list(edge_values(layer, low + middle * (high - low))))
     point = seen[:1]
     offset = layer(point)[0] - layer.edge_functions(point)[0].sum(0)
-    entries, fixed = (
-        np.round(np.ldexp(numbers.double().numpy(), fraction_bits)).astype(np.int64)
-        for numbers in (values, offset)
-    )
+    scaled = [np.round(np.ldexp(n.double().cpu().numpy(), fraction_bits)) for n in (values, offset)]
+    if not all((np.abs(numbers) < 2**53).all() for numbers in scaled):
+        raise UsageError(f"values of edges are NaN, or too large for {fraction_bits} fraction bits")
+    entries, fixed = (numbers.astype(np.int64) for numbers in scaled)
     return Table(low.double().numpy(), high.double().numpy(), entries, fixed, fraction_bits)
 
 

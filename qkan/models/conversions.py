@@ -117,4 +117,6 @@ def refine(
             raise UsageError(f"{type(model).__name__} has no B-spline layers to refine")
         check_integer("grid", grid)
         for spline in splines:
+            copy.deepcopy(spline).refine(grid)  # all of them or none
+        for spline in splines:
             spline.refine(grid)

@@ -1,5 +1,7 @@
 """Look-up tables: exact at the middles of cells, errors that shrink with bits, nothing but integers."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +52,14 @@ def test_text_round_trip_and_rubbish(tmp_path) -> None:  # type: ignore[no-untyp
     (tmp_path / "tables.json").write_text(tables.to_json())
     again = LookUpTables.from_json(tmp_path / "tables.json")
     assert np.array_equal(again(X), tables(X))
-    for text in ("{", "[{}]", "3"):
+    good = tables.to_json()
+    first, second = json.loads(good)
+    odd = [
+        [first, first], [], [{**first, "low": [0.0]}], [{**first, "high": first["low"]}],
+        [{**first, "offset": [[0, 0]]}], [{**first, "entries": []}], [{**first, "low": [1e400] * 3}],
+        [second, first],
+    ]  # fmt: skip
+    for text in ("{", "[{}]", "3", *map(json.dumps, odd)):
         with pytest.raises(UsageError, match="no look-up tables"):
             LookUpTables.from_json(text)
 
@@ -99,3 +108,14 @@ def test_what_is_no_chain_of_layers_is_refused(kind: str) -> None:
     x = torch.cat([X, X], dim=1) if kind == "a half of the inputs" else X
     with pytest.raises(UsageError, match="not its KAN layers"):
         LookUpTables.of(NO_CHAINS[kind](), x)
+
+
+def test_what_has_no_entry_is_refused() -> None:
+    net = qkan.KAN([3, 2], generator=torch.Generator().manual_seed(0))
+    tables = LookUpTables.of(net, X)
+    with pytest.raises(UsageError, match="NaN has no address"):
+        tables(np.full((1, 3), np.nan))
+    with torch.no_grad():
+        net[0].edge_weight *= 1e20
+    with pytest.raises(UsageError, match="too large for 10 fraction bits"):
+        LookUpTables.of(net, X)

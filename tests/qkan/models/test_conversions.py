@@ -123,6 +123,16 @@ def test_refined_splines_keep_function_and_file(tmp_path):
     assert torch.equal(again(x), model(x))
 
 
+def test_where_one_grid_cannot_grow_none_does():
+    model = KAN([3, 2, 1], ("bspline(grid=3)", "bspline(grid=5)"))
+    before = [layer.edge_weight.clone() for layer in model]
+    with pytest.raises(UsageError, match="take a multiple of 5"):
+        model.refine(6)
+    assert all(
+        torch.equal(layer.edge_weight, old) for layer, old in zip(model, before, strict=True)
+    )
+
+
 def test_pruned_networks_grow_and_stay_pruned():
     model, x = seeded(QKAN, [3, 4, 2]), points(9, 3)
     model.prune(x, fraction=0.5)
