@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -32,6 +33,7 @@ __all__ = [
     "require_samples",
     "require_tensor",
     "traced",
+    "uncompiled",
     "without_autocast",
 ]
 
@@ -211,6 +213,25 @@ def inside_transform() -> bool:
 def traced() -> bool:
     """Tell whether operations are transformed or compiled, so that they must be plain and out of place."""
     return torch.compiler.is_compiling() or inside_transform()
+
+
+def uncompiled(function: B) -> B:
+    """Return a function that ``torch.compile`` goes around, with all that it calls.
+
+    ``torch.compiler.disable`` itself loads the compiler, for seconds: it is asked for where that is there.
+    """
+    disabled: list[B] = []
+
+    @wraps(function)
+    def run(*args: Any) -> Any:
+        if "torch._dynamo" not in sys.modules:
+            return function(*args)
+        if not disabled:
+            disabled.append(torch.compiler.disable(function))
+        return disabled[0](*args)
+
+    run._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]
 
 
 def without_autocast(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:

@@ -25,7 +25,7 @@ from torch import Tensor
 from circuits import Circuit, CircuitError, UsageError
 from circuits.angles import AngleForm, Recipe, angle_form
 from circuits.backends import Backend
-from qkan.layers.checks import backward_without_autocast
+from qkan.layers.checks import backward_without_autocast, uncompiled
 from qkan.layers.torch_layer import CircuitModule, CircuitTorchLayer
 
 __all__ = ["ShiftedCircuit", "circuit_module"]
@@ -75,6 +75,7 @@ class ShiftedCircuit(CircuitModule):
         self.form: AngleForm = angle_form(circuit)
         self._runs = 0
 
+    @uncompiled
     def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
         """Return the values of several weights, each at rows of its own, in one run."""
         angles: list[Tensor] = []

@@ -22,9 +22,11 @@ from qkan.layers.checks import (
     require_finite,
     require_floating,
     require_tensor,
+    uncompiled,
     without_autocast,
 )
 from qkan.layers.parameter_shift import circuit_module
+from qkan.layers.torch_layer import CircuitModule
 
 __all__ = ["QuantumLayer"]
 
@@ -147,6 +149,7 @@ class QuantumLayer(nn.Module):
         """The number of observables."""
         return self.circuit.num_observables
 
+    @uncompiled
     @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values."""
@@ -158,6 +161,8 @@ class QuantumLayer(nn.Module):
             )
         require_floating(inputs, "QuantumLayer")
         require_finite(inputs, "QuantumLayer")
+        for name, weight in self.torch_layer.by_name.items():
+            require_floating(weight, f"weight {name!r} of QuantumLayer")
         if inputs.numel() == 0:
             return inputs.new_zeros((*inputs.shape[:-1], self.out_features))
         rows = inputs.reshape(-1, self.in_features)
@@ -248,7 +253,7 @@ class QuantumLayer(nn.Module):
         """Return the weights as float64 arrays by name."""
         return {
             name: weight.detach().double().cpu().numpy()
-            for name, weight in self.torch_layer.named_parameters()
+            for name, weight in self.torch_layer.by_name.items()
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -294,38 +299,41 @@ def _initial(
 class _SeriesMemo:
     """Keeps a circuit's series together with the weights that it belongs to.
 
-    It is used only while they are the very same tensors with the same values: nothing has to be told that a weight has
-    changed, by an optimiser, ``load_state_dict`` or a functional call.
+    It is used only while they have the very same values: nothing has to be told that a weight has changed, by an
+    optimiser, ``load_state_dict``, a parametrization or a functional call. It holds copies, so that tensors can be
+    swapped.
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[list[Tensor], list[Tensor], FourierSeries] | None = None
+        self._kept: tuple[list[Tensor], FourierSeries] | None = None
 
-    def keep(self, module: nn.Module, series: FourierSeries) -> None:
-        """Keep the series of a module's weights, if all of them are frozen.
-
-        What a functional call or a vmap puts in their place is not kept.
-        """
-        weights: list[Tensor] = list(module.parameters())
-        plain = all(isinstance(weight, nn.Parameter) for weight in weights)
-        if not plain or any(weight.requires_grad for weight in weights):
+    def keep(self, module: CircuitModule, series: FourierSeries) -> None:
+        """Keep a series, unless it has a gradient or belongs to weights of a transform."""
+        weights = list(module.by_name.values())
+        if not all(map(_is_plain, (*weights, *series.coefficients))):
             return
         # What was made in inference mode could not be used for gradients afterwards.
         with torch.inference_mode(False):
             blocks = tuple(block.detach().clone() for block in series.coefficients)
             kept = FourierSeries(series.plan, blocks, series.scales)
-            self._kept = (weights, [weight.detach().clone() for weight in weights], kept)
+            self._kept = [weight.detach().clone() for weight in weights], kept
 
-    def recall(self, module: nn.Module) -> FourierSeries | None:
+    def recall(self, module: CircuitModule) -> FourierSeries | None:
         """Return the series that was kept, or None if the module's weights are not those any more."""
         if self._kept is None:
             return None
-        tensors, values, series = self._kept
-        now = list(module.parameters())
+        values, series = self._kept
         same = all(
-            old is new
-            and not new.requires_grad
+            _is_plain(new)
             and (value.dtype, value.device) == (new.dtype, new.device)
-            for old, new, value in zip(tensors, now, values, strict=True)
+            and torch.equal(value, new)
+            for value, new in zip(values, module.by_name.values(), strict=True)
         )
-        return series if same and all(map(torch.equal, values, now)) else None
+        return series if same else None
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor has no gradient to come, neither backwards nor in a transform."""
+    if tensor.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return False
+    return not inside_transform() or torch.autograd.forward_ad.unpack_dual(tensor).tangent is None

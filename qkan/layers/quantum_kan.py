@@ -18,7 +18,7 @@ from circuits.bloch import bloch_program
 from circuits.edges import edge as named_edge
 from circuits.edges.refinement import refinement
 from circuits.errors import unknown_name
-from qkan.layers.checks import Evaluation, check_evaluation, choose, require_finite
+from qkan.layers.checks import Evaluation, check_evaluation, choose, require_finite, uncompiled
 from qkan.layers.edge_circuits import require_edge, run_edges, uniform
 from qkan.layers.fourier import FourierKANLayer, Frequencies
 from qkan.layers.kan_layer import EdgeSeries, KANLayer
@@ -27,7 +27,7 @@ from qkan.layers.parameter_shift import circuit_module
 from qkan.layers.quantum import QuantumLayer
 from qkan.layers.series_sum import harmonics, phases, series_sum
 
-__all__ = ["QuantumKANLayer", "WeightMap", "use_backend"]
+__all__ = ["QuantumKANLayer", "WeightMap", "quantum_layers", "use_backend"]
 
 _log = logging.getLogger(__name__)
 
@@ -306,10 +306,14 @@ class QuantumKANLayer(KANLayer):
         if self._closed is not None and mode != "fourier":
             flat = self._closed([weight.flatten(-2) for weight in self.circuit_weights().values()])
         else:
-            nodes = torch.from_numpy(nodes_of.nodes(self.circuit.degrees, self.circuit.scales))
-            values = self._run(nodes.to(self._like.device).unsqueeze(-1)).flatten(1)
-            flat = nodes_of.coefficients(values, self.circuit.degrees).to(self.dtype).T
+            flat = self._from_nodes()
         return flat.reshape(-1, self.in_features, self.out_features)
+
+    @uncompiled
+    def _from_nodes(self) -> Tensor:
+        nodes = torch.from_numpy(nodes_of.nodes(self.circuit.degrees, self.circuit.scales))
+        values = self._run(nodes.to(self._like.device).unsqueeze(-1)).flatten(1)
+        return nodes_of.coefficients(values, self.circuit.degrees).to(self.dtype).T
 
     @property
     def num_basis(self) -> int:
@@ -349,6 +353,7 @@ class QuantumKANLayer(KANLayer):
         every = inputs.expand(-1, self.in_features, self.out_features)
         return run_edges(self.circuits, every)
 
+    @uncompiled
     def _run_at(self, x: Tensor) -> Tensor:
         """Run the circuits at a x + b, (N, in) -> (N, in, out); circuits take float64, so nothing is rounded."""
         angles = x.double().unsqueeze(-1)
@@ -521,17 +526,35 @@ def _closed_form(circuit: Circuit, backend: Backend, evaluate: str) -> ClosedFor
     return None
 
 
-def use_backend(module: nn.Module, backend: str | Backend) -> nn.Module:
-    """Let every quantum layer of a module run on another backend, in place, and return the module.
+def quantum_layers(module: nn.Module) -> list[QuantumKANLayer | QuantumLayer]:
+    """Return the quantum layers of a module.
 
-    Weights and the optimiser that holds them stay as they are.
+    Raises:
+        UsageError: If there is none.
+    """
+    layers = [part for part in module.modules() if isinstance(part, QuantumKANLayer | QuantumLayer)]
+    if not layers:
+        raise UsageError(f"{type(module).__name__} has no quantum layer, so no backend to change")
+    return layers
+
+
+def use_backend(
+    module: nn.Module,
+    backend: str | Backend | None = None,
+    *,
+    evaluate: Evaluation | None = None,
+) -> nn.Module:
+    """Let every quantum layer of a module run elsewhere or be evaluated otherwise, in place; return the module.
+
+    Weights, and the optimiser that holds them, stay as they are.
 
     Args:
         module: A layer or a model.
-        backend: A name or a :class:`circuits.backends.Backend`.
+        backend: A name or a :class:`circuits.backends.Backend`; None leaves it.
+        evaluate: As the layers' argument; None leaves it.
 
     Raises:
-        UsageError: If there is no quantum layer, or one cannot run there as it is evaluated.
+        UsageError: If there is no quantum layer, or one cannot do it; then none is changed.
 
     Example:
         >>> import qkan
@@ -539,17 +562,16 @@ def use_backend(module: nn.Module, backend: str | Backend) -> nn.Module:
         >>> qkan.use_backend(model, "default.mixed")[0].backend.name
         'default.mixed'
     """
-    layers = [part for part in module.modules() if isinstance(part, QuantumKANLayer | QuantumLayer)]
-    if not layers:
-        raise UsageError(
-            f"{type(module).__name__} has no quantum layer that could change its backend"
-        )
-    before = [layer.backend for layer in layers]
+    layers = quantum_layers(module)
+    before = [(layer.evaluate, layer.backend) for layer in layers]
     try:
         for layer in layers:
-            layer.backend = backend  # type: ignore[assignment]  # its setter takes names
-    except (UsageError, CircuitError):
-        for layer, old in zip(layers, before, strict=True):  # all of them change, or none
-            layer.backend = old
+            if evaluate is not None:
+                layer.evaluate = evaluate
+            if backend is not None:
+                layer.backend = backend  # type: ignore[assignment]  # its setter takes names
+    except UsageError:
+        for layer, (how, where) in zip(layers, before, strict=True):
+            layer.evaluate, layer.backend = how, where
         raise
     return module

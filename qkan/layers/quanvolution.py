@@ -22,6 +22,7 @@ from qkan.layers.checks import (
     require_finite,
     require_floating,
     require_tensor,
+    uncompiled,
     without_autocast,
 )
 from qkan.layers.quantum import QuantumLayer
@@ -206,6 +207,7 @@ class Quanvolution2d(nn.Module):
         h, w = (0, 0) if isinstance(self.padding, str) else self.padding
         return w, w, h, h
 
+    @uncompiled
     @without_autocast
     def forward(self, image: Tensor) -> Tensor:
         """Return the feature maps."""

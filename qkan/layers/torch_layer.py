@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from circuits import Circuit, UsageError
 from circuits.backends import Backend
-from qkan.layers.checks import inside_transform, without_autocast
+from qkan.layers.checks import inside_transform, uncompiled, without_autocast
 
 __all__ = ["CircuitModule", "CircuitTorchLayer"]
 
@@ -41,18 +41,22 @@ class CircuitModule(nn.Module, ABC):
     ):
         super().__init__()
         self.circuit, self.backend, self.stream = circuit, backend, stream
+        self._keys: dict[str, str] = {}
         for name in circuit.weight_shapes:
+            key = name
+            while hasattr(self, key) or (key != name and key in circuit.weight_shapes):
+                key += "_"  # a weight may be called "training" or "forward"
             value = weights[name]
-            # Not registered: a weight may be called "training" or "forward".
-            self._parameters[name] = (
-                value if isinstance(value, nn.Parameter) else nn.Parameter(value)
-            )
+            parameter = value if isinstance(value, nn.Parameter) else nn.Parameter(value)
+            self.register_parameter(key, parameter)
+            self._keys[name] = key
 
     @property
     def by_name(self) -> dict[str, Tensor]:
         """The weights by name, as they are now."""
-        return {name: value for name, value in self._parameters.items() if value is not None}
+        return {name: getattr(self, key) for name, key in self._keys.items()}
 
+    @uncompiled
     @without_autocast
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the expectation values; circuits compute in float64, so that no angle is rounded."""
@@ -79,6 +83,7 @@ class CircuitTorchLayer(CircuitModule):
         adjoint = self.backend.gradient == "adjoint"
         return self.qnode.update(diff_method=None) if adjoint else self.qnode
 
+    @uncompiled
     def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
         """Run the QNode for one case after the other."""
         return [self._values(*case) for case in cases]

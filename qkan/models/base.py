@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from circuits.backends import Backend
 from circuits.errors import UsageError, check_integer
-from qkan.layers.checks import require_samples, require_tensor
-from qkan.layers.quantum_kan import use_backend
+from qkan.layers.checks import Evaluation, require_samples, require_tensor
+from qkan.layers.quantum_kan import quantum_layers, use_backend
 from qkan.models import files
 from qkan.models.conversions import refine, to_classical
 from qkan.models.pruning import PrunedLayer, prune
@@ -53,6 +53,24 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """How many numbers are trained."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    @property
+    def backend(self) -> Backend:
+        """Where its circuits run; assign another one, or its name: see :func:`qkan.use_backend`."""
+        return quantum_layers(self)[0].backend
+
+    @backend.setter
+    def backend(self, backend: str | Backend) -> None:
+        use_backend(self, backend)
+
+    @property
+    def evaluate(self) -> Evaluation:
+        """How its circuits are evaluated; may be assigned."""
+        return quantum_layers(self)[0].evaluate
+
+    @evaluate.setter
+    def evaluate(self, evaluate: Evaluation) -> None:
+        use_backend(self, evaluate=evaluate)
 
     def prune(self, x: Tensor | None = None, **options: Any) -> tuple[PrunedLayer, ...]:
         """Prune small edges, and nodes without edges, in place; see :func:`qkan.models.prune`."""
