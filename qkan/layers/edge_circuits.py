@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from circuits import Circuit, CircuitError, UsageError
+from qkan.layers.checks import inside_transform
 from qkan.layers.torch_layer import CircuitModule
 
 __all__ = ["require_edge", "run_edges", "uniform"]
@@ -17,7 +18,8 @@ def run_edges(module: CircuitModule, inputs: Tensor) -> Tensor:
     """Return the expectation values of one circuit with weights of their own for each edge.
 
     The broadcast runs over samples and edges together. A function that can take a batch of weights neither on the last
-    axis nor on the first is run edge by edge, but for backends that shift angles: those are batched.
+    axis nor on the first is run edge by edge, but for backends that shift angles: those are batched. So many edges run
+    at a time as fit into memory.
 
     Args:
         module: Runs the circuit; its weights are ``(*shape, *edges)``.
@@ -31,19 +33,27 @@ def run_edges(module: CircuitModule, inputs: Tensor) -> Tensor:
     rows, edges = flat.shape
     shapes = module.circuit.weight_shapes
     weights = {name: w.reshape(*shapes[name], edges) for name, w in module.by_name.items()}
-    if module.circuit.batching is None:
-        cases = [
-            (flat[:, edge : edge + 1], {name: w[..., edge] for name, w in weights.items()})
-            for edge in range(edges)
-        ]
-    else:
-        view = module.circuit.batch_of
-        batch = {
-            name: view(w.unsqueeze(-2).expand(*shapes[name], rows, edges).flatten(-2))
-            for name, w in weights.items()
-        }
-        cases = [(flat.reshape(-1, 1), batch)]
-    return torch.cat(module.each(cases), dim=-1).reshape(inputs.shape)
+    step = 1 if module.circuit.batching is None else edges
+    if step > 1 and module.backend.gradient == "backprop" and not inside_transform():  # samples stay as they are
+        gates = 1 + len(module.circuit.table.gates)  # each leaves states behind for the gradient
+        size = 16 * module.backend.chunk_size(module.circuit) // gates
+        step = max(1, min(edges, size // max(1, rows)))
+    cases = []
+    for first in range(0, edges, step):
+        part = slice(first, first + step)
+        some = {name: w[..., part] for name, w in weights.items()}
+        if module.circuit.batching is None:
+            some = {name: w.squeeze(-1) for name, w in some.items()}
+        else:
+            some = {
+                name: module.circuit.batch_of(
+                    w.unsqueeze(-2).expand(*shapes[name], rows, w.shape[-1]).flatten(-2)
+                )
+                for name, w in some.items()
+            }
+        cases.append((flat[:, part].reshape(-1, 1), some))
+    values = [value.reshape(rows, -1) for value in module.each(cases)]
+    return torch.cat(values, dim=-1).reshape(inputs.shape)
 
 
 def require_edge(circuit: Circuit, evaluate: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pennylane as qml
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from circuits import Circuit, UsageError
 from circuits.backends import Backend
@@ -85,8 +86,10 @@ class CircuitTorchLayer(CircuitModule):
 
     @uncompiled
     def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
-        """Run the QNode for one case after the other."""
-        return [self._values(*case) for case in cases]
+        """Run the QNode for one case after the other; of several, what gradients need is made again for each."""
+        if len(cases) == 1 or self.backend.gradient != "backprop" or inside_transform():
+            return [self._values(*case) for case in cases]
+        return [checkpoint(self._values, *case, use_reentrant=False) for case in cases]
 
     def _values(self, rows: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         tensors = (rows, *weights.values())
