@@ -209,7 +209,7 @@ def named(name):
     """A circuit whose weight has this name."""
     space = {"qml": qml}
     exec(  # a parameter's name cannot be chosen otherwise
-        f"def f(inputs, {name}):\n qml.RY(inputs[..., 0], wires=0); qml.RZ({name}[0], wires=0); qml.RX({name}[1], wires=0)",
+        f"def f(inputs, {name}):\n qml.RY(inputs[..., 0], 0); qml.RZ({name}[0], 0); qml.RX({name}[1], 0)",
         space,
     )
     return circuit(wires=1, weights={name: (2,)})(space["f"])
@@ -290,6 +290,7 @@ def test_what_is_no_edge():
         QuantumKANLayer(2, 3, weightless, evaluate="closed")
 
 
+@pytest.mark.slow
 def test_edges_that_run_a_few_at_a_time(monkeypatch):
     x, made = points(3, 4), []
     for rows in (10**6, 2):
@@ -415,6 +416,7 @@ def test_compiling_goes_around_circuits(evaluate):
 # --- images --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # torch's own
 @pytest.mark.parametrize("evaluate", ["fourier", "direct"])
 def test_padding_as_of_a_convolution(evaluate):
     image, draw = points(2, 1, 5, 6), seeded(3)
@@ -469,13 +471,14 @@ def by_amplitude(inputs):
     qml.AmplitudeEmbedding(inputs, wires=[0, 1], normalize=True)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # NumPy's own
 def test_a_black_patch_is_named():
     image = torch.ones(2, 1, 4, 4)
     image[1, 0, 2:, :2] = 0
     layer = Quanvolution2d(by_amplitude)
     assert layer(image[:1]).isfinite().all()
     for run in (layer, lambda image: qkan.preprocess(layer, image)):
-        with pytest.raises(UsageError, match="norm|row 2, column 0 of image 1"):
+        with pytest.raises(UsageError, match=r"norm|finite|row 2, column 0 of image 1"):
             run(image)
 
 
@@ -528,6 +531,7 @@ def layers(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(layers())
 def test_any_layer_agrees_with_itself(case):
