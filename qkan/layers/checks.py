@@ -227,7 +227,7 @@ def uncompiled(function: B) -> B:
         if "torch._dynamo" not in sys.modules:
             return function(*args)
         if not disabled:
-            disabled.append(torch.compiler.disable(function))
+            disabled.append(torch.compiler.disable(function))  # type: ignore[no-untyped-call]
         return disabled[0](*args)
 
     run._torchdynamo_disable = True  # type: ignore[attr-defined]

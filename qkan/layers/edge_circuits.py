@@ -34,7 +34,8 @@ def run_edges(module: CircuitModule, inputs: Tensor) -> Tensor:
     shapes = module.circuit.weight_shapes
     weights = {name: w.reshape(*shapes[name], edges) for name, w in module.by_name.items()}
     step = 1 if module.circuit.batching is None else edges
-    if step > 1 and module.backend.gradient == "backprop" and not inside_transform():  # samples stay as they are
+    backprop = module.backend.gradient == "backprop"  # else samples would be others
+    if step > 1 and backprop and not inside_transform():
         gates = 1 + len(module.circuit.table.gates)  # each leaves states behind for the gradient
         size = 16 * module.backend.chunk_size(module.circuit) // gates
         step = max(1, min(edges, size // max(1, rows)))

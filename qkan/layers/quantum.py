@@ -336,4 +336,4 @@ def _is_plain(tensor: Tensor) -> bool:
     """Whether a tensor has no gradient to come, neither backwards nor in a transform."""
     if tensor.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return False
-    return not inside_transform() or torch.autograd.forward_ad.unpack_dual(tensor).tangent is None
+    return not inside_transform() or torch.autograd.forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]

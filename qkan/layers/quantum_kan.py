@@ -281,7 +281,7 @@ class QuantumKANLayer(KANLayer):
         if mode == "direct":
             return self.plus_base(self._weighted(self._run_at(x)).sum(1), x)
         series, factor = self.circuit_coefficients(mode), self._factor()
-        constant, waves = series.split([1, len(series) - 1])
+        constant, waves = torch.split(series, [1, len(series) - 1])
         waves = waves if factor is None else waves * factor
         y = series_sum(x, self.frequency, self.phase, waves, self.scale)
         return self.plus_base(y + self._weighted(constant).sum((0, 1)), x)
@@ -313,7 +313,8 @@ class QuantumKANLayer(KANLayer):
     def _from_nodes(self) -> Tensor:
         nodes = torch.from_numpy(nodes_of.nodes(self.circuit.degrees, self.circuit.scales))
         values = self._run(nodes.to(self._like.device).unsqueeze(-1)).flatten(1)
-        return nodes_of.coefficients(values, self.circuit.degrees).to(self.dtype).T
+        found: Tensor = nodes_of.coefficients(values, self.circuit.degrees)
+        return found.to(self.dtype).T
 
     @property
     def num_basis(self) -> int:
@@ -330,14 +331,13 @@ class QuantumKANLayer(KANLayer):
 
     def series(self) -> EdgeSeries:
         """Return the edges as Fourier series of mapped inputs, pruned ones too, without base functions."""
-        rate, shift = self.frequency, self.phase
-        if rate is None or shift is None:
-            rate, shift = self._like.new_ones(1), self._like.new_zeros(1)
+        rate: Tensor = self._like.new_ones(1) if self.frequency is None else self.frequency
+        shift: Tensor = self._like.new_zeros(1) if self.phase is None else self.phase
         if rate.ndim == 1:
             rate, shift = rate.unsqueeze(-1), shift.unsqueeze(-1)
         coefficients = self.coefficients().movedim(1, 0)
-        parts = (self.scale * rate, self.scale * shift, self.scale, self.frequencies)
-        return EdgeSeries(coefficients, *parts)
+        rate, shift = self.scale * rate, self.scale * shift
+        return EdgeSeries(coefficients, rate, shift, self.scale, self.frequencies)
 
     def edge_values(self, x: Tensor) -> Tensor:
         """Return the edge functions at mapped inputs, (N, in) -> (N, in, out)."""
@@ -569,7 +569,7 @@ def use_backend(
             if evaluate is not None:
                 layer.evaluate = evaluate
             if backend is not None:
-                layer.backend = backend  # type: ignore[assignment]  # its setter takes names
+                layer.backend = backend
     except UsageError:
         for layer, (how, where) in zip(layers, before, strict=True):
             layer.evaluate, layer.backend = how, where

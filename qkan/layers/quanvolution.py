@@ -170,7 +170,7 @@ class Quanvolution2d(nn.Module):
     @backend.setter
     def backend(self, backend: str | Backend) -> None:
         for layer in self.quantum_layers:
-            layer.backend = backend  # type: ignore[assignment]  # its setter takes names
+            layer.backend = backend
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Return H' and W' for an image of this size, as for a convolution.
@@ -286,7 +286,8 @@ class Quanvolution2d(nn.Module):
         step = max(1, min(kernel.chunk for kernel in kernels) // (self.groups * size[0] * size[1]))
         for start in range(0, len(image), step):
             views = self._views(image[start : start + step])
-            part = maps[start : start + step].unflatten(1, (self.groups, -1))
+            part = maps[start : start + step]
+            part = part.view(len(part), self.groups, -1, *size)
             first = 0
             for kernel, layer in zip(kernels, self.quantum_layers, strict=True):
                 last = first + layer.out_features

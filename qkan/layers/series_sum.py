@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,8 +49,8 @@ def _angles(
     x: Tensor, rate: Tensor | None, shift: Tensor | None, scale: float, *, exact: bool
 ) -> Tensor:
     if exact:
-        double = (None if t is None else t.double() for t in (rate, shift))
-        angles = _angles(x.double(), *double, scale, exact=False)
+        a, b = (None if t is None else t.double() for t in (rate, shift))
+        angles = _angles(x.double(), a, b, scale, exact=False)
         turns = torch.round(angles.detach() / (2 * math.pi))
         return (angles - 2 * math.pi * turns).to(x.dtype)
     if rate is not None:
@@ -63,9 +64,11 @@ def _large(x: Tensor, rate: Tensor | None, shift: Tensor | None, scale: float) -
         return False
     if traced():  # there, no value can be looked at
         return True
-    x, a, b = (None if t is None else t.detach().abs().max() for t in (x, rate, shift))
-    bound = (x if a is None else x * a) + (0 if b is None else b)
-    return float(scale * bound) > LARGE
+    largest, a, b = (
+        default if t is None else float(t.detach().abs().max())
+        for t, default in ((x, 0.0), (rate, 1.0), (shift, 0.0))
+    )
+    return scale * (largest * a + b) > LARGE
 
 
 def harmonics(angles: Tensor, degree: int, dim: int = 0) -> Tensor:
@@ -125,11 +128,11 @@ class _Shared(torch.autograd.Function):
         rate, shift, waves, ctx.scale = tensors
         # Samples in a row: sums over them, and the harmonics, then run over contiguous memory.
         columns = x.T.contiguous()
-        column = (None if t is None else t.unsqueeze(1) for t in (rate, shift))
-        angles = phases(columns, *column, ctx.scale)
+        a, b = (None if t is None else t.unsqueeze(1) for t in (rate, shift))
+        angles = phases(columns, a, b, ctx.scale)
         values = _fill(angles, x.new_empty(len(waves), *columns.shape))
         ctx.save_for_backward(x, rate, shift, waves, values)
-        return values.flatten(0, 1).T @ waves.flatten(0, 1)
+        return values.flatten(0, 1).mT.mm(waves.flatten(0, 1))
 
     @staticmethod
     @backward_without_autocast
@@ -156,7 +159,7 @@ class _PerEdge(torch.autograd.Function):
     def forward(ctx: Any, *tensors: Any) -> Tensor:
         *saved, ctx.scale = tensors
         ctx.save_for_backward(*saved)
-        x = saved[0]
+        x: Tensor = saved[0]
         result = x.new_empty(saved[-1].shape[-1], len(x))
         for some, values, weights in _blocks(saved, ctx.scale):
             rows = weights.flatten(1).unsqueeze(1)
@@ -206,7 +209,7 @@ def _second(
     tensors: Sequence[Tensor | None], scale: float, upstream: Tensor
 ) -> tuple[Tensor | None, ...]:
     """Return the gradient of a sum with a gradient of its own."""
-    return *differentiable_gradient(lambda *t: _plain(*t, scale), tensors, upstream), None
+    return *differentiable_gradient(partial(_plain, scale=scale), tensors, upstream), None
 
 
 def differentiable_gradient(
