@@ -35,7 +35,7 @@ class MissingExtraError(UsageError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
 
-def unknown_name(kind: str, name: str, choices: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: Any, choices: Iterable[str]) -> UsageError:
     """Return the error for a name that is not among ``choices``, with the nearest match.
 
     Example:
@@ -44,7 +44,7 @@ def unknown_name(kind: str, name: str, choices: Iterable[str]) -> UsageError:
     """
     known = sorted(choices)
     initials = [k for k in known if name == "".join(word[:1] for word in k.split("_")) != k[:1]]
-    near = get_close_matches(name, known, n=1) or initials  # "lr" for "learning_rate"
+    near = get_close_matches(str(name), known, n=1) or initials  # "lr" for "learning_rate"
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UsageError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")
 

@@ -299,7 +299,12 @@ def _mixes(layer: KANLayer) -> bool:
 def as_batch(model: nn.Module, inputs: Any) -> Tensor:
     """Return inputs on the device and of the type of a model; refuse none, NaN and infinity."""
     first = next(iter(model.parameters()), None)
-    batch = torch.as_tensor(inputs)
+    try:
+        batch = torch.as_tensor(inputs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"expected inputs as an array or a tensor: {error}") from error
+    if batch.is_complex():
+        raise UsageError("expected real inputs, complex ones arrived")
     if first is not None:
         batch = batch.to(first.device, first.dtype)
     if batch.numel() == 0:

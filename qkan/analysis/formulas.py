@@ -199,7 +199,12 @@ def fit_formulas(x: ArrayLike, y: ArrayLike, forms: Sequence[Form] = FORMS) -> l
 
 
 def _checked(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    points, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    try:
+        if np.iscomplexobj(x) or np.iscomplexobj(y):
+            raise UsageError("expected real numbers, complex ones arrived")
+        points, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"expected two rows of numbers: {error}") from error
     if points.ndim != 1 or points.shape != values.shape or len(points) < 5:
         raise UsageError(
             f"expected x and y in two rows of the same length, 5 or more; shapes {points.shape} and "

@@ -115,9 +115,10 @@ class LookUpTables:
             if check_integer(name, bits) > _MOST_BITS:
                 raise UsageError(f"{name} must be from 1 to {_MOST_BITS}, got {bits}")
         batch = as_batch(model, inputs)
-        seen, layers = layer_inputs(model, batch), kan_layers(model)
+        layers = kan_layers(model)
         with evaluating(model):
             _require_chain(model, layers, batch)
+            seen = layer_inputs(model, batch)
             tables = [_table(layers[n], x, 2**address_bits, fraction_bits) for n, x in seen.items()]
         return cls(tuple(tables))
 
@@ -185,6 +186,8 @@ def _require_chain(model: nn.Module, layers: Mapping[str, KANLayer], batch: Tens
     for name, layer in layers.items():
         if layer.input_map is not None:
             raise UsageError(f"layer {name!r} maps its inputs, which tables cannot do")
+    if batch.ndim != 2:
+        raise UsageError(f"expected inputs of shape (N, in), got {tuple(batch.shape)}")
     exact, batch = copy.deepcopy(model).double(), batch.double()  # rounding is no excuse
     low, high = batch.amin(0), batch.amax(0)
     width = (high - low).clamp_min(1)

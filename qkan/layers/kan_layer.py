@@ -346,6 +346,7 @@ class KANLayer(nn.Module, ABC):
             tensor(0., grad_fn=...)
         """
         shape = (self.in_features, self.out_features)
+        keep = torch.as_tensor(keep)
         if keep.dtype != torch.bool or tuple(keep.shape) != shape:
             raise UsageError(
                 f"keep must be a boolean tensor of shape {shape}, one value an edge; "
@@ -358,6 +359,7 @@ class KANLayer(nn.Module, ABC):
     @torch.no_grad()
     def add_offset(self, constants: Tensor) -> None:
         """Add constants to the outputs, ``(out_features,)``, in place."""
+        constants = torch.as_tensor(constants)
         if tuple(constants.shape) != (self.out_features,) or not bool(constants.isfinite().all()):
             raise UsageError(
                 f"constants must be {self.out_features} finite numbers, one an output; "
@@ -378,8 +380,19 @@ class KANLayer(nn.Module, ABC):
             outputs: Which outputs stay.
 
         Raises:
-            UsageError: If nothing would stay, or the inputs are normalised together by a ``LayerNorm``.
+            UsageError: If nothing would stay, an index is none or there twice, or the inputs are normalised together
+                by a ``LayerNorm``.
         """
+        for index, size in ((inputs, self.in_features), (outputs, self.out_features)):
+            fits = index.ndim == 1 and not index.is_floating_point() and index.dtype != torch.bool
+            if (
+                not fits
+                or not set(index.tolist()) <= set(range(size))
+                or len(set(index.tolist())) < len(index)
+            ):
+                raise UsageError(
+                    f"expected different integers from 0 to {size - 1}, got {index.tolist()}"
+                )
         if not len(inputs) or not len(outputs):
             raise UsageError("a layer needs at least one input and one output that stay")
         whole = torch.equal(inputs.cpu(), torch.arange(self.in_features))

@@ -66,8 +66,8 @@ class WaveletKANLayer(KANLayer):
         bias: bool = True,
         **common: Unpack[Common],
     ) -> None:
-        if wavelet not in WAVELETS:
-            raise unknown_name("wavelet", str(wavelet), WAVELETS)
+        if wavelet not in tuple(WAVELETS):
+            raise unknown_name("wavelet", wavelet, WAVELETS)
         super().__init__(
             in_features,
             out_features,

@@ -120,6 +120,8 @@ def test_a_node_without_edges_that_move_it_stops_the_attribution():
         (nn.Linear(2, 2), None, "no layer with functions on its edges"),
         ("a model", None, "expected a torch module, str arrived"),
         (qkan.QKAN([2, 2]), np.zeros((0, 2)), "expected inputs to look at"),
+        (qkan.QKAN([2, 2]), "abc", "as an array or a tensor"),
+        (qkan.QKAN([2, 2]), np.ones((3, 2)) * 1j, "complex"),
         (nn.Sequential(qkan.QKAN([2, 3]), qkan.QKAN([2, 1])), None, "no chain"),
     ],
 )

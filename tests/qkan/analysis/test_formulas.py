@@ -121,6 +121,8 @@ def test_forms_where_they_are_not_defined():
         (GRID[:4], GRID[:4], "5 or more"),
         (GRID, GRID * np.nan, "NaN"),
         (0 * GRID, GRID, "no curve"),
+        (GRID, 1j * GRID, "complex"),
+        (["a"] * 81, GRID, "two rows of numbers"),
     ],
 )
 def test_mistakes(x, y, message):

@@ -69,6 +69,8 @@ def test_what_tables_cannot_be_is_refused() -> None:
         LookUpTables.of(model("kan", input_map="layer"), X)
     with pytest.raises(UsageError, match="address_bits must be an integer"):
         LookUpTables.of(model(), X, address_bits=0)
+    with pytest.raises(UsageError, match=r"shape \(N, in\), got \(3,\)"):
+        LookUpTables.of(model(), X[0])
     with pytest.raises(UsageError, match=r"shape \(N, 3\)"):
         LookUpTables.of(model(), X)(X[:, :2])
 

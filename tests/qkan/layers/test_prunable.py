@@ -131,6 +131,9 @@ def test_mistakes_are_named():
         layer.prune_edges(KEEP.float())
     with pytest.raises(UsageError, match="3 finite numbers"):
         layer.prune_edges(KEEP, torch.tensor([0.0, torch.nan, 0.0]))
+    for index in ([True, False, True, True], [0.0], [4], [-1], [1, 1], [[0]]):
+        with pytest.raises(UsageError, match="different integers from 0 to 3"):
+            layer.select_features(torch.tensor(index), torch.arange(3))
     mixed = BSplineKANLayer(4, 3, input_map="layer")
     with pytest.raises(UsageError, match="mean over all inputs"):
         mixed.select_features(torch.tensor([0]), torch.arange(3))

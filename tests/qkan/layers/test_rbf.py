@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from circuits.errors import UsageError
-from qkan.layers.rbf import RBFKANLayer
+from qkan.layers import (
+    BSplineKANLayer,
+    ChebyshevKANLayer,
+    FourierKANLayer,
+    RBFKANLayer,
+    SineKANLayer,
+    WaveletKANLayer,
+)
 from qkan.layers.testing import KANLayerContract, TracedLayerContract
 
 
@@ -34,3 +41,26 @@ def test_input_maps_that_cannot_work_are_refused():
         RBFKANLayer(1, 1, input_map="layer")
     with pytest.raises(UsageError, match="one sample has no variance"):
         RBFKANLayer(2, 1, input_map="batch")(torch.zeros(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (ChebyshevKANLayer, {"squash": None}),
+        (SineKANLayer, {"init": 3}),
+        (WaveletKANLayer, {"wavelet": ["morlet"]}),
+        (BSplineKANLayer, {"extrapolation": [1]}),
+        (FourierKANLayer, {"frequencies": 1}),
+        (RBFKANLayer, {"base": ["silu"]}),
+        (RBFKANLayer, {"input_map": ["tanh"]}),
+    ],
+)
+def test_what_is_no_name_is_refused_with_the_names(kind, options):
+    with pytest.raises(UsageError, match=r"^unknown .*Known: "):
+        kind(2, 1, **options)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 10**9), (10**9, 10**9, 8)])
+def test_layers_that_no_memory_holds_are_refused(sizes):
+    with pytest.raises(UsageError, match="too many"):
+        RBFKANLayer(*sizes)
