@@ -96,7 +96,7 @@ def test_regression_targets_must_fit():
         ({"epochs": -1}, "epochs to be 0 or more"),
         ({"batch_size": 0}, "batch_size to be 1 or more"),
         ({"learning_rate": 0.0}, "learning_rate to be positive"),
-        ({"learning_rate": float("nan")}, "learning_rate to be positive"),
+        ({"learning_rate": float("nan")}, "learning_rate to be float"),
         ({"gamma": -1.0}, "gamma to be positive"),
         ({"weight_decay": -0.1}, "weight_decay to be 0 or more"),
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "give fit a penalty instead"),
