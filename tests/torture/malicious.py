@@ -78,11 +78,10 @@ def spoiled(facts, tensors, draw):
         if draw.random() < 0.15:
             del parent[last]
         elif draw.random() < 0.1 and isinstance(parent, dict):
-            parent[draw.choice(["extra", "generator", "device", "backend", "edge"])] = draw.choice(
-                ODD
-            )
+            extra = draw.choice(["extra", "generator", "device", "backend", "edge"])
+            parent[extra] = copy.deepcopy(draw.choice(ODD))
         else:
-            parent[last] = draw.choice(ODD)
+            parent[last] = copy.deepcopy(draw.choice(ODD))
     return facts, tensors
 
 
