@@ -11,6 +11,7 @@ A study's settings begin with those of :class:`Digits`, its arms are made by :fu
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -225,11 +226,21 @@ class Trained(NamedTuple):
     metrics: Mapping[str, float]
 
 
+@functools.cache
+def _warm_up() -> None:
+    """Train something once in every process, so that no arm's time holds what torch loads with its first step."""
+    with torch.random.fork_rng(devices=[]):  # layers of torch draw from the global generator
+        net = torch.nn.Linear(2, 2)
+        data = torch.ones(2, 2), torch.tensor([0, 1])
+        fit(net, data, data, TrainingConfig(epochs=1))
+
+
 def from_random(
     model: Mapping[str, Any], training: TrainingConfig, train: Part, validation: Part, test: Part
 ) -> Trained:
     """Train a model from random weights; see :func:`train_on_mnist`."""
     net = make(model, generator=torch.Generator().manual_seed(training.seed))
+    _warm_up()
     started = time.process_time()
     history = fit(net, train, validation, training)
     return Trained(net, [history], time.process_time() - started, {})

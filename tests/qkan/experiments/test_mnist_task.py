@@ -4,6 +4,7 @@ import torch
 
 from circuits.errors import UsageError
 from qkan.data import MNIST, mnist
+from qkan.experiments import mnist_task
 from qkan.experiments.mnist_task import Images, arm, survivors, ten_classes, train_on_mnist
 from qkan.studies.study import Results
 from qkan.studies.study import trained as model_of
@@ -114,3 +115,10 @@ def test_images_that_are_not_there():
     ):
         with pytest.raises(UsageError, match=message):
             few(**choice)
+
+
+def test_warming_up_draws_nothing_from_anybody():
+    mnist_task._warm_up.cache_clear()
+    before = torch.get_rng_state()
+    mnist_task._warm_up()
+    assert torch.equal(torch.get_rng_state(), before)
