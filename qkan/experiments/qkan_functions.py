@@ -348,14 +348,13 @@ def ratio_sentence(kind: str, ratios: Mapping[str, Mapping[str, float]], seeds: 
             for name in names
         )
 
-    larger, smaller = (
-        sorted((n for n in ratios if side(ratios[n])), key=lambda n: -ratios[n]["estimate"])
-        for side in (lambda r: r["low"] > 1, lambda r: r["high"] < 1)
-    )
+    ranked = sorted(ratios, key=lambda name: -ratios[name]["estimate"])
+    larger = [name for name in ranked if ratios[name]["low"] > 1]
+    smaller = [name for name in reversed(ranked) if ratios[name]["high"] < 1]
     alike = [name for name in ratios if name not in {*larger, *smaller}]
     clauses = [
         f"error {word} on {len(names)} of {len(ratios)} functions ({told(names)})"
-        for word, names in (("larger", larger), ("smaller", smaller[::-1]))
+        for word, names in (("larger", larger), ("smaller", smaller))
         if names
     ]
     if alike:

@@ -192,11 +192,11 @@ def bootstrap(
     values = np.empty(resamples)
     for index in range(resamples):
         drawn = [generator.choice(jets, len(jets)) for jets in classes]
-        b, s = (np.bincount(place[d], w[d], len(distinct)) for d in drawn)
-        if signal is None:
-            values[index] = s @ (np.cumsum(b) - b / 2) / (s.sum() * b.sum())  # a tie counts half
+        back, front = (np.bincount(place[d], w[d], len(distinct)) for d in drawn)
+        if signal is None:  # a tie counts half
+            values[index] = front @ (np.cumsum(back) - back / 2) / (front.sum() * back.sum())
         else:
-            passed = (np.append(0.0, np.cumsum(each[::-1]) / each.sum()) for each in (s, b))
+            passed = (np.append(0.0, np.cumsum(n[::-1]) / n.sum()) for n in (front, back))
             values[index] = ROC(*passed).rejection(signal)
     return values
 

@@ -43,7 +43,7 @@ def sections(
     shown = {arm: values for arm, values in summary.items() if arm not in curves}
     text = (
         "Quark jets are signal. Mean ± standard deviation over seeds, on the same test jets; background "
-        "rejection 1/ε_b at signal efficiencies of 30 and 50 %."
+        "rejection (1 over the background efficiency) at signal efficiencies of 30 and 50 %."
     )
     return [
         Section("All taggers", [text], _table(shown)),
@@ -62,8 +62,8 @@ def _table(summary: Mapping[str, Any]) -> Table:
         "tagger": lambda arm, _: arm,
         "parameters": lambda _, values: f"{values['parameters']['mean']:.0f}",
         "AUC": metric("auc", 4),
-        "1/ε_b at 30 %": metric("rejection_30", 1),
-        "1/ε_b at 50 %": metric("rejection_50", 1),
+        "rejection at 30 %": metric("rejection_30", 1),
+        "rejection at 50 %": metric("rejection_50", 1),
         "calibration error": metric("calibration_error", 3),
     }
     return Table.of(columns, summary)
