@@ -224,8 +224,8 @@ def _verdict(
     )
     sentences = [
         f"Test jets alone leave the MLP's AUC open by {error[0]:.4f}, its rejection at 50 % by {error[1]:.1f} "
-        f"(standard errors, bootstrap). Differences are of the same jets, over {config.seeds} seeds; each interval is for "
-        f"further seeds and jets, at 95 % by itself, not for all {len(differences)} together.",
+        f"(standard errors, bootstrap). Differences are of the same jets, over {config.seeds} seeds; each interval "
+        f"is for further seeds and jets, at 95 % by itself, not for all {len(differences)} together.",
         *(_sentence(name, interval) for name, interval in differences.items()),
         f"Best QKAN of at most 60 parameters: {small}, AUC {auc(small):.4f} ± {summary[small]['auc']['sd']:.4f} with "
         f"{summary[small]['parameters']['mean']:.0f} parameters. Best of all taggers: {best}, AUC {auc(best):.4f}. "
