@@ -147,7 +147,8 @@ def _several(value: Any) -> bool:
 
 def wire_places(wires: Any, name: str) -> dict[Any, int]:
     """Return the number of each wire by its label; ``wires`` is their count or a sequence of labels."""
-    if not isinstance(wires, list | tuple) or not wires:
+    wires = wires.tolist() if hasattr(wires, "tolist") else wires
+    if not isinstance(wires, Sequence) or isinstance(wires, str) or not wires:
         return {k: k for k in range(positive("wires", wires, name))}
     if len(set(wires)) < len(wires):
         raise CircuitError(f"circuit {name!r}: a wire is named twice in {list(wires)}")
@@ -185,7 +186,7 @@ def weight_mapping(shapes: Any, circuit: str) -> dict[str, tuple[int, ...]]:
     result = {}
     for name, shape in shapes.items():
         word = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
-        if not word or name == "inputs":
+        if not word or name in ("inputs", "self"):  # a QNode has these names itself
             raise CircuitError(f"circuit {circuit!r}: a weight cannot be called {name!r}")
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in sizes):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,7 @@ class Circuit:
         """Return weights ``(*shape, N)`` with their batch where the function takes it (:attr:`batching`)."""
         return weight if self.batching == "last" else qml.math.moveaxis(weight, -1, 0)
 
-    def apply(self, inputs: Any, **weights: Any) -> list[Operator]:
+    def apply(self, /, inputs: Any, **weights: Any) -> list[Operator]:
         """Queue the gates for inputs of shape ``(..., num_inputs)`` and return them.
 
         Raises:
@@ -211,7 +212,7 @@ class Circuit:
                 qml.apply(operation)
         return operations
 
-    def gates(self, inputs: Any, **weights: Any) -> list[Operator]:
+    def gates(self, /, inputs: Any, **weights: Any) -> list[Operator]:
         """Return the elementary gates: templates decomposed until each angle stands alone."""
         with qml.QueuingManager.stop_recording():
             operations, gates = self._record(inputs, weights)
@@ -226,8 +227,11 @@ class Circuit:
             inputs, weights = _copy(inputs), {name: _copy(w) for name, w in weights.items()}
         given = CONVENTIONS[self.convention](inputs)
         operations, _ = record(self.function, given, weights)
-        if self.direct_only is not None:
-            return operations, None  # what is run as it was recorded needs no table
+        if self.direct_only is not None and not self.table.exact:
+            return (
+                operations,
+                None,
+            )  # what is run as it was recorded needs no table, and has its code for its print
         with qml.QueuingManager.stop_recording():
             gates = elementary(operations)
         return operations, self.table.hold(gates, inputs, weights)
@@ -311,7 +315,7 @@ class Circuit:
         """Draw every weight uniformly from [0, 2 pi)."""
         return {n: rng.uniform(0, 2 * np.pi, shape) for n, shape in self.weight_shapes.items()}
 
-    def __call__(self, inputs: Any, **weights: Any) -> list[Operator]:
+    def __call__(self, /, inputs: Any, **weights: Any) -> list[Operator]:
         """Use the circuit as the quantum function it was made from."""
         return self.apply(inputs, **weights)
 
@@ -340,11 +344,16 @@ def _copy(value: Any) -> Any:
 
 
 def _numbers(value: Any, what: str) -> np.ndarray:
+    """Return real numbers in float64; complex ones, booleans, text and objects are refused."""
     try:
-        array = np.asarray(value)
-        return array.astype(np.float64, casting="unsafe" if array.dtype == object else "same_kind")
-    except (TypeError, ValueError) as error:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{what} must be an array of real numbers: {error}") from error
+    numbers = array.ravel().tolist() if array.dtype == object else []
+    real = all(isinstance(v, Real) and not isinstance(v, bool) for v in numbers)
+    if array.dtype.kind not in "iufO" or not real:
+        raise UsageError(f"{what} must be an array of real numbers; {array.dtype} arrived")
+    return array.astype(np.float64)
 
 
 def _by_name(module: str, path: str) -> Any:

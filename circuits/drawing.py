@@ -10,6 +10,7 @@ import numpy as np
 import pennylane as qml
 from pennylane.operation import Operator
 
+from circuits.catalogue import as_circuit
 from circuits.definition import Circuit
 from circuits.symbols import Form
 
@@ -20,12 +21,12 @@ __all__ = ["draw"]
 
 
 def draw(
-    circuit: Circuit, weights: Mapping[str, Any] | None = None, *, decimals: int | None = 2
+    circuit: Circuit | str, weights: Mapping[str, Any] | None = None, *, decimals: int | None = 2
 ) -> Figure:
     """Draw a circuit; an angle that moves with the inputs is written as a formula of them.
 
     Args:
-        circuit: The circuit.
+        circuit: The circuit, or the name of an edge or a filter.
         weights: Values of the weights; those without a value or default are drawn as zero.
         decimals: Of the angles; None leaves them out.
 
@@ -38,6 +39,7 @@ def draw(
         >>> figure.axes[0].texts[4].get_text().split()
         ['RY', '(πx0)']
     """
+    circuit = as_circuit(circuit)
     zeros = {n: np.zeros(s) for n, s in circuit.weight_shapes.items() if n not in circuit.defaults}
     values = circuit.check_weights(zeros | dict(weights or {}))
     row = np.full(circuit.num_inputs, 0.0 if circuit.domain is None else np.mean(circuit.domain))

@@ -81,11 +81,44 @@ def _parameter(table: GateTable, parameter: Parameter) -> str:
 _PLAIN = (bool, int, float, complex, str, bytes, np.generic, slice, range, np.dtype, type(...))
 
 
+_OUTSIDE = frozenset(
+    (
+        *(
+            "globals",
+            "locals",
+            "vars",
+            "getattr",
+            "eval",
+            "exec",
+            "__import__",
+            "import_module",
+            "open",
+        ),
+        *("input", "environ", "getenv", "read_text", "read_bytes", "time", "now", "today"),
+        *("load", "loadtxt", "fromfile", "getrandbits", "random", "rand", "randn", "default_rng"),
+    )
+)
+"""Names by which code reaches for what its text does not hold: files, the environment, clocks, names made of text."""
+
+_BY_PYTHON = frozenset(
+    (
+        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"),
+        *(
+            "__firstlineno__",
+            "__static_attributes__",
+            "__dataclass_fields__",
+            "__dataclass_params__",
+        ),
+        *("__match_args__", "__orig_bases__", "__parameters__", "__abstractmethods__", "_abc_impl"),
+    )
+)
+
+
 class _UncoveredError(Exception):
     """Something in a function has no text that is the same in every process."""
 
 
-def _text(value: Any, seen: set[int], names: tuple[str, ...] = ()) -> Iterator[str]:
+def _text(value: Any, seen: set[Any], names: tuple[str, ...] = ()) -> Iterator[str]:
     """Spell a value out: data by what they hold, functions by their code and all that it leans on.
 
     Args:
@@ -95,12 +128,12 @@ def _text(value: Any, seen: set[int], names: tuple[str, ...] = ()) -> Iterator[s
     """
     if isinstance(value, _PLAIN) or value is None:
         yield f"{type(value).__name__} {value!r}"
-    elif id(value) in seen:
+    elif (id(value), *_asked(value, names)) in seen:
         yield "again"
     elif isinstance(value, set | frozenset):  # its order changes from process to process
         yield str(sorted(" ".join(_text(item, seen, names)) for item in value))
     else:
-        seen.add(id(value))
+        seen.add((id(value), *_asked(value, names)))
         found = _of_data(value) or _of_code(value, names)
         if found is None:
             raise _UncoveredError(f"a {type(value).__module__}.{type(value).__qualname__}")
@@ -111,13 +144,22 @@ def _text(value: Any, seen: set[int], names: tuple[str, ...] = ()) -> Iterator[s
             yield from _text(part, seen, inside)
 
 
+def _asked(value: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Of a module, other code takes other things."""
+    return names if isinstance(value, types.ModuleType) else ()
+
+
 def _of_data(value: Any) -> tuple[str, Iterable[Any]] | None:  # noqa: PLR0911  (a case each)
     """Return a label of its own, and the values that it is made of."""
-    if hasattr(value, "fingerprint") and hasattr(value, "table"):  # a circuit
+    if type(value).__module__ == "circuits.definition" and hasattr(value, "fingerprint"):
         return value.fingerprint, ()
     if isinstance(value, Operator):
         return spell(value), ()
-    if isinstance(value, np.ndarray) or hasattr(value, "detach"):
+    if isinstance(value, type):
+        return None
+    if isinstance(value, np.ndarray) or (
+        type(value).__module__.startswith("torch") and hasattr(value, "detach")
+    ):
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
         if array.dtype == object:
             return f"objects {array.shape}", array.ravel().tolist()
@@ -144,11 +186,20 @@ def _of_code(value: Any, names: tuple[str, ...]) -> tuple[str, Iterable[Any]] | 
     if isinstance(value, types.FunctionType):
         return _code(value.__code__), _leans_on(value)
     if isinstance(value, type):
-        methods = [getattr(m, "__func__", getattr(m, "fget", m)) for m in vars(value).values()]
-        return value.__qualname__, [m for m in methods if isinstance(m, types.FunctionType)]
+        own = [c for c in value.__mro__ if not _of_library(c.__module__)]
+        return value.__qualname__, [part for c in own for part in _members(c)]
     if hasattr(value, "__dict__") and not _of_library(type(value).__module__):
         return "object", (type(value), vars(value))
     return None
+
+
+def _members(kind: type) -> Iterator[Any]:
+    """Yield the names and values of a class's own attributes: methods, properties, constants."""
+    for name, value in vars(kind).items():
+        if isinstance(value, property):
+            yield from (name, value.fget)
+        elif name not in _BY_PYTHON and not isinstance(value, types.MemberDescriptorType):
+            yield from (name, getattr(value, "__func__", value))
 
 
 def _leans_on(function: types.FunctionType) -> Iterator[Any]:
@@ -156,7 +207,11 @@ def _leans_on(function: types.FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # it is filled later
             yield cell.cell_contents
+    if os.path.realpath(function.__code__.co_filename).startswith(_LIBRARIES):
+        return  # a library's, around a function of the user's
     for name in _used(function.__code__):
+        if name in _OUTSIDE:
+            raise _UncoveredError(f"what {name!r} gives")
         if name in function.__globals__:
             yield name
             yield function.__globals__[name]

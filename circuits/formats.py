@@ -45,12 +45,12 @@ _QELIB = [
 
 
 def to_qasm3(
-    circuit: Circuit, weights: Mapping[str, Any] | None = None, *, inputs: Any = None
+    circuit: Circuit | str, weights: Mapping[str, Any] | None = None, *, inputs: Any = None
 ) -> str:
     """Return the circuit in OpenQASM 3; free parameters are declared as ``input float[64]``.
 
     Args:
-        circuit: The circuit.
+        circuit: The circuit, or the name of an edge or a filter.
         weights: As in :func:`circuits.to_qiskit`.
         inputs: As in :func:`circuits.to_qiskit`.
 
@@ -93,11 +93,11 @@ def _spelled_out(circuit: QuantumCircuit) -> QuantumCircuit:
     return result
 
 
-def to_qasm2(circuit: Circuit, inputs: Any, weights: Mapping[str, Any] | None = None) -> str:
+def to_qasm2(circuit: Circuit | str, inputs: Any, weights: Mapping[str, Any] | None = None) -> str:
     """Return the circuit in OpenQASM 2, which knows no parameters: everything is bound.
 
     Args:
-        circuit: The circuit.
+        circuit: The circuit, or the name of an edge or a filter.
         inputs: One row of inputs.
         weights: The weights; those left out take the circuit's defaults.
 

@@ -15,6 +15,7 @@ from qiskit.circuit import library as gates
 from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info import Kraus, SparsePauliOp
 
+from circuits.catalogue import as_circuit
 from circuits.errors import CircuitError, UsageError
 from circuits.symbols import Symbols, as_symbols
 from circuits.tape import CONVENTIONS, record
@@ -39,7 +40,7 @@ __all__ = [
 
 
 def to_qiskit(
-    circuit: Circuit, weights: Mapping[str, Any] | None = None, *, inputs: Any = None
+    circuit: Circuit | str, weights: Mapping[str, Any] | None = None, *, inputs: Any = None
 ) -> QuantumCircuit:
     """Return the circuit in Qiskit: qubit k is wire k, and what has no value is a parameter.
 
@@ -48,7 +49,7 @@ def to_qiskit(
     bind them by name (:func:`circuits.parameter_values`).
 
     Args:
-        circuit: The circuit.
+        circuit: The circuit, or the name of an edge or a filter.
         weights: None leaves the weights free. A mapping binds them; those left out take the circuit's defaults.
         inputs: One row of inputs to bind, or None to leave them free.
 
@@ -64,6 +65,7 @@ def to_qiskit(
         >>> to_qiskit(edge("pz(depth=1)"), weights={"theta": [[0, 0], [0, 0]]}).num_parameters
         1
     """
+    circuit = as_circuit(circuit)
     values: dict[str, Any] = dict(symbols(circuit))
     if weights is not None:
         values |= circuit.check_weights(weights)
@@ -76,7 +78,7 @@ def to_qiskit(
     return target
 
 
-def qiskit_observables(circuit: Circuit) -> list[SparsePauliOp]:
+def qiskit_observables(circuit: Circuit | str) -> list[SparsePauliOp]:
     """Return the circuit's observables as sums of Pauli words on the qubits of :func:`to_qiskit`.
 
     Example:
@@ -84,6 +86,7 @@ def qiskit_observables(circuit: Circuit) -> list[SparsePauliOp]:
         >>> [o.paulis.to_labels() for o in qiskit_observables(quanvolutional_filter("demo"))][:2]
         [['IIIZ'], ['IIZI']]
     """
+    circuit = as_circuit(circuit)
     return [pauli_sum(observable, circuit.num_wires) for observable in circuit.observables]
 
 

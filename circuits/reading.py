@@ -202,7 +202,8 @@ def read_gates(probes: Probes, shapes: Mapping[str, tuple[int, ...]], name: str)
         read = replace(blank, parameters=tuple(_by_probes(probes, blank)), unread=unread)
         _confirm(read, probes)
     except CircuitError as error:
-        return replace(blank, gates=(), problem=f"the gates change with the weights: {error}")
+        what = "the gates change with the weights" if shapes else "its angles cannot be told"
+        return replace(blank, gates=(), problem=f"{what}: {error}")
     return replace(read, numbers=_lost(read, probes))
 
 
