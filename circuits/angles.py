@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pennylane as qml
 from pennylane.operation import Operator
 
@@ -28,7 +29,10 @@ from circuits.gates import GateTable, Parameter
 from circuits.symbols import Form
 from circuits.tape import frequencies
 
-__all__ = ["AngleForm", "Recipe", "angle_form"]
+if TYPE_CHECKING:
+    from circuits.backends.base import Backend
+
+__all__ = ["AngleForm", "Recipe", "angle_form", "recipes_on"]
 
 Recipe = tuple[tuple[float, float, float], ...]
 """The terms (factor, multiplier, shift) of a derivative."""
@@ -134,6 +138,24 @@ def _apply(angles: Any, *, gates: Sequence[Operator], slots: Sequence[Slot]) -> 
         qml.apply(new)
 
 
+def recipes_on(form: AngleForm, backend: Backend) -> tuple[Recipe | None, ...]:
+    """Return the recipes that hold on a backend, whose gates may turn by other frequencies, with noise between them."""
+    there = backend.frequencies(form.circuit)
+    if there is None:
+        return form.recipes
+    recipes = []
+    for (gate, index), recipe, found in zip(form.slots, form.recipes, there, strict=True):
+        known = frequencies(form.gates[gate])
+        same = known is not None and all(np.isclose(f, known[index]).any() for f in found)
+        recipes.append(recipe if same else _rule(found))
+    return tuple(recipes)
+
+
+def _rule(moves: Sequence[float]) -> Recipe:
+    rule = qml.gradients.generate_shift_rule(tuple(moves)) if moves else ()
+    return tuple((float(factor), 1.0, float(shift)) for factor, shift in rule)
+
+
 def _recipe(gate: Operator, index: int) -> Recipe | None:
     """Return the gate's own recipe, else the rule that its frequencies give."""
     own = getattr(gate, "grad_recipe", None)
@@ -142,7 +164,5 @@ def _recipe(gate: Operator, index: int) -> Recipe | None:
         known = frequencies(gate)
         if known is None:
             return None
-        moves = known[index]  # none, if it is a phase of the whole state
-        rule = qml.gradients.generate_shift_rule(moves) if moves else ()
-        terms = [(factor, 1.0, shift) for factor, shift in rule]
+        return _rule(known[index])  # none, if it is a phase of the whole state
     return tuple((float(c), float(m), float(s)) for c, m, s in terms)

@@ -246,6 +246,10 @@ class Backend(ABC):
         """Return the circuit with the spectrum that holds here: noise leaves nothing alone that cancels without it."""
         return circuit.on(noisy=self.noisy)
 
+    def frequencies(self, circuit: Circuit) -> tuple[tuple[float, ...], ...] | None:
+        """Return those of each input here; None where they are what the circuit's gates say."""
+        return None
+
     def qnode(
         self,
         circuit: Circuit,

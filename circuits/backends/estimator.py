@@ -188,6 +188,15 @@ class EstimatorBackend(Backend):
         found.__dict__["table"] = circuit.table
         return found
 
+    def frequencies(self, circuit: Circuit) -> tuple[tuple[float, ...], ...] | None:  # noqa: D102
+        found = self._spectrum(circuit) if self.facts.own_noise else None
+        if found is None:
+            return None
+        return tuple(
+            tuple(scale * k for k in range(1, degree + 1))
+            for scale, degree in zip(found.scales, found.degrees, strict=True)
+        )
+
     def _spectrum(self, circuit: Circuit) -> Spectrum | None:
         """Read the spectrum off the transpiled circuit, whose angles are affine in the inputs as the circuit's are."""
         pubs: list[Pub] = []

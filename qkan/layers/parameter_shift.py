@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from circuits import Circuit, CircuitError, UsageError
-from circuits.angles import AngleForm, Recipe, angle_form
+from circuits.angles import AngleForm, Recipe, angle_form, recipes_on
 from circuits.backends import Backend
 from qkan.layers.checks import backward_without_autocast, uncompiled
 from qkan.layers.torch_layer import CircuitModule, CircuitTorchLayer
@@ -75,6 +76,11 @@ class ShiftedCircuit(CircuitModule):
         self.form: AngleForm = angle_form(circuit)
         self._runs = 0
 
+    @cached_property
+    def recipes(self) -> tuple[Recipe | None, ...]:
+        """The terms of each angle's derivative where the circuit runs."""
+        return recipes_on(self.form, self.backend)
+
     @uncompiled
     def each(self, cases: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
         """Return the values of several weights, each at rows of its own, in one run."""
@@ -89,10 +95,8 @@ class ShiftedCircuit(CircuitModule):
             ]
             angles.append(torch.stack([angle.expand(len(rows)) for angle in found], dim=-1))
             trained = [a or angle.requires_grad for a, angle in zip(trained, found, strict=True)]
-        recipes = [
-            recipe if shift else ()
-            for shift, recipe in zip(trained, self.form.recipes, strict=True)
-        ]
+        known = self.recipes if any(trained) else self.form.recipes
+        recipes = [recipe if shift else () for shift, recipe in zip(trained, known, strict=True)]
         values: Tensor = _Shift.apply(torch.cat(angles), recipes, self)
         sizes = [len(rows) for rows, _ in cases]
         return list(torch.split(values.to(cases[0][0].dtype), sizes))

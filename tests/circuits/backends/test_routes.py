@@ -162,3 +162,25 @@ def test_a_state_of_norm_0_is_refused_with_its_row_or_patch(name):
     with pytest.raises(UsageError, match="patch at row 2, column 0 of image 1"):
         layer(image)
     assert np.isfinite(backend(name).run(amplitudes, rows[[0, 2]])).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("gate", "wires"), [(qml.CRX, 2), (qml.DoubleExcitation, 4)])
+def test_shifts_on_a_device_are_those_of_its_own_gates(gate, wires):
+    """A DoubleExcitation is eight rotations there, of an eighth of its angle, with noise between them."""
+
+    @circuit(wires=wires, observables=qml.Z(0))
+    def made(inputs):
+        for k in range(wires):
+            qml.RY(0.3 + 0.2 * k, wires=k)
+        gate(inputs[..., 0], wires=range(wires))
+        for k in range(wires):
+            qml.RX(0.3 + 0.2 * k, wires=k)
+
+    device, at, h = backend(MANILA), 0.7, 0.01
+    four = device.run(made, [[at + k * h] for k in (1, -1, 2, -2)])[:, 0]
+    expected = (8 * (four[0] - four[1]) - (four[2] - four[3])) / (12 * h)
+    for evaluate in ("direct", "fourier"):
+        x = torch.tensor([[at]], dtype=torch.float64, requires_grad=True)
+        QuantumLayer(made, device, evaluate=evaluate)(x).sum().backward()
+        assert x.grad.item() == pytest.approx(expected, abs=1e-9)
