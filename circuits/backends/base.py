@@ -134,6 +134,10 @@ class Backend(ABC):
             value = getattr(self, what)
             if value is not None:  # NumPy's integers do not belong in a cache key
                 object.__setattr__(self, what, check_integer(what, value, least))
+        if not isinstance(self.noise, Noise | None):
+            raise UsageError(
+                f"noise is a channel and its strength, noise='depolarizing:0.01', got {self.noise!r}."
+            )
         object.__setattr__(self, "facts", self.require_usable(self.name))
         own, wrong = self.facts.own_noise, None
         if self.noise is not None and not self.facts.noise:
@@ -412,7 +416,7 @@ def _require_finite(circuit: Circuit, inputs: Any, results: Any) -> Any:
         values = numbers_of(result)
         if values is None or values.dtype.kind not in "fc" or np.isfinite(values).all():
             continue
-        rows = np.atleast_2d(numbers_of(inputs))
+        rows = np.atleast_2d(np.asarray(numbers_of(inputs)))
         good = np.isfinite(values).reshape(len(rows) if values.size % len(rows) == 0 else 1, -1)
         row = int(np.argmin(good.all(axis=1)))
         raise NotFiniteError(circuit, rows[row].tolist(), row)

@@ -310,7 +310,7 @@ def _spectra(
                 slopes = {column[p.name]: float(angle.gradient(p)) for p in angle.parameters}
             except TypeError:  # it is not linear
                 return None
-            moved = sum(slope * rates[:, k] for k, slope in slopes.items())
+            moved = rates[:, list(slopes)] @ np.array(list(slopes.values()))
             for k in np.flatnonzero(np.abs(moved) > 1e-9):
                 if instruction.operation.name not in _ROTATIONS:
                     return None
@@ -344,7 +344,8 @@ def packed(
             f"{backend.name!r} is no device with qubits to share; circuits are packed on 'aer', 'aer:fake_manila' "
             "and its like, and 'ibm:BACKEND'."
         )
-    packing = Packing(qubits, most_error)  # type: ignore[arg-type]  (it makes a tuple)
+    chosen: Any = tuple(qubits) if isinstance(qubits, Sequence | np.ndarray) else qubits
+    packing = Packing(chosen, most_error)
     if backend.calibration is None and packing.qubits is None:
         raise UsageError(
             f"{backend.name!r} has no qubits of its own: say how many are to run side by side, qubits=27."

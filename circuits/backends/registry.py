@@ -9,12 +9,15 @@ from pennylane.operation import Channel
 from circuits.backends.base import KINDS, Backend, BackendInfo, kind_of
 from circuits.backends.noise import Noise
 from circuits.backends.pennylane import installed_devices, probe
-from circuits.errors import UsageError, check_integer
+from circuits.errors import UsageError, check_integer, unknown_name
 
 if TYPE_CHECKING:
     from circuits.definition import Circuit
 
 __all__ = ["backend", "backend_names", "backend_table", "choose"]
+
+
+_OPTIONS = ("shots", "seed", "noise", "wires", "batch", "circuit")
 
 
 def backend(
@@ -26,6 +29,7 @@ def backend(
     wires: int | None = None,
     batch: int | None = None,
     circuit: Circuit | None = None,
+    **unknown: object,
 ) -> Backend:
     """Return the backend of a name, which is there and works: never a substitute for another.
 
@@ -50,6 +54,8 @@ def backend(
         >>> backend("auto", noise="depolarizing:0.01").reason
         'depolarizing:0.01 noise needs density matrices'
     """
+    for option in unknown:
+        raise unknown_name("option of a backend", option, _OPTIONS)
     if isinstance(name, Backend):
         if (shots, seed, noise) != (None, None, None):
             raise UsageError(

@@ -175,7 +175,7 @@ def _try(backend: Backend, circuit: Circuit, call: Call, tape: qml.tape.QuantumS
     parts = [circuit]
     if circuit.num_wires > _MOST_WIRES[mixed or backend.density_matrix]:
         parts = list(_pieces(circuit, mixed))
-    problems = {}
+    problems: dict[Route, str] = {}
     for route in _ROUTES:
         if (route.apart == "matrices" and call.differentiated) or (route.split and not call.rows):
             continue

@@ -207,3 +207,16 @@ def test_the_readme_states_the_facts():
             assert gradient.replace(" ", "-") == found.gradient
             assert (batch != "one execution a sample") == found.native_batching
             assert noise.startswith("a channel") == found.noise
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shot": 3}, "did you mean 'shots'"),
+        ({"optimization_level": 3}, "Known: batch, circuit, noise, seed, shots, wires"),
+        ({"noise": 0.1}, "noise='depolarizing:0.01', got 0.1"),
+    ],
+)
+def test_options_that_are_none(options, message):
+    with pytest.raises(UsageError, match=message):
+        backend("default.mixed", **options)

@@ -153,6 +153,8 @@ def test_packing_changes_the_key():
     together = packed(AER, qubits=5)
     assert len({str(each.key) for each in (AER, together, packed(AER, qubits=6))}) == 3
     assert replace(together, packing=None) == AER
+    assert packed(AER, qubits=np.int64(5)) == together
+    assert packed(AER, qubits=np.array([0, 3])) == packed(AER, qubits=[0, 3])
 
 
 @pytest.mark.parametrize(
