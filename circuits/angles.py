@@ -27,7 +27,7 @@ from circuits.definition import Circuit
 from circuits.errors import CircuitError
 from circuits.gates import GateTable, Parameter
 from circuits.symbols import Form
-from circuits.tape import frequencies
+from circuits.tape import bound, frequencies
 
 if TYPE_CHECKING:
     from circuits.backends.base import Backend
@@ -134,7 +134,7 @@ def _apply(angles: Any, *, gates: Sequence[Operator], slots: Sequence[Slot]) -> 
         values[k][index] = angles[..., number]
     for k, gate in enumerate(gates):
         with qml.QueuingManager.stop_recording():
-            new = qml.ops.functions.bind_new_parameters(gate, values[k]) if k in values else gate
+            new = bound(gate, values[k]) if k in values else gate
         qml.apply(new)
 
 

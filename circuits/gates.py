@@ -25,7 +25,7 @@ from pennylane.operation import Operator
 
 from circuits.errors import CircuitError
 from circuits.symbols import Form, as_symbols
-from circuits.tape import names, same_form
+from circuits.tape import bound, names, same_form
 
 __all__ = ["TOLERANCE", "GateTable", "Parameter", "numbers_of"]
 
@@ -114,7 +114,7 @@ class GateTable:
             values[p.gate][p.index] = as_symbols(p.form)
         with qml.QueuingManager.stop_recording():
             return [
-                qml.ops.functions.bind_new_parameters(gate, data) if data else gate
+                bound(gate, data) if data else gate
                 for gate, data in zip(self.gates, values, strict=True)
             ]
 
@@ -280,7 +280,7 @@ class GateTable:
 
 def _still(gate: Operator) -> Operator:
     with qml.QueuingManager.stop_recording():
-        return qml.ops.functions.bind_new_parameters(gate, [0.0] * gate.num_params)
+        return bound(gate, [0.0] * gate.num_params)
 
 
 def _stack(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -15,6 +15,7 @@ from circuits.errors import CircuitError
 
 __all__ = [
     "CONVENTIONS",
+    "bound",
     "elementary",
     "fixed_observables",
     "frequencies",
@@ -118,6 +119,13 @@ def frequencies(operation: Operator) -> tuple[tuple[float, ...], ...] | None:
     if len(known) != operation.num_params:
         return None
     return tuple(tuple(float(value) for value in values) for values in known)
+
+
+def bound(gate: Operator, values: Sequence[Any]) -> Operator:
+    """Return a gate with other parameters; PennyLane's own function fails where an evolution's generator has some."""
+    if isinstance(gate, Evolution):
+        return Evolution(gate.base, *values)
+    return qml.ops.functions.bind_new_parameters(gate, values)
 
 
 def _gaps(generator: Operator) -> tuple[tuple[float, ...]] | None:

@@ -42,6 +42,7 @@ def backend(
         wires: The width of the circuits to come; only ``auto`` looks at it.
         batch: How many inputs will be run at a time; only ``auto`` looks at it.
         circuit: What will be run; ``auto`` looks at its wires, and whether it has channels.
+        **unknown: Refused by name.
 
     Raises:
         MissingExtraError: If the backend comes with an extra that is not installed.
