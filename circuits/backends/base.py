@@ -56,6 +56,9 @@ _CHUNK_BYTES = 2**23
 """What a chunk's states and samples may take. Simulating needs about five times as much, and on
 four wires larger chunks are slower too: they fall out of the processor's cache."""
 
+_RAW = (ValueError, TypeError, LookupError, AttributeError, qml.exceptions.DeviceError)
+"""What PennyLane, Qiskit and functions raise at data or gates that they cannot take."""
+
 _MAX_TAPES = 1024
 """The longest chunk where a sample is a tape: so many tapes take about as much memory."""
 
@@ -350,7 +353,14 @@ class Backend(ABC):
         out = np.empty((len(x), circuit.num_observables))
         for index, start in enumerate(range(0, len(x), size)):
             stop = min(start + size, len(x))
-            values = self.qnode(circuit, stream=(*streams, index))(x[start:stop], **w)
+            try:
+                values = self.qnode(circuit, stream=(*streams, index))(x[start:stop], **w)
+            except UsageError:
+                raise
+            except _RAW as error:
+                raise CircuitError(
+                    f"circuit {circuit.name!r} does not run on {self.name!r}: {type(error).__name__}: {one_line(error)}"
+                ) from error
             for column, value in enumerate(values):  # of one number where no input reaches it
                 out[start:stop, column] = np.real(value)
             if progress is not None:

@@ -358,6 +358,8 @@ def _taken_apart(operations: Sequence[Operator], into: str) -> list[Operator]:
             continue
         as_it_is = op.name in _PLAIN or isinstance(op, Channel | qml.QubitUnitary | StatePrepBase)
         small = len(op.wires) <= _MOST_MATRIX and op.has_matrix
+        if isinstance(op, qml.ops.Pow) and op.has_decomposition:
+            small = False  # torch has no gradient of a matrix's power
         if as_it_is and (into == "gates" or not small):
             result.append(op)
         elif small and (into == "matrices" or not op.has_decomposition):
