@@ -114,7 +114,7 @@ def input_count(name: str, inputs: int | None, *others: Any) -> int:
         raise CircuitError(
             f"circuit {name!r}: inputs, degree and scale disagree on the number of inputs: {sorted(lengths)}"
         )
-    return positive("inputs", *(lengths or {1}), name)
+    return positive("inputs", lengths.pop() if lengths else 1, name)
 
 
 def check_degrees(degree: Any, count: int, name: str) -> tuple[int, ...] | None:

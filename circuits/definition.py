@@ -172,7 +172,8 @@ class Circuit:
         """
         rng = np.random.default_rng(_SEED)
         size = 2 + max((n for shape in self.weight_shapes.values() for n in shape), default=1)
-        rows = rng.uniform(*(self.domain or (-3, 3)), (size, self.num_inputs))
+        low, high = self.domain or (-3.0, 3.0)
+        rows = rng.uniform(low, high, (size, self.num_inputs))
         weights = {n: rng.uniform(-3, 3, (*s, size)) for n, s in self.weight_shapes.items()}
 
         def gates(inputs: np.ndarray, given: Mapping[str, np.ndarray]) -> list[Operator]:

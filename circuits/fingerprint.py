@@ -186,8 +186,8 @@ def _of_code(value: Any, names: tuple[str, ...]) -> tuple[str, Iterable[Any]] | 
     if isinstance(value, types.FunctionType):
         return _code(value.__code__), _leans_on(value)
     if isinstance(value, type):
-        own = [c for c in value.__mro__ if not _of_library(c.__module__)]
-        return value.__qualname__, [part for c in own for part in _members(c)]
+        kinds = [kind for kind in value.__mro__ if not _of_library(kind.__module__)]
+        return value.__qualname__, [part for kind in kinds for part in _members(kind)]
     if hasattr(value, "__dict__") and not _of_library(type(value).__module__):
         return "object", (type(value), vars(value))
     return None
