@@ -31,6 +31,9 @@ __all__ = [
     "wire_places",
 ]
 
+_TAKEN = ("inputs", "self", "shots")
+"""What PennyLane calls its own arguments."""
+
 
 def check_observables(declared: Any, name: str) -> tuple[Operator, ...]:
     """Return the declared observables as a tuple of Hermitian operators."""
@@ -186,8 +189,11 @@ def weight_mapping(shapes: Any, circuit: str) -> dict[str, tuple[int, ...]]:
     result = {}
     for name, shape in shapes.items():
         word = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
-        if not word or name in ("inputs", "self"):  # a QNode has these names itself
-            raise CircuitError(f"circuit {circuit!r}: a weight cannot be called {name!r}")
+        if not word or name in _TAKEN:
+            raise CircuitError(
+                f"circuit {circuit!r}: a weight cannot be called {name!r}; words that PennyLane takes for its own are "
+                f"{', '.join(_TAKEN)}"
+            )
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in sizes):
             raise CircuitError(

@@ -226,13 +226,19 @@ class Circuit:
         self._require_domain(inputs)
         if self.table.in_place:
             inputs, weights = _copy(inputs), {name: _copy(w) for name, w in weights.items()}
-        given = CONVENTIONS[self.convention](inputs)
-        operations, _ = record(self.function, given, weights)
+        try:
+            operations, _ = record(self.function, CONVENTIONS[self.convention](inputs), weights)
+        except CircuitError:
+            raise
+        except Exception as error:  # whatever a user's function raises is the reason we report
+            given = {type(value).__name__ for value in (inputs, *weights.values())}
+            raise CircuitError(
+                f"circuit {self.name!r}: the function raises {type(error).__name__}: {error}. It was given "
+                f"{' and '.join(sorted(given))}: use qml.math for functions of inputs and weights"
+            ) from error
         if self.direct_only is not None and not self.table.exact:
-            return (
-                operations,
-                None,
-            )  # what is run as it was recorded needs no table, and has its code for its print
+            # What is run as it was recorded needs no table, and has its code for its print.
+            return operations, None
         with qml.QueuingManager.stop_recording():
             gates = elementary(operations)
         return operations, self.table.hold(gates, inputs, weights)

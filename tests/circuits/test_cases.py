@@ -14,6 +14,7 @@ from circuits import (
     CircuitError,
     UsageError,
     backend,
+    circuit,
     draw,
     edge,
     qiskit_observables,
@@ -264,3 +265,14 @@ def test_what_takes_a_circuit_takes_its_name():
             UsageError, match=r"expected a circuit, or the name of an edge or a filter"
         ):
             to_qiskit(wrong)
+
+
+def test_what_a_function_cannot_do_with_tensors_is_told():
+    @circuit(wires=1)
+    def flips(inputs):
+        qml.RY(inputs[..., ::-1][..., 0], wires=0)
+
+    with pytest.raises(
+        CircuitError, match=r"raises ValueError: step .* given Tensor: use qml.math"
+    ):
+        flips.gates(torch.zeros(2, 1))

@@ -621,6 +621,7 @@ MISTAKES = [
     ({"degree": [1, 1], "inputs": 3}, r"disagree on the number of inputs: \[2, 3\]"),
     ({"weights": {"inputs": 2}}, "a weight cannot be called 'inputs'"),
     ({"weights": {"self": 2}}, "a weight cannot be called 'self'"),
+    ({"weights": {"shots": 2}}, "a weight cannot be called 'shots'"),
     ({"weights": {"class": 2}}, "a weight cannot be called 'class'"),
     ({"weights": {1: 2}}, "a weight cannot be called 1"),
     ({"weights": [("theta", 2)]}, "weights must map names to shapes"),
