@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-NUMERICS = 2
+NUMERICS = 3
 """Raised when the same configuration would give other numbers; a part of every cache key."""
