@@ -233,8 +233,8 @@ def from_kan(kan: nn.Module, edge: str | Circuit = "pz(depth=3)", **options: Any
 
     Example:
         >>> kan = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
-        >>> model = from_kan(kan, "pz(depth=4)", generator=torch.Generator().manual_seed(1))
         >>> x = torch.rand(100, 2, generator=torch.Generator().manual_seed(2))
+        >>> model = from_kan(kan, "pz(depth=4)", x=x, generator=torch.Generator().manual_seed(1))
         >>> bool((model[0](x) - kan[0](x)).abs().max() < 0.1)
         True
         >>> print(model.warm_start[0])

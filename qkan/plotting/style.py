@@ -212,5 +212,6 @@ def render(figure: Figure, kind: Literal["png", "pdf"]) -> bytes:
     """
     stream = io.BytesIO()
     dates = {"CreationDate": None} if kind == "pdf" else None
+    figure.draw_without_rendering()  # a layout that has not settled differs from one call to the next
     figure.savefig(stream, format=kind, dpi=160, bbox_inches="tight", metadata=dates)
     return stream.getvalue()

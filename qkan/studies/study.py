@@ -86,11 +86,11 @@ class Results:
         return [arm for arm in self.runs if labels.items() <= self.labels.get(arm, {}).items()]
 
     def metrics(self) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Return ``{arm: {metric: one value a seed}}`` of all arrays without axes."""
+        """Return ``{arm: {metric: one value a seed}}`` of all arrays without axes; NaN where a seed has none."""
         return {
             arm: {
-                name: np.array([float(seed[name]) for seed in seeds])
-                for name in _names(seeds[0], ndim=0)
+                name: np.array([float(seed.get(name, np.nan)) for seed in seeds])
+                for name in dict.fromkeys(name for seed in seeds for name in _names(seed, ndim=0))
             }
             for arm, seeds in self.runs.items()
         }

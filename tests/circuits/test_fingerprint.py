@@ -218,7 +218,8 @@ for name in sorted(FILTERS):
 @circuit(wires=2, direct_only=True, weights={"b": 1, "a": 2})
 def odd(x, a, b):
     kind = "RX" if "q" in {"p", "q", "r"} else "RY"
-    qml.ctrl(getattr(qml, kind)(x[..., 0] ** 2 + a[1], wires=1), control=0)
+    gate = {"RX": qml.RX, "RY": qml.RY}[kind]
+    qml.ctrl(gate(x[..., 0] ** 2 + a[1], wires=1), control=0)
     qml.evolve(qml.X(0) @ qml.Z(1) + 0.5 * qml.Y(1), b[0])
 
 print(odd.fingerprint)

@@ -523,7 +523,7 @@ def layers(draw):
         "generator": seeded(draw(st.integers(0, 99))),
     }
     return (
-        draw(st.integers(1, 4)),
+        draw(st.integers(1 if options["input_map"] != "layer" else 2, 4)),
         draw(st.integers(1, 4)),
         options,
         pick((), (1,), (3,), (2, 2)),

@@ -52,7 +52,10 @@ def test_merging_changes_nothing_else():
             {"model.grid": {"low": 3, "high": 3}},
             "space.model.grid: expected low < high, got 3 and 3",
         ),
-        ({"model.grid": {"low": float("nan"), "high": 3}}, "expected low < high, got nan"),
+        (
+            {"model.grid": {"low": float("nan"), "high": 3}},
+            "expected low to be int or float that is finite, got nan",
+        ),
         ({"model.grid": {"low": 0, "high": 3, "log": True}}, "needs low > 0"),
         ({"model.grid": {"low": 1, "high": 3, "log": 1}}, "expected log to be bool, got 1"),
         ({"model.grid": {"low": 1, "high": 3, "logs": True}}, "did you mean 'log'"),
