@@ -191,7 +191,7 @@ def resolve_spectrum(
     departure = None
     if not vouched or affordable(made, cones):
         rng = np.random.default_rng(_SEED)
-        sizes = [_size(observable) for observable in made.observables]
+        sizes = [observable_size(observable) for observable in made.observables]
         found = (
             find_departure(direct_values(made, draw), cones, scales, rng, sizes)
             for draw in (draws[:1] if vouched else draws)
@@ -333,7 +333,7 @@ def find_departure(
     return None
 
 
-def _size(observable: Operator) -> float:
+def observable_size(observable: Operator) -> float:
     """Return a bound of an observable's values, so that a small one is compared as closely as a large one."""
     words = observable.pauli_rep
     if words is not None:

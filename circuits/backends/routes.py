@@ -25,6 +25,7 @@ import pennylane as qml
 from pennylane.operation import Channel, Operator, StatePrepBase
 
 from circuits.errors import CircuitError, UsageError
+from circuits.spectrum import observable_size
 from circuits.tape import spell
 
 if TYPE_CHECKING:
@@ -196,8 +197,14 @@ def _try(backend: Backend, circuit: Circuit, call: Call, tape: qml.tape.QuantumS
 def _departure(backend: Backend, circuit: Circuit, call: Call, route: Route) -> str | None:
     """Return how a circuit on a backend differs from the reference, or None."""
     values = _point(circuit, call)
+    sizes = np.array([[observable_size(o) or 1.0] for o in circuit.observables])
+
+    def compared(function: Callable[[dict[str, Any]], Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Take each observable in units of its size, or a small one would not count."""
+        return _differentiated(lambda v: _in_units(function(v), sizes), values, call)
+
     try:
-        expected = _differentiated(lambda v: _reference(backend, circuit, v, call), values, call)
+        expected = compared(lambda v: _reference(backend, circuit, v, call))
     except Exception as error:  # whatever the function does at a point that it was not made for
         _log.warning(
             "circuit %r cannot be held against a reference: %s", circuit.name, _short(error)
@@ -205,7 +212,7 @@ def _departure(backend: Backend, circuit: Circuit, call: Call, route: Route) -> 
         return None
     try:
         qnode = backend.qnode(circuit, route=route, device=backend.held_device(circuit))
-        found = _differentiated(lambda v: _stacked(qnode(**v), call.count), values, call)
+        found = compared(lambda v: _stacked(qnode(**v), call.count))
     except Exception as error:  # PennyLane's, Qiskit's and each device's own
         if isinstance(error, UsageError) and not isinstance(error, CircuitError):
             raise  # it says what to do
@@ -218,8 +225,13 @@ def _departure(backend: Backend, circuit: Circuit, call: Call, route: Route) -> 
         size = np.maximum(1.0, np.abs(np.where(good, theirs, 0.0)).max(initial=0.0))
         if not difference.max(initial=0.0) <= _TOLERANCE * size:
             index = np.unravel_index(int(np.nanargmax(difference)), difference.shape)
-            return f"a {what} there is {ours[index]:.6g}, where the reference gives {theirs[index]:.6g}"
+            units = "" if np.all(sizes == 1) else " (in units of the observables)"
+            return f"a {what} there is {ours[index]:.6g}, where the reference gives {theirs[index]:.6g}{units}"
     return None
+
+
+def _in_units(values: Any, sizes: np.ndarray) -> Any:
+    return values / qml.math.asarray(sizes, like=values)
 
 
 def _point(circuit: Circuit, call: Call) -> dict[str, np.ndarray]:

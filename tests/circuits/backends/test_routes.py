@@ -184,3 +184,18 @@ def test_shifts_on_a_device_are_those_of_its_own_gates(gate, wires):
         x = torch.tensor([[at]], dtype=torch.float64, requires_grad=True)
         QuantumLayer(made, device, evaluate=evaluate)(x).sum().backward()
         assert x.grad.item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_small_observable_is_held_as_closely_as_a_large_one():
+    @circuit(wires=4, observables=1e-9 * qml.Z(0), direct_only=True)
+    def made(inputs):
+        qml.X(0)
+        qml.OrbitalRotation(inputs[..., 0], [0, 1, 2, 3])
+
+    slopes = []
+    for name in ("lightning.qubit", "default.qubit"):
+        x = torch.tensor([[0.3], [0.7]], dtype=torch.float64, requires_grad=True)
+        QuantumLayer(made, backend=name, evaluate="direct")(x).sum().backward()
+        slopes.append(x.grad / 1e-9)
+    assert slopes[1].abs().min() > 0.1
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-9)
