@@ -1,5 +1,7 @@
 """Random circuits from a grammar: series = direct = an independent simulation, gradients, export, fingerprints."""
 
+from collections import Counter
+
 import numpy as np
 import pennylane as qml
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import Statevector
 
-from circuits import backend, qiskit_observables, series_from_values, to_qiskit
+from circuits import CircuitError, backend, qiskit_observables, series_from_values, to_qiskit
 from circuits.declaration import make_circuit
 
 WIRES, INPUTS, WEIGHTS = 3, 2, 3
@@ -89,7 +91,10 @@ def check(gates, outputs, seed):
     """Compare all ways to evaluate one circuit."""
     function = function_of(gates)
     declared = {"wires": WIRES, "inputs": INPUTS, "weights": {"theta": WEIGHTS}}
-    made = make_circuit(function, observables=outputs, **declared)
+    try:
+        made = make_circuit(function, observables=outputs, **declared)
+    except CircuitError:  # PennyLane gives a batch other gates than a row (a controlled CRot)
+        return "refused"
     rng = np.random.default_rng(seed)
     x, theta = rng.uniform(-9, 9, (2, INPUTS)), rng.uniform(-4, 4, WEIGHTS)
     expected = np.stack([simulated(function, outputs, row, theta) for row in x])
@@ -104,6 +109,7 @@ def check(gates, outputs, seed):
     exported = [Statevector(bound).expectation_value(o).real for o in qiskit_observables(made)]
     np.testing.assert_allclose(exported, expected[0], rtol=0, atol=1e-8)
     gradients(made, function, outputs, x[0], theta)
+    return "agree"
 
 
 def gradients(made, function, outputs, row, theta):
@@ -138,19 +144,21 @@ CIRCUITS = (
 QUIET = {"deadline": None, "phases": [Phase.generate], "suppress_health_check": list(HealthCheck)}
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore:__array_wrap__ must accept"
 )  # PennyLane multiplies tensors by arrays
-@settings(max_examples=25, **QUIET)
-@given(*CIRCUITS)
-def test_every_way_to_evaluate_a_circuit_agrees(gates, outputs, seed):
-    check(gates, outputs, seed)
+@pytest.mark.parametrize(
+    "examples",
+    [pytest.param(25, marks=pytest.mark.slow), pytest.param(1200, marks=pytest.mark.nightly)],
+)
+def test_every_way_to_evaluate_a_circuit_agrees(examples, record_property):
+    tried = Counter()
 
+    @settings(max_examples=examples, derandomize=examples < 100, **QUIET)
+    @given(*CIRCUITS)
+    def each(gates, outputs, seed):
+        tried[check(gates, outputs, seed)] += 1
 
-@pytest.mark.nightly
-@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept")
-@settings(max_examples=1200, **QUIET)
-@given(*CIRCUITS)
-def test_every_way_to_evaluate_many_circuits_agrees(gates, outputs, seed):
-    check(gates, outputs, seed)
+    each()
+    record_property("counted", dict(tried))
+    assert tried["agree"] > 0.9 * tried.total()  # a refusal is no wrong number, but the exception
