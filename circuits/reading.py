@@ -249,9 +249,7 @@ def _lost(table: GateTable, probes: Probes) -> tuple[str, ...]:
                 gradient = np.zeros(len(start))
             else:
                 gradient = torch.autograd.grad(found, leaf)[0].numpy()
-    except (
-        Exception
-    ):  # whatever a user's function does with tensors: it says so where it is trained
+    except Exception:  # whatever a user's function does with tensors is said where it is trained
         return ()
     bent = frozenset[int]().union(*(p.form.bent for p in table.parameters))
     expected = np.zeros(len(start))

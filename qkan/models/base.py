@@ -36,7 +36,7 @@ class Model(nn.Module):
 
         It follows the layers as they are: after pruning and refining, it says what is there.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no spec(), so it cannot be saved")
 
     def own_circuits(self) -> dict[str, Any]:
         """Return the circuits that are not the library's, as :meth:`load` wants them: ``edge``, ``filters``."""
