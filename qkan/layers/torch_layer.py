@@ -20,10 +20,7 @@ __all__ = ["CircuitModule", "CircuitTorchLayer"]
 
 
 class CircuitModule(nn.Module, ABC):
-    """A circuit on a backend; as :class:`pennylane.qnn.TorchLayer`, but with one dictionary of weights.
-
-    PennyLane keeps a second one, which ``torch.func.functional_call`` cannot reach, and a QNode, which cannot be
-    pickled.
+    """A circuit on a backend, whose weights are the module's own parameters.
 
     Args:
         circuit: The circuit.
@@ -40,7 +37,7 @@ class CircuitModule(nn.Module, ABC):
     def __init__(
         self, circuit: Circuit, backend: Backend, weights: Mapping[str, Tensor], stream: int = 0
     ):
-        super().__init__()
+        nn.Module.__init__(self)  # PennyLane's, which may come next, would make weights of its own
         self.circuit, self.backend, self.stream = circuit, backend, stream
         self._keys: dict[str, str] = {}
         for name in circuit.weight_shapes:
@@ -70,8 +67,28 @@ class CircuitModule(nn.Module, ABC):
         """Return the values of several weights, each at rows of its own, ``(N, num_inputs)``."""
 
 
-class CircuitTorchLayer(CircuitModule):
-    """A circuit that PennyLane differentiates; second derivatives exist or are refused."""
+class CircuitTorchLayer(CircuitModule, qml.qnn.TorchLayer):  # type: ignore[misc]
+    """A :class:`pennylane.qnn.TorchLayer`: PennyLane differentiates; second derivatives exist or are refused.
+
+    PennyLane keeps a second dictionary of the weights, which ``torch.func.functional_call`` cannot reach, and a QNode,
+    which cannot be pickled. Here there is one dictionary, and the QNode is made when it is first used.
+    """
+
+    @uncompiled
+    @without_autocast
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the expectation values; circuits compute in float64, so that no angle is rounded."""
+        values: Tensor = qml.qnn.TorchLayer.forward(self, inputs.double())
+        return values.to(inputs.dtype)
+
+    def _evaluate_qnode(self, x: Tensor) -> Tensor:
+        (values,) = self.each([(x.reshape(-1, x.shape[-1]), self.by_name)])
+        return values.reshape(*x.shape[:-1], -1)
+
+    @property
+    def qnode_weights(self) -> Mapping[str, Tensor]:
+        """The weights by name, as they are now; PennyLane's word."""
+        return self.by_name
 
     @cached_property
     def qnode(self) -> qml.QNode:

@@ -13,7 +13,7 @@ from torch.autograd import grad
 from torch.func import functional_call
 
 from circuits import UsageError, backend, quanvolutional_filter
-from qkan import QuantumLayer
+from qkan import QuantumKANLayer, QuantumLayer
 from qkan.layers.torch_layer import CircuitTorchLayer
 
 DEMO = quanvolutional_filter("demo")
@@ -117,3 +117,16 @@ def test_gradients_are_prepared_only_where_they_can_be_asked_for():
     prepared, values = derivatives(x)
     assert prepared
     assert grad(values.sum(), x)[0].abs().max() > 0.1
+
+
+def test_circuits_are_wired_through_pennylanes_layer(monkeypatch):
+    seen, plain = [], qml.qnn.TorchLayer.forward
+    monkeypatch.setattr(
+        qml.qnn.TorchLayer, "forward", lambda self, x: seen.append(x.shape) or plain(self, x)
+    )
+    single = QuantumLayer(quanvolutional_filter("demo"), evaluate="direct")
+    edges = QuantumKANLayer(2, 3, edge="pz(depth=1)", evaluate="direct")
+    assert isinstance(single.torch_layer, qml.qnn.TorchLayer)
+    assert isinstance(edges.circuits, qml.qnn.TorchLayer)
+    assert single(torch.rand(2, 3, 4)).shape == (2, 3, 4)
+    assert seen == [(2, 3, 4)]
