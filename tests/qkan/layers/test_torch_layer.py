@@ -129,4 +129,4 @@ def test_circuits_are_wired_through_pennylanes_layer(monkeypatch):
     assert isinstance(single.torch_layer, qml.qnn.TorchLayer)
     assert isinstance(edges.circuits, qml.qnn.TorchLayer)
     assert single(torch.rand(2, 3, 4)).shape == (2, 3, 4)
-    assert seen == [(2, 3, 4)]
+    assert seen == [(6, 4)]  # rows are flattened before
